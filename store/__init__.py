@@ -1,0 +1,94 @@
+"""Versioned, content-addressed trees in LMDB. Synchronous; knows no mount and no event loop.
+
+    import store
+
+    with store.open_or_create("/tmp/data") as data:
+        trips = data.create_repo("trips")
+        with trips.edit(message="1 July") as edit:
+            edit.write("2016/7-01.csv", b"date,trips\\n2016-07-01,39665\\n")
+        commit = data.resolve_commit("trips@master.1")
+        print(commit.read("2016/7-01.csv"))
+
+`open`, `create` and `open_or_create` give a Store; its `repo` and `create_repo` give a Repo; a Repo's `commit`, `head` and
+`log` give Commits, and its `edit` an Edit, which becomes the next commit. An Entry is one name in a commit's tree. Every
+error is a StoreError and says with `hint()` what to do next. README.md is the map of the package.
+"""
+
+from store import names
+from store.commit import Commit
+from store.edit import TreeEdit
+from store.errors import (
+    BadExpression,
+    BadName,
+    CommitNotFound,
+    Conflict,
+    Corrupt,
+    Exists,
+    Full,
+    HeadMoved,
+    InUse,
+    IsADirectory,
+    NewerFormat,
+    NotADirectory,
+    NotAStore,
+    NotFound,
+    NotWritable,
+    PathNotFound,
+    RefNotFound,
+    Refused,
+    RepoNotFound,
+    SpecialFile,
+    StoreError,
+)
+from store.ids import CommitId, ObjectId
+from store.records import Branch, Change, Entry, Extent, Pin, Provenance, Tag
+from store.repo import Edit, Repo
+from store.shelf import Pins, Shelf
+from store.store import Store, Target, create, open, open_or_create
+from store.transfer import export
+
+__all__ = [
+    "BadExpression",
+    "BadName",
+    "Branch",
+    "Change",
+    "Commit",
+    "CommitId",
+    "CommitNotFound",
+    "Conflict",
+    "Corrupt",
+    "Edit",
+    "Entry",
+    "Exists",
+    "Extent",
+    "Full",
+    "HeadMoved",
+    "InUse",
+    "IsADirectory",
+    "NewerFormat",
+    "NotADirectory",
+    "NotAStore",
+    "NotFound",
+    "NotWritable",
+    "ObjectId",
+    "PathNotFound",
+    "Pin",
+    "Pins",
+    "Provenance",
+    "RefNotFound",
+    "Refused",
+    "Repo",
+    "RepoNotFound",
+    "Shelf",
+    "SpecialFile",
+    "Store",
+    "StoreError",
+    "Tag",
+    "Target",
+    "TreeEdit",
+    "create",
+    "export",
+    "names",
+    "open",
+    "open_or_create",
+]

@@ -1,0 +1,72 @@
+"""From chunks to a chunk list, and back.
+
+A list ends after a piece whose id says so (ids are hashes of contents, so boundaries follow the contents): inserting a
+chunk into a file of 16 million rewrites one list of each level. Bounds on the count as in a directory's nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from store.format import chunklist
+from store.format.chunklist import ChunkList, Piece
+from store.ids import ObjectId
+from store.records import Entry
+
+TARGET, LIMIT = 256, 2048
+"""Pieces in a list, on average and at most; a full list of 256 is about 9 KB."""
+
+Save = Callable[[bytes], ObjectId]
+Load = Callable[[ObjectId], ChunkList]
+
+
+class ListWriter:
+    """Takes a file's chunks in order and gives its content; holds at most LIMIT pieces of each level."""
+
+    def __init__(self, save: Save) -> None:
+        self._save = save
+        self._levels: list[list[Piece]] = [[]]
+        self.size = 0
+
+    def push(self, chunk: ObjectId, size: int) -> None:
+        """Add the next chunk, of `size` bytes."""
+        self.size += size
+        self._push(0, Piece(chunk, size))
+
+    def finish(self) -> tuple[ObjectId | None, int]:
+        """The file's content and height, as its entry carries them; (None, 0) for an empty file."""
+        level = 0
+        while level < len(self._levels) - 1 or len(self._levels[level]) > 1:
+            self._end(level)
+            level += 1
+        top = self._levels[level]
+        return (ObjectId(top[0].id), level) if top else (None, 0)
+
+    def _push(self, level: int, piece: Piece) -> None:
+        if level == len(self._levels):
+            self._levels.append([])
+        pieces = self._levels[level]
+        pieces.append(piece)
+        if len(pieces) >= 2 and (int.from_bytes(piece.id[:2], "big") % TARGET == 0 or len(pieces) >= LIMIT):
+            self._end(level)
+
+    def _end(self, level: int) -> None:
+        pieces = self._levels[level]
+        if pieces:
+            name = self._save(chunklist.encode(level + 1, pieces))
+            self._levels[level] = []
+            self._push(level + 1, Piece(name, sum(piece.size for piece in pieces)))
+
+
+def iter_chunks(load: Load, entry: Entry) -> Iterator[tuple[ObjectId, int]]:
+    """The chunks of a file in order, each with its size."""
+    if entry.content is not None:
+        yield from _below(load, ObjectId(entry.content), entry.height, entry.size)
+
+
+def _below(load: Load, name: ObjectId, height: int, size: int) -> Iterator[tuple[ObjectId, int]]:
+    if height == 0:
+        yield name, size
+        return
+    for piece in load(name).items:
+        yield from _below(load, ObjectId(piece.id), height - 1, piece.size)

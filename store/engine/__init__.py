@@ -1,0 +1,7 @@
+"""LMDB, and the only folder that says so."""
+
+from store.engine.env import Environment, Reading, Writing
+from store.engine.objects import ObjectReader, ObjectWriter
+from store.engine.refs import Refs, RefsWriting
+
+__all__ = ["Environment", "ObjectReader", "ObjectWriter", "Reading", "Refs", "RefsWriting", "Writing"]

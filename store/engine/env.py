@@ -1,0 +1,247 @@
+"""The LMDB environment: opening it, and transactions whose errors are ours.
+
+Multi-process by nature: readers never wait, one writer at a time holds LMDB's own lock. Sync is always on: a transaction
+that returned has reached the disk. The map is large and sparse from the start and doubles when it fills; another
+process's larger map is adopted. LMDB forbids resizing while this process has transactions open, so every transaction
+passes a gate that a resize closes.
+
+An environment must not be carried across a fork, and only processes of one PID namespace may share a store (LMDB's
+table of readers holds process numbers).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import lmdb
+
+from store.errors import Corrupt, Full, NotAStore, NotWritable, StoreError
+from store.format import commit, sealed, tables
+
+MAP_SIZE = 1 << 40
+"""Bytes of address space to begin with: sparse, so it costs nothing until data comes."""
+SMALLEST_MAP = 1 << 30
+MAX_READERS = 1024
+OBJECTS, SEGMENTS = b"objects", b"segments"
+TABLES = (
+    tables.META,
+    tables.REPOS,
+    tables.REFS,
+    tables.LOG,
+    tables.DOWNSTREAM,
+    tables.PINS,
+    tables.SHELVES,
+    commit.TABLE,
+    OBJECTS,
+    SEGMENTS,
+)
+
+T = TypeVar("T")
+
+
+class Reading:
+    """A consistent look at all tables; what it gives as memoryview is valid until it ends."""
+
+    def __init__(self, txn: Any, handles: dict[bytes, Any]) -> None:
+        self._txn, self._handles = txn, handles
+
+    def get_raw(self, table: bytes, key: bytes) -> memoryview | None:
+        """The bytes under `key`, or None."""
+        found: memoryview | None = self._txn.get(key, db=self._handles[table])
+        return found
+
+    def get(self, table: bytes, key: bytes) -> bytes | None:
+        """The body of the sealed value under `key`, or None. Raises Corrupt."""
+        value = self._txn.get(key, db=self._handles[table])
+        return None if value is None else sealed.unseal(table, key, value)
+
+    def iter_raw(self, table: bytes, prefix: bytes = b"", *, reverse: bool = False) -> Iterator[tuple[bytes, memoryview]]:
+        """The keys that begin with `prefix`, in order (or in reverse), with their bytes."""
+        with self._txn.cursor(db=self._handles[table]) as cursor:
+            going = self._seek_last(cursor, prefix) if reverse else cursor.set_range(prefix)
+            while going:
+                key = bytes(cursor.key())
+                if not key.startswith(prefix):
+                    return
+                yield key, cursor.value()
+                going = cursor.prev() if reverse else cursor.next()
+
+    def iter(self, table: bytes, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """The same in order, with the bodies of sealed values."""
+        for key, value in self.iter_raw(table, prefix):
+            yield key, sealed.unseal(table, key, value)
+
+    @staticmethod
+    def _seek_last(cursor: Any, prefix: bytes) -> bool:
+        beyond = prefix.rstrip(b"\xff")
+        if beyond and cursor.set_range(beyond[:-1] + bytes([beyond[-1] + 1])):
+            return bool(cursor.prev())
+        return bool(cursor.last())
+
+
+class Writing(Reading):
+    """A transaction that writes; all of it becomes durable at once, or none."""
+
+    def put_raw(self, table: bytes, key: bytes, value: bytes, *, append: bool = False) -> None:
+        """Store `value` as it is; `append` when `key` is greater than all others."""
+        self._txn.put(key, value, db=self._handles[table], append=append)
+
+    def put(self, table: bytes, key: bytes, body: bytes) -> None:
+        """Store `body` under a seal."""
+        self._txn.put(key, sealed.seal(table, key, body), db=self._handles[table])
+
+    def delete(self, table: bytes, key: bytes) -> bool:
+        """Remove `key`; whether it was there."""
+        return bool(self._txn.delete(key, db=self._handles[table]))
+
+    def last_key(self, table: bytes) -> bytes | None:
+        """The greatest key."""
+        with self._txn.cursor(db=self._handles[table]) as cursor:
+            return bytes(cursor.key()) if cursor.last() else None
+
+
+class Environment:
+    """An open store directory."""
+
+    def __init__(self, path: Path, *, create: bool = False, map_size: int = MAP_SIZE) -> None:
+        """Open the LMDB files in `path`. Raises NotAStore, NotWritable, Full or Corrupt; then nothing is open."""
+        self.path = path
+        self._gate = threading.Condition()
+        self._open = 0
+        with self._ours():
+            self._env = self._map(path, create, map_size)
+            self._env.reader_check()
+            self._handles = self._tables(create)
+
+    def _map(self, path: Path, create: bool, size: int) -> Any:
+        """LMDB's environment, with the largest map that the address space allows (`ulimit -v`)."""
+        while True:
+            try:
+                return lmdb.open(
+                    os.fspath(path),
+                    map_size=size,
+                    max_dbs=len(TABLES) + 16,
+                    max_readers=MAX_READERS,
+                    create=create,
+                    mode=0o600,
+                    readahead=True,
+                )
+            except (lmdb.MemoryError, MemoryError):
+                if size <= SMALLEST_MAP:
+                    raise
+                size //= 2
+
+    def _tables(self, create: bool) -> dict[bytes, Any]:
+        if create:
+            with self._env.begin(write=True) as txn:
+                return {name: self._env.open_db(name, txn=txn) for name in TABLES}
+        with self._env.begin() as txn:
+            try:
+                return {name: self._env.open_db(name, txn=txn, create=False) for name in TABLES}
+            except (lmdb.NotFoundError, lmdb.ReadonlyError):
+                raise NotAStore(self.path, "its database lacks our tables") from None
+
+    def close(self) -> None:
+        """End the use of the store by this object; open transactions must have ended."""
+        self._env.close()
+
+    def last_txnid(self) -> int:
+        """The number of the last write transaction committed by any process."""
+        return int(self._env.info()["last_txnid"])
+
+    @contextmanager
+    def read(self) -> Iterator[Reading]:
+        """A read transaction; short, because pages it can see are not reused."""
+        with self._ours(), self._passing():
+            txn = self._begin(write=False)
+            try:
+                yield Reading(txn, self._handles)
+            finally:
+                txn.abort()
+
+    def write(self, work: Callable[[Writing], T]) -> T:
+        """Run `work` in a write transaction and commit it: durable on return, no trace of it when anything is raised.
+
+        `work` may run more than once (when the map had to grow) and must do nothing but read and write the tables.
+        """
+        while True:
+            try:
+                with self._ours(), self._passing():
+                    txn = self._begin(write=True)
+                    try:
+                        result = work(Writing(txn, self._handles))
+                        txn.commit()
+                        return result
+                    except BaseException:
+                        txn.abort()
+                        raise
+            except lmdb.MapFullError:
+                self._resize(int(self._env.info()["map_size"]) * 2)
+
+    def _begin(self, *, write: bool) -> Any:
+        while True:
+            try:
+                return self._env.begin(write=write, buffers=True)
+            except lmdb.MapResizedError:
+                # Another process has grown the map. Ours is this thread's only pass, so leave the gate to resize.
+                self._leave()
+                self._resize(0)
+                self._enter()
+
+    def _resize(self, size: int) -> None:
+        """Make the map `size` bytes (0: what the file says), once no transaction of this process is open."""
+        with self._gate:
+            self._gate.wait_for(lambda: self._open == 0)
+            self._env.set_mapsize(size)
+
+    @contextmanager
+    def _passing(self) -> Iterator[None]:
+        self._enter()
+        try:
+            yield
+        finally:
+            self._leave()
+
+    def _enter(self) -> None:
+        with self._gate:
+            self._open += 1
+
+    def _leave(self) -> None:
+        with self._gate:
+            self._open -= 1
+            self._gate.notify_all()
+
+    @contextmanager
+    def _ours(self) -> Iterator[None]:
+        """LMDB's errors as ours. MapFullError passes: `write` grows the map and tries again."""
+        try:
+            yield
+        except lmdb.MapFullError:
+            raise
+        except (lmdb.CorruptedError, lmdb.PageNotFoundError, lmdb.PanicError, lmdb.BadTxnError) as error:
+            raise Corrupt("database", str(error)) from error
+        except (lmdb.InvalidError, lmdb.VersionMismatchError) as error:
+            raise NotAStore(self.path, "data.mdb is not a database of ours") from error
+        except lmdb.Error as error:
+            raise self._system_error(error) from error
+
+    def _system_error(self, error: Exception) -> StoreError:
+        """What a failed system call under LMDB means to a person."""
+        text = str(error)
+
+        def says(*codes: int) -> bool:
+            return any(os.strerror(code) in text for code in codes)
+
+        if says(errno.ENOSPC, errno.EDQUOT):
+            return Full(self.path)
+        if says(errno.EACCES, errno.EROFS, errno.EPERM):
+            return NotWritable(self.path, text.rpartition(": ")[2].lower())
+        if says(errno.ENOENT, errno.ENOTDIR):
+            return NotAStore(self.path, "there is no data.mdb in it")
+        return Corrupt("database", text)

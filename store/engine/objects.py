@@ -1,0 +1,250 @@
+"""Objects: reading them out of segments, and writing new ones in large batches.
+
+Writing. Chunks of large files get a segment each, so that a small read unpacks little and a sequential read is
+sequential on disk; small objects (nodes, small files) that arrive together share a segment, so that they compress
+together and a scan of many small files is a sequential read. Hashing, looking up and compressing happen on all cores in
+threads that live as long as the writer; LMDB's write lock is held only to put down what is ready, one batch at a time.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from store.engine.env import OBJECTS, SEGMENTS, Environment, Reading, Writing
+from store.errors import Corrupt
+from store.format import segment
+from store.format.segment import Place
+from store.ids import ObjectId
+
+ALONE = 16 << 10
+"""Objects of at least so many bytes get a segment of their own."""
+SHARED = 256 << 10
+"""Bytes of small objects in a shared segment."""
+WINDOW = 4 << 20
+"""Bytes of chunks that a thread hashes and compresses in one go."""
+BATCH = 32 << 20
+"""Bytes, compressed, that go to disk in one transaction: large enough that its fsync is cheap per byte."""
+LEVEL_ALONE, LEVEL_SHARED = 1, 3
+"""zstd levels: chunks of large files for speed, small objects (which compress together) for size."""
+
+T = TypeVar("T")
+
+
+class SegmentCache:
+    """Unpacked shared segments, most recently used last; at most `limit` bytes. Safe to use from threads."""
+
+    def __init__(self, limit: int = 16 << 20) -> None:
+        self._limit, self._held = limit, 0
+        self._payloads: OrderedDict[int, bytes] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, number: int) -> bytes | None:
+        with self._lock:
+            payload = self._payloads.get(number)
+            if payload is not None:
+                self._payloads.move_to_end(number)
+            return payload
+
+    def put(self, number: int, payload: bytes) -> None:
+        with self._lock:
+            if number not in self._payloads:
+                self._payloads[number] = payload
+                self._held += len(payload)
+            while self._held > self._limit:
+                self._held -= len(self._payloads.popitem(last=False)[1])
+
+
+class ObjectReader:
+    """Gives objects by id, each checked against its id."""
+
+    def __init__(self, env: Environment, cache: SegmentCache | None = None) -> None:
+        self._env = env
+        self._cache = SegmentCache() if cache is None else cache
+
+    def get(self, name: ObjectId) -> bytes:
+        """The object's bytes. Raises Corrupt when it is missing or is not what its id says."""
+        with self._env.read() as reading:
+            return self.get_in(reading, name)
+
+    def get_in(self, reading: Reading, name: ObjectId) -> bytes:
+        """The same, in a transaction that is already open."""
+        value = reading.get_raw(OBJECTS, name)
+        if value is None:
+            raise Corrupt(f"object {name}", "it is missing")
+        place = segment.decode_place(value)
+        payload = self._cache.get(place.segment)
+        if payload is None:
+            payload = self._unpack(reading, name, place)
+        plain = bytes(payload[place.offset : place.offset + place.length])
+        if ObjectId.of(plain) != name:
+            raise Corrupt(f"object {name}", f"segment {place.segment} holds other bytes")
+        return plain
+
+    def _unpack(self, reading: Reading, name: ObjectId, place: Place) -> bytes | memoryview:
+        record = reading.get_raw(SEGMENTS, place.segment.to_bytes(8, "big"))
+        if record is None:
+            raise Corrupt(f"object {name}", f"segment {place.segment} is missing")
+        payload = segment.decode(record)
+        if len(payload) > place.length and isinstance(payload, bytes):
+            self._cache.put(place.segment, payload)
+        return payload
+
+
+class ObjectWriter:
+    """Puts objects that are not there yet; use as a context manager.
+
+    Everything put is durable after `flush`, and invisible garbage if the process ends before. Not for use by several
+    threads at once.
+    """
+
+    def __init__(self, env: Environment, *, threads: int | None = None) -> None:
+        self._env = env
+        self._pool = ThreadPoolExecutor(threads or os.cpu_count() or 1, thread_name_prefix="store-writer")
+        self._pending: dict[ObjectId, bytes] = {}
+        self._pending_bytes = 0
+        self._ready: list[tuple[list[tuple[ObjectId, int]], bytes]] = []
+        """Segments waiting for their transaction: the rows, and the record."""
+        self._ready_bytes = 0
+        self._seen: set[ObjectId] = set()
+        """Objects in `_pending` and `_ready`."""
+        self.stored = 0
+        """Bytes of segments written so far, after compression."""
+
+    def __enter__(self) -> ObjectWriter:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def put(self, plain: bytes) -> ObjectId:
+        """Store one small object (a node, a small file); its id."""
+        name = ObjectId.of(plain)
+        if name not in self._seen and not self._known([name]):
+            self._add_small(name, plain)
+        return name
+
+    def put_chunks(self, chunks: Iterable[bytes]) -> Iterator[tuple[ObjectId, int]]:
+        """Store the chunks of a file; gives (id, size) for each, in order. Memory: a few windows and one batch."""
+        running: deque[Future[list[_Prepared]]] = deque()
+        depth = (os.cpu_count() or 1) + 1
+        for window in _windows(chunks):
+            running.append(self._pool.submit(self._prepare, window))
+            if len(running) > depth:
+                yield from self._collect(running.popleft().result())
+        while running:
+            yield from self._collect(running.popleft().result())
+
+    def flush(self, also: Callable[[Writing], T] | None = None) -> T | None:
+        """Write what is waiting, and `also`, in one transaction; durable on return.
+
+        When `also` raises, nothing of this transaction is written and everything still waits.
+        """
+        self._seal_small()
+        ready = self._ready
+
+        def work(writing: Writing) -> T | None:
+            _write(writing, ready)
+            return also(writing) if also is not None else None
+
+        result = self._env.write(work)
+        self.stored += self._ready_bytes
+        self._ready, self._ready_bytes = [], 0
+        self._seen.clear()
+        return result
+
+    def _prepare(self, chunks: list[bytes]) -> list[_Prepared]:
+        """In a thread: hash, look up, and compress what is new and large."""
+        names = [ObjectId.of(chunk) for chunk in chunks]
+        known = self._known(names)
+        prepared = []
+        for name, chunk in zip(names, chunks, strict=True):
+            if name in known:
+                prepared.append(_Prepared(name, len(chunk), None, None))
+            elif len(chunk) < ALONE:
+                prepared.append(_Prepared(name, len(chunk), chunk, None))
+            else:
+                prepared.append(_Prepared(name, len(chunk), None, segment.encode([(name, chunk)], LEVEL_ALONE)))
+        return prepared
+
+    def _collect(self, prepared: list[_Prepared]) -> Iterator[tuple[ObjectId, int]]:
+        for item in prepared:
+            if item.name not in self._seen:
+                if item.plain is not None:
+                    self._add_small(item.name, item.plain)
+                elif item.record is not None:
+                    self._seen.add(item.name)
+                    self._add_record([(item.name, item.size)], item.record)
+            yield item.name, item.size
+
+    def _known(self, names: list[ObjectId]) -> set[ObjectId]:
+        with self._env.read() as reading:
+            return {name for name in names if reading.get_raw(OBJECTS, name) is not None}
+
+    def _add_small(self, name: ObjectId, plain: bytes) -> None:
+        self._seen.add(name)
+        self._pending[name] = plain
+        self._pending_bytes += len(plain)
+        if self._pending_bytes >= SHARED:
+            self._seal_small()
+
+    def _seal_small(self) -> None:
+        if self._pending:
+            objects = list(self._pending.items())
+            self._pending, self._pending_bytes = {}, 0
+            self._add_record([(name, len(plain)) for name, plain in objects], segment.encode(objects, LEVEL_SHARED))
+
+    def _add_record(self, rows: list[tuple[ObjectId, int]], record: bytes) -> None:
+        self._ready.append((rows, record))
+        self._ready_bytes += len(record)
+        if self._ready_bytes >= BATCH:
+            ready, self._ready = self._ready, []
+            self._env.write(lambda writing: _write(writing, ready))
+            self.stored += self._ready_bytes
+            self._ready_bytes = 0
+            self._seen = set(self._pending)
+
+
+class _Prepared:
+    """What a thread has made of one chunk."""
+
+    __slots__ = ("name", "plain", "record", "size")
+
+    def __init__(self, name: ObjectId, size: int, plain: bytes | None, record: bytes | None) -> None:
+        self.name, self.size, self.plain, self.record = name, size, plain, record
+
+
+def _windows(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
+    window: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        window.append(chunk)
+        size += len(chunk)
+        if size >= WINDOW:
+            yield window
+            window, size = [], 0
+    if window:
+        yield window
+
+
+def _write(writing: Writing, ready: list[tuple[list[tuple[ObjectId, int]], bytes]]) -> None:
+    """Put segments and the places of their objects. An object that another process has put meanwhile keeps its place."""
+    last = writing.last_key(SEGMENTS)
+    number = 0 if last is None else int.from_bytes(last, "big")
+    for rows, record in ready:
+        number += 1
+        offset = 0
+        fresh = False
+        for name, length in rows:
+            if writing.get_raw(OBJECTS, name) is None:
+                writing.put_raw(OBJECTS, name, segment.encode_place(Place(number, offset, length)))
+                fresh = True
+            offset += length
+        if fresh:
+            writing.put_raw(SEGMENTS, number.to_bytes(8, "big"), record, append=True)
+        else:
+            number -= 1

@@ -1,0 +1,160 @@
+"""Repos, commits, branches and tags: the only place where a head moves.
+
+A commit becomes visible in one transaction: its record, its line in the log, its provenance, and the branch. Everything it
+points to was written before, so a crash leaves unreachable objects, never a damaged commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from store.engine.env import Reading, Writing
+from store.errors import CommitNotFound, Corrupt, Exists, HeadMoved, RefNotFound, RepoNotFound
+from store.format import commit as commits
+from store.format import tables
+from store.format.tables import BRANCH, DOWNSTREAM, LOG, REFS, REPOS, TAG, RefBody, RepoBody
+from store.ids import CommitId
+from store.records import CommitRecord
+
+
+class Refs:
+    """The named things, seen through one transaction."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+
+    # repos
+
+    def find_repo(self, repo: str) -> RepoBody | None:
+        body = self._reading.get(REPOS, repo.encode())
+        return None if body is None else tables.decode(RepoBody, body)
+
+    def iter_repos(self) -> Iterator[tuple[str, RepoBody]]:
+        """All repos in the order of their names."""
+        for key, body in self._reading.iter(REPOS):
+            yield key.decode(), tables.decode(RepoBody, body)
+
+    def get_repo(self, repo: str) -> RepoBody:
+        """Raises RepoNotFound."""
+        body = self.find_repo(repo)
+        if body is None:
+            raise RepoNotFound(repo, known=[name for name, _ in self.iter_repos()])
+        return body
+
+    # commits
+
+    def find_commit(self, repo: str, commit: CommitId) -> CommitRecord | None:
+        key = commits.key(commit, repo)
+        body = self._reading.get(commits.TABLE, key)
+        return None if body is None else commits.decode(key, body)
+
+    def get_commit(self, repo: str, commit: CommitId) -> CommitRecord:
+        """Raises CommitNotFound."""
+        found = self.find_commit(repo, commit)
+        if found is None:
+            raise CommitNotFound(repo, str(commit))
+        return found
+
+    def get_link(self, repo: str, commit: CommitId) -> CommitRecord:
+        """The commit that a record names, so that it must exist. Raises Corrupt."""
+        found = self.find_commit(repo, commit)
+        if found is None:
+            raise Corrupt(f"commit {repo}@{commit}", "it is missing")
+        return found
+
+    def iter_commit_set(self, prefix: bytes) -> Iterator[tuple[CommitId, str]]:
+        """The commits of all repos whose id begins with `prefix`."""
+        for key, _ in self._reading.iter_raw(commits.TABLE, prefix):
+            yield commits.split_key(key)
+
+    def iter_log(self, repo: str) -> Iterator[CommitId]:
+        """Every commit of the repo, failed ones too, the last first."""
+        for key, _ in self._reading.iter_raw(LOG, repo.encode() + b"\0", reverse=True):
+            yield CommitId(key[-16:])
+
+    def iter_downstream(self, repo: str, commit: CommitId) -> Iterator[tuple[str, CommitId]]:
+        """The commits that were computed from this one."""
+        prefix = tables.downstream_key((commit, repo))
+        for key, _ in self._reading.iter_raw(DOWNSTREAM, prefix):
+            result, name = commits.split_key(key[len(prefix) :])
+            yield name, result
+
+    # branches and tags
+
+    def find_ref(self, repo: str, kind: bytes, name: str) -> RefBody | None:
+        body = self._reading.get(REFS, tables.ref_key(repo, kind, name))
+        return None if body is None else tables.decode(RefBody, body)
+
+    def iter_refs(self, repo: str, kind: bytes) -> Iterator[tuple[str, CommitId | None]]:
+        """Branches or tags in the order of their names."""
+        prefix = tables.ref_key(repo, kind, "")
+        for key, body in self._reading.iter(REFS, prefix):
+            commit = tables.decode(RefBody, body).commit
+            yield key[len(prefix) :].decode(), None if commit is None else CommitId(commit)
+
+
+class RefsWriting(Refs):
+    """The same in a write transaction."""
+
+    def __init__(self, writing: Writing) -> None:
+        super().__init__(writing)
+        self._writing = writing
+
+    def create_repo(self, repo: str, body: RepoBody) -> None:
+        """Make `repo` with an empty default branch. Raises Exists."""
+        if self.find_repo(repo) is not None:
+            raise Exists("repo", repo)
+        self._writing.put(REPOS, repo.encode(), tables.encode(body))
+        self._point(repo, BRANCH, body.default_branch, None)
+
+    def delete_repo(self, repo: str) -> None:
+        """Remove `repo`, its refs and its commits; the objects stay until they are collected. Raises RepoNotFound."""
+        self.get_repo(repo)
+        for commit in list(self.iter_log(repo)):
+            record = self.get_link(repo, commit)
+            self._writing.delete(LOG, tables.log_key(repo, record.finished_ns, commit))
+            self._writing.delete(commits.TABLE, commits.key(commit, repo))
+            for source in record.provenance:
+                key = tables.downstream_key((source.commit, source.repo), (commit, repo))
+                self._writing.delete(DOWNSTREAM, key)
+        for kind in (BRANCH, TAG):
+            for name, _ in list(self.iter_refs(repo, kind)):
+                self._writing.delete(REFS, tables.ref_key(repo, kind, name))
+        self._writing.delete(REPOS, repo.encode())
+
+    def add_commit(self, record: CommitRecord) -> None:
+        """Write the commit, its line in the log and its provenance. Raises Exists."""
+        if self.find_commit(record.repo, record.id) is not None:
+            raise Exists("commit", f"{record.repo}@{record.id}")
+        self._writing.put(commits.TABLE, commits.key(record.id, record.repo), commits.encode(record))
+        self._writing.put(LOG, tables.log_key(record.repo, record.finished_ns, record.id), b"")
+        for source in record.provenance:
+            key = tables.downstream_key((source.commit, source.repo), (record.id, record.repo))
+            self._writing.put(DOWNSTREAM, key, b"")
+
+    def advance(self, repo: str, branch: str, *, expect: CommitId | None, to: CommitId | None) -> None:
+        """Point `branch` at `to`, provided it points at `expect` (None: it has no commit or does not exist).
+
+        Raises HeadMoved, with the commit found instead, if someone was faster.
+        """
+        found = self.find_ref(repo, BRANCH, branch)
+        head = None if found is None or found.commit is None else CommitId(found.commit)
+        if head != expect:
+            raise HeadMoved(repo, branch, expected=expect and str(expect), found=head and str(head))
+        self._point(repo, BRANCH, branch, to)
+
+    def create_ref(self, repo: str, kind: bytes, name: str, to: CommitId | None) -> None:
+        """Make a branch or tag. Raises Exists, for a name that either kind already has."""
+        for other, noun in ((BRANCH, "branch"), (TAG, "tag")):
+            if self.find_ref(repo, other, name) is not None:
+                raise Exists(noun, f"{repo}@{name}")
+        self._point(repo, kind, name, to)
+
+    def delete_ref(self, repo: str, kind: bytes, name: str) -> None:
+        """Remove a branch or tag; its commits stay. Raises RefNotFound."""
+        if not self._writing.delete(REFS, tables.ref_key(repo, kind, name)):
+            raise RefNotFound(repo, name, known=[ref for ref, _ in self.iter_refs(repo, kind)])
+
+    def _point(self, repo: str, kind: bytes, name: str, to: CommitId | None) -> None:
+        body = tables.encode(RefBody(None if to is None else bytes(to)))
+        self._writing.put(REFS, tables.ref_key(repo, kind, name), body)

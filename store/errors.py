@@ -1,0 +1,218 @@
+"""Everything `store` raises on purpose, by what you can do about it.
+
+    StoreError
+    ├── NotFound          ask for something else                   exit 3
+    │   └── RepoNotFound  RefNotFound  CommitNotFound  PathNotFound  NotAStore
+    ├── Exists            pick another name                        exit 4
+    ├── Conflict          look again, then retry                   exit 5
+    │   └── HeadMoved
+    ├── Refused           change the request                       exit 6
+    │   └── BadName  BadExpression  NotADirectory  IsADirectory  SpecialFile  InUse  NewerFormat  NotWritable
+    ├── Corrupt           the bytes on disk are not what was written   exit 7
+    └── Full              free space                               exit 8
+
+Classes hold fields, not sentences: `str()` says what happened to which noun on one line, `hint()` the next
+thing to do ("" when the message says it all). Nothing has changed in the store after any of them, unless the
+docstring of what raised it says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+
+
+class StoreError(Exception):
+    """Base of everything this package raises on purpose."""
+
+    def hint(self) -> str:
+        """What to do next, as one sentence or a command; "" when the message says it all."""
+        return ""
+
+
+class NotFound(StoreError, LookupError):
+    """What was asked for does not exist."""
+
+
+class RepoNotFound(NotFound):
+    """No repo has this name."""
+
+    def __init__(self, repo: str, *, known: Iterable[str] = ()) -> None:
+        super().__init__(f"no repo {repo!r}")
+        self.repo, self.known = repo, tuple(known)
+
+    def hint(self) -> str:
+        if near := get_close_matches(self.repo, self.known, n=1):
+            return f"did you mean {near[0]!r}?"
+        return f"`pfs repo create {self.repo}` makes it" if self.repo else "`pfs repo list` shows those that exist"
+
+
+class RefNotFound(NotFound):
+    """No branch, tag or commit of the repo answers to this expression."""
+
+    def __init__(self, repo: str, ref: str, *, known: Iterable[str] = (), why: str = "") -> None:
+        super().__init__(f"repo {repo!r} has no ref {ref!r}" + (f": {why}" if why else ""))
+        self.repo, self.ref, self.known, self.why = repo, ref, tuple(known), why
+
+    def hint(self) -> str:
+        if near := get_close_matches(self.ref, self.known, n=1):
+            return f"did you mean {near[0]!r}?"
+        return "" if self.why else f"`pfs branch list {self.repo}` and `pfs log {self.repo}` show what there is"
+
+
+class CommitNotFound(NotFound):
+    """The repo has no commit with this id."""
+
+    def __init__(self, repo: str, commit: str) -> None:
+        super().__init__(f"repo {repo!r} has no commit {commit}")
+        self.repo, self.commit = repo, commit
+
+
+class PathNotFound(NotFound):
+    """Nothing has this path in the commit."""
+
+    def __init__(self, path: bytes, *, where: str = "") -> None:
+        super().__init__(f"no {show(path)}" + (f" in {where}" if where else ""))
+        self.path, self.where = path, where
+
+    def hint(self) -> str:
+        return f"`pfs ls {self.where}` shows what is there" if self.where else ""
+
+
+class NotAStore(NotFound):
+    """The directory holds no store."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"{path} is not a store: {why}")
+        self.path = path
+
+    def hint(self) -> str:
+        return "`pfs --store DIR repo create NAME` makes one in a new or empty directory"
+
+
+class Exists(StoreError):
+    """The name is taken."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"{kind} {name!r} already exists")
+        self.kind, self.name = kind, name
+
+    def hint(self) -> str:
+        return "choose another name or delete it first"
+
+
+class Conflict(StoreError):
+    """The world moved since it was looked at."""
+
+
+class HeadMoved(Conflict):
+    """Somebody else moved the branch first; nothing was changed."""
+
+    def __init__(self, repo: str, branch: str, *, expected: str | None, found: str | None) -> None:
+        super().__init__(f"{repo}@{branch} moved: expected {expected or 'no head'}, found {found or 'no head'}")
+        self.repo, self.branch, self.expected, self.found = repo, branch, expected, found
+
+    def hint(self) -> str:
+        return "look at the new head and repeat the command"
+
+
+class Refused(StoreError):
+    """The request itself cannot be carried out."""
+
+
+class BadName(Refused):
+    """The name is not allowed."""
+
+    def __init__(self, kind: str, name: str, why: str) -> None:
+        super().__init__(f"{name!r} cannot name a {kind}: {why}")
+        self.kind, self.name, self.why = kind, name, why
+
+
+class BadExpression(Refused):
+    """A ref expression that does not follow the grammar; `at` is the index of the character that broke it."""
+
+    def __init__(self, text: str, at: int, why: str) -> None:
+        super().__init__(f"{text!r}, character {at + 1}: {why}")
+        self.text, self.at, self.why = text, at, why
+
+    def hint(self) -> str:
+        return "an expression is REPO[@REF][:PATH], for example trips@master.31:7-31-16"
+
+
+class NotADirectory(Refused):
+    """A path leads through something that is not a directory, or a directory was needed."""
+
+    def __init__(self, path: bytes) -> None:
+        super().__init__(f"{show(path)} is not a directory")
+        self.path = path
+
+
+class IsADirectory(Refused):
+    """A file was needed and the path is a directory."""
+
+    def __init__(self, path: bytes) -> None:
+        super().__init__(f"{show(path)} is a directory")
+        self.path = path
+
+
+class SpecialFile(Refused):
+    """Sockets, pipes and devices are not data and are not stored."""
+
+    def __init__(self, path: bytes, kind: str) -> None:
+        super().__init__(f"{show(path)} is a {kind}; a store holds files, directories and symlinks")
+        self.path, self.kind = path, kind
+
+
+class InUse(Refused):
+    """Something else still depends on it."""
+
+
+class NewerFormat(Refused):
+    """The store was written by a newer version, with a format this one does not know."""
+
+    def __init__(self, path: Path, found: int, known: int) -> None:
+        super().__init__(f"{path} has format {found}; this version reads up to format {known}")
+        self.path, self.found, self.known = path, found, known
+
+    def hint(self) -> str:
+        return "upgrade pfsfuse"
+
+
+class NotWritable(Refused):
+    """The store's directory cannot be written by this user, or its file system is read-only."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"cannot write {path}: {why}")
+        self.path = path
+
+    def hint(self) -> str:
+        return "choose another with --store DIR, or change its owner"
+
+
+class Corrupt(StoreError):
+    """Bytes on disk are not what was written; `record` says which, `why` what was expected and found."""
+
+    def __init__(self, record: str, why: str) -> None:
+        super().__init__(f"damaged {record}: {why}")
+        self.record, self.why = record, why
+
+    def hint(self) -> str:
+        return "everything else stays readable; restore the store from a copy"
+
+
+class Full(StoreError):
+    """The disk is full; nothing that was acknowledged is lost."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"no space left for {path}")
+        self.path = path
+
+    def hint(self) -> str:
+        return "free some space and repeat the command"
+
+
+def show(path: bytes) -> str:
+    """`path` for people: readable, on one line, no control characters, never ambiguous about bytes."""
+    text = path.decode("utf-8", "backslashreplace")
+    return repr(text if text.isprintable() else text.encode("unicode_escape").decode("ascii"))

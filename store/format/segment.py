@@ -1,0 +1,110 @@
+"""Segments and where objects lie in them.        store/format/segment.md
+
+A segment is a container of objects, compressed as one and read as one:
+
+    offset  size      type   field
+    0       4         bytes  magic   b"PSEG"
+    4       1         u8     codec   0 = raw, 1 = zstd; any other value is Corrupt
+    5       3         bytes  zero
+    8       4         u32be  count   objects in it
+    12      4         u32be  plain   bytes of the payload after decoding
+    16      36*count  rows   id (32 bytes), length (u32be), in the order of the payload
+    ..      rest      bytes  payload, encoded by codec
+
+and an object's place, the value under its id in the table `objects`:
+
+    0       8         u64be  segment
+    8       4         u32be  offset  within the decoded payload
+    12      4         u32be  length
+
+The rows make a segment complete in itself: it can travel to another store, or be read when the table `objects` is lost.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import zstandard
+
+from store.errors import Corrupt
+from store.ids import ObjectId
+
+MAGIC = b"PSEG"
+HEADER = struct.Struct(">4sB3xII")
+ROW = struct.Struct(">32sI")
+PLACE = struct.Struct(">QII")
+RAW, ZSTD = 0, 1
+MAX_PLAIN = 64 << 20
+"""Bytes of payload that a reader is willing to unpack; writers stay below 1 MiB."""
+WORTH = 0.95
+"""zstd must leave less than this share of the plain bytes; otherwise they are kept raw and cost nothing to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an object lies."""
+
+    segment: int
+    offset: int
+    length: int
+
+
+def encode(objects: Sequence[tuple[ObjectId, bytes]], level: int) -> bytes:
+    """The segment that holds `objects` in order, zstd-compressed at `level` where that gains at least 5 %."""
+    payload = b"".join(plain for _, plain in objects)
+    packed = zstandard.ZstdCompressor(level=level, write_content_size=True).compress(payload)
+    codec, body = (ZSTD, packed) if len(packed) < len(payload) * WORTH else (RAW, payload)
+    rows = b"".join(ROW.pack(name, len(plain)) for name, plain in objects)
+    return HEADER.pack(MAGIC, codec, len(objects), len(payload)) + rows + body
+
+
+def decode(record: bytes | memoryview) -> bytes | memoryview:
+    """The plain payload. A raw one is a view into `record`, valid as long as `record` is. Raises only Corrupt."""
+    codec, count, plain = _header(record)
+    body = memoryview(record)[HEADER.size + ROW.size * count :]
+    if codec == RAW:
+        if len(body) != plain:
+            raise Corrupt("segment", f"payload of {plain} bytes expected, {len(body)} found")
+        return body
+    try:
+        payload = zstandard.ZstdDecompressor().decompress(body, max_output_size=plain)
+    except zstandard.ZstdError as error:
+        raise Corrupt("segment", str(error)) from None
+    if len(payload) != plain:
+        raise Corrupt("segment", f"payload of {plain} bytes expected, {len(payload)} found")
+    return payload
+
+
+def rows(record: bytes | memoryview) -> list[tuple[ObjectId, int]]:
+    """The ids and lengths of the objects in a segment, in order. Raises only Corrupt."""
+    _, count, plain = _header(record)
+    table = memoryview(record)[HEADER.size : HEADER.size + ROW.size * count]
+    found = [(ObjectId(name), length) for name, length in ROW.iter_unpack(table)]
+    if sum(length for _, length in found) != plain:
+        raise Corrupt("segment", "its rows do not add up to its payload")
+    return found
+
+
+def encode_place(place: Place) -> bytes:
+    """The value under an object's id."""
+    return PLACE.pack(place.segment, place.offset, place.length)
+
+
+def decode_place(value: bytes | memoryview) -> Place:
+    """Where the object lies. Raises only Corrupt."""
+    if len(value) != PLACE.size:
+        raise Corrupt("objects record", f"{PLACE.size} bytes expected, {len(value)} found")
+    return Place(*PLACE.unpack(value))
+
+
+def _header(record: bytes | memoryview) -> tuple[int, int, int]:
+    if len(record) < HEADER.size:
+        raise Corrupt("segment", f"{len(record)} bytes are too few")
+    magic, codec, count, plain = HEADER.unpack_from(record)
+    if magic != MAGIC or codec not in (RAW, ZSTD) or plain > MAX_PLAIN:
+        raise Corrupt("segment", "its header is not one of ours")
+    if len(record) < HEADER.size + ROW.size * count:
+        raise Corrupt("segment", f"{count} rows announced, fewer present")
+    return codec, count, plain

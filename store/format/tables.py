@@ -1,0 +1,91 @@
+"""The small tables: header, repos, branches and tags, the log, provenance, pins, shelves.    store/format/tables.md
+
+    table        key                                             value (all sealed; bodies are msgpack)
+    meta         b"header"                                       [format, created_ns, store id, chunker]
+    repos        name                                            [description, origin, created_ns, default branch]
+    refs         repo, NUL, b"b" or b"t", NUL, name               [commit id or nil]
+    log          repo, NUL, finished_ns (u64be), commit id        nothing: every commit of a repo in order of time
+    downstream   commit id, repo, NUL, commit id, repo            nothing: the second was computed from the first
+    pins         name                                            [tree entry, note]
+    shelves      shelf, NUL, key                                  the program's own bytes
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+from store.errors import Corrupt
+from store.ids import CommitId
+from store.records import Entry
+
+FORMAT = 1
+"""The format this version writes, and the newest it reads."""
+
+META, REPOS, REFS, LOG = b"meta", b"repos", b"refs", b"log"
+DOWNSTREAM, PINS, SHELVES = b"downstream", b"pins", b"shelves"
+HEADER_KEY = b"header"
+BRANCH, TAG = b"b", b"t"
+
+
+class Header(msgspec.Struct, frozen=True, array_like=True):
+    """What a store says about itself."""
+
+    format: int
+    created_ns: int
+    id: bytes
+    """16 random bytes that name the store."""
+    chunker: tuple[str, int, int, int] = ("fastcdc-2020", 16 << 10, 64 << 10, 256 << 10)
+    """Algorithm, minimum, average and maximum chunk in bytes: all files of a store are cut alike."""
+
+
+class RepoBody(msgspec.Struct, frozen=True, array_like=True):
+    """What is kept about a repo."""
+
+    description: str
+    origin: str
+    created_ns: int
+    default_branch: str = "master"
+
+
+class RefBody(msgspec.Struct, frozen=True, array_like=True):
+    """Where a branch or a tag points."""
+
+    commit: bytes | None
+
+
+class PinBody(msgspec.Struct, frozen=True, array_like=True):
+    """What a pin holds."""
+
+    tree: Entry
+    note: bytes
+
+
+Body = TypeVar("Body", Header, RepoBody, RefBody, PinBody)
+
+encode = msgspec.msgpack.Encoder(enc_hook=bytes).encode  # ids are bytes to the format
+
+
+def decode(kind: type[Body], body: bytes) -> Body:
+    """The record of `kind` with this body. Raises only Corrupt."""
+    try:
+        return msgspec.msgpack.decode(body, type=kind)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise Corrupt(f"{kind.__name__} record", str(error)) from None
+
+
+def ref_key(repo: str, kind: bytes, name: str) -> bytes:
+    """The key of a branch or tag; with name "" the prefix of all of that kind."""
+    return b"\0".join((repo.encode(), kind, name.encode()))
+
+
+def log_key(repo: str, finished_ns: int, commit: CommitId) -> bytes:
+    """The key of a commit in its repo's log."""
+    return repo.encode() + b"\0" + finished_ns.to_bytes(8, "big") + commit
+
+
+def downstream_key(source: tuple[CommitId, str], result: tuple[CommitId, str] | None = None) -> bytes:
+    """The key that says `result` was computed from `source`; without `result` the prefix of all such."""
+    prefix = source[0] + source[1].encode() + b"\0"
+    return prefix if result is None else prefix + result[0] + result[1].encode()

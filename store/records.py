@@ -1,0 +1,155 @@
+"""The frozen things modules exchange."""
+
+from __future__ import annotations
+
+import stat
+from dataclasses import dataclass
+
+import msgspec
+
+from store.ids import CommitId, ObjectId, digest
+
+EMPTY_DIRECTORY = digest(b"directory")
+"""The digest of a directory with nothing in it."""
+
+
+class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One name in a directory, or a root. The order of fields is the order on disk (`format/node.md`)."""
+
+    name: bytes
+    """1 to 255 bytes; b"" for a root."""
+    mode: int
+    """The whole st_mode: the kind, and the permission bits with setuid, setgid and sticky."""
+    mtime_ns: int
+    """Nanoseconds since 1970."""
+    size: int
+    """Bytes of a file, bytes of a symlink's target, or all files' and symlinks' bytes below a directory."""
+    content: bytes | None = None
+    """A file: the id of its one chunk, or of the root of its chunk list. A directory: the id of its root node.
+    None: empty."""
+    height: int = 0
+    """Levels of nodes between `content` and the chunks or entries; 0: `content` is a chunk (file)."""
+    files: int = 1
+    """Files and symlinks: 1 for each of those, the number below for a directory."""
+    digest: bytes | None = None
+    """A directory's identity: names, kinds, exec bits and contents of everything below, without mtimes."""
+    target: bytes | None = None
+    """A symlink's target, as given."""
+    xattrs: dict[bytes, bytes] | None = None
+    """User extended attributes, or None."""
+
+    @property
+    def is_dir(self) -> bool:
+        return stat.S_ISDIR(self.mode)
+
+    @property
+    def is_file(self) -> bool:
+        return stat.S_ISREG(self.mode)
+
+    @property
+    def is_symlink(self) -> bool:
+        return stat.S_ISLNK(self.mode)
+
+    def renamed(self, name: bytes) -> Entry:
+        """The same thing under another name."""
+        return self if name == self.name else msgspec.structs.replace(self, name=name)
+
+    def identity(self) -> bytes:
+        """32 bytes, equal exactly when kind, exec bit and contents are equal, whatever name, mtime and mode say."""
+        if self.is_dir:
+            return self.digest or EMPTY_DIRECTORY
+        if self.is_symlink:
+            return digest(b"symlink", self.target or b"")
+        kind = b"program" if self.mode & stat.S_IXUSR else b"file"
+        return digest(kind, self.height.to_bytes(1, "big"), self.content or b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """A stretch of one chunk: what a read of a file turns into."""
+
+    chunk: ObjectId
+    """The chunk that holds the bytes."""
+    start: int
+    """First byte within the chunk."""
+    size: int
+    """Number of bytes, at least 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """One input that a commit was computed from."""
+
+    repo: str
+    branch: str
+    commit: CommitId
+
+
+@dataclass(frozen=True, slots=True)
+class CommitRecord:
+    """What is stored about a commit, in the order on disk (`format/commit.md`)."""
+
+    id: CommitId
+    repo: str
+    branch: str
+    """The branch it was made on."""
+    depth: int
+    """1 at the root of the ancestry."""
+    parent: CommitId | None
+    jump: CommitId | None
+    """An ancestor further back, so that any ancestor is found in O(log depth) steps (`history.py`)."""
+    tree: Entry
+    started_ns: int
+    finished_ns: int
+    """Nanoseconds since 1970; always later than the parent's."""
+    author: str
+    message: str
+    provenance: tuple[Provenance, ...]
+    origin: str
+    """Who made it: "user", "pipeline" or "service"."""
+    state: str
+    """"finished", or "failed" for a job's commit that no branch points to."""
+    reason: str
+    """Why it failed; "" otherwise."""
+    digest: bytes
+    """32 bytes over everything above and the parent's digest: tampering with history shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A movable name in a repo."""
+
+    name: str
+    head: CommitId | None
+    """None: no commit yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A name that never moves."""
+
+    name: str
+    commit: CommitId
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One path that differs between two trees; `old` or `new` is None when it exists on one side only."""
+
+    path: bytes
+    old: Entry | None
+    new: Entry | None
+
+    @property
+    def kind(self) -> str:
+        """ "A" added, "D" deleted, "M" modified."""
+        return "A" if self.old is None else "D" if self.new is None else "M"
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A name that keeps a tree alive, with a note for whoever set it."""
+
+    name: bytes
+    tree: Entry
+    note: bytes

@@ -1,0 +1,84 @@
+"""From a parsed ref to a commit.
+
+The base is looked for in this order: a branch, a tag, a whole commit id, `NAME.N` with the longest NAME that exists, and the
+first digits (at least 8) of one commit's id. An existing name always wins over a reading that takes it apart.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Protocol
+
+from store import history
+from store.errors import RefNotFound
+from store.ids import CommitId
+from store.records import CommitRecord
+from store.refexpr.grammar import Back, Ref
+
+_NUMBERED = re.compile(r"(.+)\.(\d{1,18})\Z")
+_DIGITS = re.compile(r"[0-9a-f]{8,32}\Z")
+
+
+class Names(Protocol):
+    """What a repo must answer so that its refs can be resolved."""
+
+    name: str
+
+    def find_ref(self, name: str) -> tuple[bool, CommitId | None]:
+        """Whether a branch or tag has this name, and where it points (None: a branch without commits)."""
+
+    def find_record(self, commit: CommitId) -> CommitRecord | None:
+        """The repo's commit with this id."""
+
+    def get_record(self, commit: CommitId) -> CommitRecord:
+        """The same, or Corrupt: for links that must hold."""
+
+    def iter_prefix(self, digits: str) -> list[CommitId]:
+        """The repo's commits whose id begins with these hex digits."""
+
+    def ref_names(self) -> list[str]:
+        """All branches and tags, to suggest one."""
+
+
+def resolve(repo: Names, ref: Ref) -> CommitRecord | None:
+    """The commit that `ref` names; None for a branch without commits. Raises RefNotFound."""
+    commit = _base(repo, ref)
+    for step in ref.steps:
+        if commit is None:
+            raise RefNotFound(repo.name, ref.text, why="the branch has no commit yet")
+        if isinstance(step, Back):
+            if step.count >= commit.depth:
+                raise RefNotFound(repo.name, ref.text, why=f"there are only {commit.depth - 1} commits before it")
+            commit = history.at_depth(repo.get_record, commit, commit.depth - step.count)
+        else:
+            commit = history.at_time(repo.get_record, commit, step.time_ns)
+            if commit is None:
+                raise RefNotFound(repo.name, ref.text, why="its first commit is later than that")
+    return commit
+
+
+def _base(repo: Names, ref: Ref) -> CommitRecord | None:
+    found, head = repo.find_ref(ref.name)
+    if found:
+        return None if head is None else repo.get_record(head)
+    if len(ref.name) == 32 and _DIGITS.match(ref.name) and (commit := repo.find_record(CommitId.parse(ref.name))):
+        return commit
+    if numbered := _NUMBERED.match(ref.name):
+        return _numbered(repo, ref, numbered[1], int(numbered[2]))
+    if _DIGITS.match(ref.name):
+        ids = repo.iter_prefix(ref.name)
+        if len(ids) > 1:
+            raise RefNotFound(repo.name, ref.text, why=f"{len(ids)} commits begin with these digits; write more of them")
+        if ids:
+            return repo.get_record(ids[0])
+    raise RefNotFound(repo.name, ref.text, known=repo.ref_names())
+
+
+def _numbered(repo: Names, ref: Ref, name: str, number: int) -> CommitRecord:
+    """`NAME.N`: the N-th commit of the ancestry of NAME, which may itself be of that form or an id."""
+    commit = _base(repo, Ref(ref.text, name, ()))
+    depth = 0 if commit is None else commit.depth
+    if commit is None or not 1 <= number <= depth:
+        why = f"commits are numbered from 1 to {depth}" if depth else "the branch has no commit yet"
+        raise RefNotFound(repo.name, ref.text, why=why)
+    return history.at_depth(repo.get_record, commit, number)

@@ -1,0 +1,100 @@
+"""Pins and shelves: what the programs on top of the store keep in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from store.engine import Environment, Writing
+from store.errors import Exists
+from store.format import tables
+from store.format.tables import PINS, SHELVES, PinBody
+from store.records import Entry, Pin
+
+MAX_KEY = 400
+"""Bytes in a key: LMDB allows 511, some of which the shelf's name takes."""
+
+
+class Shelf:
+    """A named durable table of small values. All writes are durable on return; each value is sealed against damage."""
+
+    def __init__(self, env: Environment, name: str) -> None:
+        self._env, self._prefix = env, name.encode() + b"\0"
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value under `key`, or None. Raises Corrupt."""
+        with self._env.read() as reading:
+            return reading.get(SHELVES, self._prefix + key)
+
+    def iter(self, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Keys that begin with `prefix` and their values, in the order of keys, as of the call. Raises Corrupt."""
+        with self._env.read() as reading:
+            found = [(key[len(self._prefix) :], value) for key, value in reading.iter(SHELVES, self._prefix + prefix)]
+        return iter(found)
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Set `key`."""
+        self.update({key: value})
+
+    def add(self, key: bytes, value: bytes) -> None:
+        """Set `key`, which must not be there. Raises Exists; then nothing has changed."""
+
+        def work(writing: Writing) -> None:
+            if writing.get_raw(SHELVES, self._key(key)) is not None:
+                raise Exists(self._prefix[:-1].decode(), key.decode("utf-8", "backslashreplace"))
+            writing.put(SHELVES, self._key(key), value)
+
+        self._env.write(work)
+
+    def delete(self, key: bytes) -> None:
+        """Remove `key`, if it is there."""
+        self.update({key: None})
+
+    def update(self, values: Mapping[bytes, bytes | None]) -> None:
+        """Set (a value) or remove (None) several keys in one transaction."""
+
+        def work(writing: Writing) -> None:
+            for key, value in values.items():
+                if value is None:
+                    writing.delete(SHELVES, self._key(key))
+                else:
+                    writing.put(SHELVES, self._key(key), value)
+
+        self._env.write(work)
+
+    def _key(self, key: bytes) -> bytes:
+        if not 0 < len(key) <= MAX_KEY:
+            raise ValueError(f"a key has 1 to {MAX_KEY} bytes, not {len(key)}")
+        return self._prefix + key
+
+
+class Pins:
+    """Names that keep a tree alive, each with a note for whoever set it."""
+
+    def __init__(self, env: Environment) -> None:
+        self._env = env
+
+    def put(self, name: bytes, tree: Entry, note: bytes = b"") -> None:
+        """Keep `tree`, which must have been saved, under `name`; a pin of that name is replaced. Durable on return."""
+        body = tables.encode(PinBody(tree, note))
+        self._env.write(lambda writing: writing.put(PINS, name, body))
+
+    def get(self, name: bytes) -> Pin | None:
+        """The pin called `name`, or None. Raises Corrupt."""
+        with self._env.read() as reading:
+            body = reading.get(PINS, name)
+        return None if body is None else _pin(name, body)
+
+    def iter(self, prefix: bytes = b"") -> Iterator[Pin]:
+        """The pins whose name begins with `prefix`, in order, as of the call. Raises Corrupt."""
+        with self._env.read() as reading:
+            found = [_pin(name, body) for name, body in reading.iter(PINS, prefix)]
+        return iter(found)
+
+    def delete(self, name: bytes) -> None:
+        """Let go of `name`, if it is there."""
+        self._env.write(lambda writing: writing.delete(PINS, name))
+
+
+def _pin(name: bytes, body: bytes) -> Pin:
+    pin = tables.decode(PinBody, body)
+    return Pin(name, pin.tree, pin.note)

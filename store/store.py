@@ -1,0 +1,230 @@
+"""A store: one directory on disk that holds everything."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from store import names, refexpr
+from store.commit import Commit, handle
+from store.edit import TreeEdit
+from store.engine import Environment, Refs, RefsWriting, Writing
+from store.errors import Corrupt, Exists, NewerFormat, NotAStore, NotWritable, RefNotFound
+from store.format import tables
+from store.format.tables import FORMAT, HEADER_KEY, META, Header, RepoBody
+from store.ids import CommitId
+from store.records import Change, Entry, Extent
+from store.repo import Repo
+from store.shelf import Pins, Shelf
+from store.trees import Trees
+
+DATA = "data.mdb"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What an expression `REPO[@REF][:PATH]` names."""
+
+    repo: Repo
+    commit: Commit | None
+    """None: a branch without commits."""
+    branch: str | None
+    """The branch, when the expression is just a branch and so may move; None otherwise."""
+    path: bytes
+    """b"" is the root; not looked up yet."""
+
+
+class Store:
+    """An open store. One per process, used by all its threads, never carried across a fork; a context manager."""
+
+    def __init__(self, path: Path, env: Environment) -> None:
+        self.path = path
+        """The store's directory, absolute."""
+        self._env, self._trees = env, Trees(env)
+        self.pins = Pins(env)
+        self.header = self._read_header()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Store {self.path}>"
+
+    def close(self) -> None:
+        """End the use of this object. What was committed was durable long before."""
+        self._env.close()
+
+    def last_txnid(self) -> int:
+        """Grows with every write by any process: cheap to poll for changes."""
+        return self._env.last_txnid()
+
+    # repos
+
+    def create_repo(self, name: str, *, description: str = "", origin: str = "user") -> Repo:
+        """Make a repo with an empty branch `master`. Raises BadName, Exists. Durable on return."""
+        body = RepoBody(description, origin, time.time_ns())
+        self._env.write(lambda writing: RefsWriting(writing).create_repo(names.repo(name), body))
+        return Repo(self._env, self._trees, name, body)
+
+    def repo(self, name: str) -> Repo:
+        """The repo called `name`. Raises RepoNotFound."""
+        with self._env.read() as reading:
+            return Repo(self._env, self._trees, name, Refs(reading).get_repo(name))
+
+    def find_repo(self, name: str) -> Repo | None:
+        """The repo called `name`, or None."""
+        with self._env.read() as reading:
+            body = Refs(reading).find_repo(name)
+        return None if body is None else Repo(self._env, self._trees, name, body)
+
+    def repos(self) -> list[Repo]:
+        """All repos in the order of their names."""
+        with self._env.read() as reading:
+            return [Repo(self._env, self._trees, name, body) for name, body in Refs(reading).iter_repos()]
+
+    def delete_repo(self, name: str) -> None:
+        """Remove a repo with its branches, tags and commits. Raises RepoNotFound. Durable on return."""
+        self._env.write(lambda writing: RefsWriting(writing).delete_repo(name))
+
+    # commits
+
+    def resolve(self, text: str) -> Target:
+        """What `REPO[@REF][:PATH]` names. Raises BadExpression, RepoNotFound, RefNotFound; the path is not looked up."""
+        parsed = refexpr.parse(text)
+        repo = self.repo(parsed.repo)
+        ref = parsed.ref or refexpr.parse_ref(repo.default_branch)
+        live = not ref.steps and repo.find_branch(ref.name) is not None
+        return Target(repo, repo.resolve(ref), ref.name if live else None, parsed.path)
+
+    def resolve_commit(self, text: str) -> Commit:
+        """The commit that an expression without a path names. Raises RefNotFound also for a branch without commits."""
+        target = self.resolve(text)
+        if target.commit is None:
+            raise RefNotFound(target.repo.name, target.branch or text, why="the branch has no commit yet")
+        return target.commit
+
+    def commit(self, repo: str, commit: CommitId) -> Commit:
+        """The commit of `repo` with this id. Raises CommitNotFound."""
+        with self._env.read() as reading:
+            return handle(Refs(reading).get_commit(repo, commit), self._trees)
+
+    def find_commit(self, repo: str, commit: CommitId) -> Commit | None:
+        """The same, or None."""
+        with self._env.read() as reading:
+            record = Refs(reading).find_commit(repo, commit)
+        return None if record is None else handle(record, self._trees)
+
+    def commit_set(self, commit: CommitId) -> list[Commit]:
+        """The commits of all repos that carry this id, in the order of the repos' names."""
+        with self._env.read() as reading:
+            refs = Refs(reading)
+            found = [refs.get_link(repo, commit) for _, repo in refs.iter_commit_set(commit)]
+        return [handle(record, self._trees) for record in found]
+
+    def downstream(self, repo: str, commit: CommitId) -> list[tuple[str, CommitId]]:
+        """The commits (repo, id) whose provenance names this one."""
+        with self._env.read() as reading:
+            return list(Refs(reading).iter_downstream(repo, commit))
+
+    # trees
+
+    def diff(self, old: Entry | None, new: Entry | None) -> Iterator[Change]:
+        """What turns the directory `old` into `new` (None: nothing there), in the order of paths.
+
+        Equal directories are skipped by identity. Contents and permissions count; times alone do not.
+        """
+        return self._trees.diff(old, new)
+
+    def lookup(self, directory: Entry, name: bytes) -> Entry | None:
+        """The entry called `name` in `directory`, or None. Raises NotADirectory, Corrupt."""
+        return self._trees.lookup(directory, name)
+
+    def iter_directory(self, directory: Entry, *, after: bytes | None = None) -> Iterator[Entry]:
+        """The entries of `directory` in the order of their names, those greater than `after`; a leaf in memory at a time."""
+        return self._trees.iter_directory(directory, after=after)
+
+    def extents(self, file: Entry, offset: int, size: int) -> tuple[Extent, ...]:
+        """Where the `size` bytes from `offset` on lie, clipped at the end of the file: an immutable plan for `fetch`."""
+        return self._trees.extents(file, offset, size)
+
+    def fetch(self, extents: tuple[Extent, ...]) -> bytes:
+        """The bytes of `extents`, joined. May wait for the disk. Raises Corrupt when they are not what was written."""
+        return self._trees.fetch(extents)
+
+    def edit_tree(self, base: Entry | None = None) -> TreeEdit:
+        """Changes on top of a directory's entry (None: an empty one), for trees that are no commit yet."""
+        return TreeEdit(self._env, self._trees, base)
+
+    def shelf(self, name: str) -> Shelf:
+        """The durable table called `name`, for the programs on top of the store."""
+        return Shelf(self._env, name)
+
+    def _read_header(self) -> Header:
+        with self._env.read() as reading:
+            body = reading.get(META, HEADER_KEY)
+        if body is None:
+            raise NotAStore(self.path, "its database has no header")
+        header = tables.decode(Header, body)
+        if header.format > FORMAT:
+            raise NewerFormat(self.path, header.format, FORMAT)
+        if header.chunker != Header(0, 0, b"").chunker:
+            raise Corrupt("header", f"its chunker is {header.chunker}")
+        return header
+
+
+def open(path: str | Path) -> Store:
+    """The store in the directory `path`. Raises NotAStore, NewerFormat, NotWritable, Corrupt."""
+    where = Path(path).absolute()
+    if not (where / DATA).exists():
+        why = "there is no data.mdb in it" if where.is_dir() else "there is no such directory"
+        raise NotAStore(where, why)
+    if not os.access(where, os.W_OK | os.X_OK):
+        raise NotWritable(where, "permission denied")
+    return _opened(where, Environment(where))
+
+
+def create(path: str | Path) -> Store:
+    """Make a store in the new or empty directory `path`, for this user only (0700).
+
+    Raises Exists, NotWritable, Full; NotAStore for a directory that holds other things. Then nothing has changed, but
+    for missing parent directories, which may have been made.
+    """
+    where = Path(path).absolute()
+    if (where / DATA).exists():
+        raise Exists("store", str(where))
+    try:
+        where.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if any(where.iterdir()):
+            raise NotAStore(where, "it is a directory with other things in it")
+        where.chmod(0o700)
+    except OSError as error:
+        raise NotWritable(where, (error.strerror or str(error)).lower()) from None
+    env = Environment(where, create=True)
+    header = Header(FORMAT, time.time_ns(), os.urandom(16))
+
+    def work(writing: Writing) -> None:
+        # Two processes may create the same store at once: the first header stays.
+        if writing.get_raw(META, HEADER_KEY) is None:
+            writing.put(META, HEADER_KEY, tables.encode(header))
+
+    env.write(work)
+    return _opened(where, env)
+
+
+def open_or_create(path: str | Path) -> Store:
+    """The store in `path`, made if the directory is missing or empty. Raises what `open` and `create` raise."""
+    return open(path) if (Path(path) / DATA).exists() else create(path)
+
+
+def _opened(path: Path, env: Environment) -> Store:
+    try:
+        return Store(path, env)
+    except BaseException:
+        env.close()
+        raise

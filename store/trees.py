@@ -1,0 +1,169 @@
+"""Reading directories and files by their entries: what the engine, the trees and the contents give together.
+
+Everything here is safe to use from threads, and reads what never changes: an entry leads to the same bytes for ever.
+Decoded nodes are kept in a small cache, since a walk asks for the same ones again and again.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, Generic, TypeVar, cast
+
+from store import contents, tree
+from store.engine import Environment, ObjectReader
+from store.errors import IsADirectory, NotADirectory, PathNotFound
+from store.format import chunklist, node
+from store.format.chunklist import ChunkList
+from store.format.node import Node
+from store.ids import ObjectId
+from store.records import Change, Entry, Extent
+
+N = TypeVar("N")
+NODES = 512
+"""Decoded nodes to keep of each kind: about 20 MB of directories at most, in practice a few."""
+
+
+class _Cache(Generic[N]):
+    """The last `NODES` decoded nodes."""
+
+    def __init__(self, load: Callable[[ObjectId], N]) -> None:
+        self._load = load
+        self._nodes: OrderedDict[ObjectId, N] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, name: ObjectId) -> N:
+        with self._lock:
+            found = self._nodes.get(name)
+            if found is not None:
+                self._nodes.move_to_end(name)
+                return found
+        found = self._load(name)
+        with self._lock:
+            self._nodes[name] = found
+            if len(self._nodes) > NODES:
+                self._nodes.popitem(last=False)
+        return found
+
+
+class Trees:
+    """Reads entries of one store."""
+
+    def __init__(self, env: Environment) -> None:
+        self._objects = ObjectReader(env)
+        self._nodes: _Cache[Node] = _Cache(lambda name: node.decode(self._objects.get(name)))
+        self._lists: _Cache[ChunkList] = _Cache(lambda name: chunklist.decode(self._objects.get(name)))
+
+    @property
+    def load_node(self) -> Callable[[ObjectId], Node]:
+        """Gives a directory node by id."""
+        return self._nodes.get
+
+    def lookup(self, directory: Entry, name: bytes) -> Entry | None:
+        """The entry called `name` in `directory`, or None."""
+        return tree.lookup(self._nodes.get, _root(directory), name)
+
+    def iter_directory(self, directory: Entry, *, after: bytes | None = None) -> Iterator[Entry]:
+        """The entries of `directory` in the order of their names, those greater than `after`."""
+        return tree.iter_entries(self._nodes.get, _root(directory), after)
+
+    def find(self, root: Entry, path: bytes) -> Entry | None:
+        """The entry at `path` below `root`; None when it does not exist or leads through something else."""
+        entry: Entry | None = root
+        for name in path.split(b"/") if path else ():
+            entry = self.lookup(entry, name) if entry is not None and entry.is_dir else None
+        return entry
+
+    def get(self, root: Entry, path: bytes, *, where: str = "") -> Entry:
+        """The entry at `path` below `root`. Raises PathNotFound, saying it was looked for in `where`."""
+        entry = self.find(root, path)
+        if entry is None:
+            raise PathNotFound(path, where=where)
+        return entry
+
+    def walk(self, root: Entry, path: bytes = b"") -> Iterator[tuple[bytes, Entry]]:
+        """Everything below `root` with its path (which begins with `path`): depth first, names in order."""
+        for entry in self.iter_directory(root):
+            below = path + b"/" + entry.name if path else entry.name
+            yield below, entry
+            if entry.is_dir:
+                yield from self.walk(entry, below)
+
+    def extents(self, file: Entry, offset: int, size: int) -> tuple[Extent, ...]:
+        """Where the `size` bytes from `offset` on lie, clipped at the end of the file. Immutable; give it to `fetch`."""
+        return contents.plan_read(self._lists.get, file, offset, size)
+
+    def fetch(self, extents: tuple[Extent, ...]) -> bytes:
+        """The bytes of `extents`, joined. May wait for the disk. Raises Corrupt when they are not what was written."""
+        if len(extents) == 1:
+            (extent,) = extents
+            plain = self._objects.get(extent.chunk)
+            return plain if len(plain) == extent.size else plain[extent.start : extent.start + extent.size]
+        return b"".join(self.fetch((extent,)) for extent in extents)
+
+    def open(self, file: Entry) -> BinaryIO:
+        """A seekable reader of the file's bytes. Raises IsADirectory."""
+        if file.is_dir:
+            raise IsADirectory(file.name)
+        return cast(BinaryIO, io.BufferedReader(_Reader(self, file), 1 << 20))
+
+    def diff(self, old: Entry | None, new: Entry | None, path: bytes = b"") -> Iterator[Change]:
+        """What turns the directory `old` into `new` (None: nothing there), in the order of paths; roots left out.
+
+        A directory that appears or disappears comes with everything below it. Modified means: the contents or the
+        permissions differ; times alone do not count.
+        """
+        pairs = tree.diff_names(self._nodes.get, _root(old) if old else None, _root(new) if new else None)
+        for before, after in pairs:
+            named = before or after
+            assert named is not None, "one side of a difference exists"
+            below = path + b"/" + named.name if path else named.name
+            yield from self._changed(below, before, after)
+
+    def _changed(self, path: bytes, old: Entry | None, new: Entry | None) -> Iterator[Change]:
+        both_directories = old is not None and new is not None and old.is_dir and new.is_dir
+        if old is None or new is None or old.mode != new.mode or old.xattrs != new.xattrs:
+            yield Change(path, old, new)
+        elif not both_directories and old.identity() != new.identity():
+            yield Change(path, old, new)
+        before = old if old is not None and old.is_dir else None
+        after = new if new is not None and new.is_dir else None
+        if (before or after) and (before is None or after is None or before.content != after.content):
+            yield from self.diff(before, after, path)
+
+
+class _Reader(io.RawIOBase):
+    """The bytes of one file."""
+
+    def __init__(self, trees: Trees, file: Entry) -> None:
+        self._trees, self._file, self._at = trees, file, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._file.size}[whence]
+        if base + offset < 0:
+            raise ValueError(f"cannot seek to {base + offset}")
+        self._at = base + offset
+        return self._at
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # RawIOBase says Buffer, a 3.12 name
+        found = self._trees.fetch(self._trees.extents(self._file, self._at, len(buffer)))
+        buffer[: len(found)] = found
+        self._at += len(found)
+        return len(found)
+
+
+def _root(directory: Entry) -> ObjectId | None:
+    if not directory.is_dir:
+        raise NotADirectory(directory.name)
+    return None if directory.content is None else ObjectId(directory.content)
