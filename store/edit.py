@@ -25,7 +25,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from types import TracebackType
+from typing import BinaryIO, Self, cast
 
 from store import names, tree
 from store.chunker import MINIMUM, cut
@@ -66,11 +67,13 @@ class TreeEdit:
         self._overlay = _Overlay()
         self._writer = ObjectWriter(env)
 
-    def __enter__(self) -> TreeEdit:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        self._writer.__exit__(*exception)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._writer.__exit__(kind, error, trace)
 
     # what may be done
 
@@ -204,7 +207,7 @@ class TreeEdit:
             content = self._writer.put(head) if head else None
             return Entry(b"", bits, mtime_ns, len(head), content)
         lists = ListWriter(self._writer.put)
-        for chunk, size in self._writer.put_chunks(cut(_Rejoined(head, data))):
+        for chunk, size in self._writer.put_chunks(cut(cast(BinaryIO, _Rejoined(head, data)))):
             lists.push(chunk, size)
         content, height = lists.finish()
         return Entry(b"", bits, mtime_ns, lists.size, content, height)

@@ -229,9 +229,6 @@ class Edit(TreeEdit):
         self.changed = False
         """Whether a commit was made."""
 
-    def __enter__(self) -> Edit:
-        return self
-
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:

@@ -97,11 +97,11 @@ class Trees:
 
     def fetch(self, extents: tuple[Extent, ...]) -> bytes:
         """The bytes of `extents`, joined. May wait for the disk. Raises Corrupt when they are not what was written."""
-        if len(extents) == 1:
-            (extent,) = extents
-            plain = self._objects.get(extent.chunk)
-            return plain if len(plain) == extent.size else plain[extent.start : extent.start + extent.size]
-        return b"".join(self.fetch((extent,)) for extent in extents)
+        chunks = self._objects.get_many(extent.chunk for extent in extents)
+        return b"".join(
+            plain if len(plain) == extent.size else memoryview(plain)[extent.start : extent.start + extent.size]
+            for extent, plain in zip(extents, chunks, strict=True)
+        )
 
     def open(self, file: Entry) -> BinaryIO:
         """A seekable reader of the file's bytes. Raises IsADirectory."""
@@ -123,10 +123,9 @@ class Trees:
             yield from self._changed(below, before, after)
 
     def _changed(self, path: bytes, old: Entry | None, new: Entry | None) -> Iterator[Change]:
-        both_directories = old is not None and new is not None and old.is_dir and new.is_dir
-        if old is None or new is None or old.mode != new.mode or old.xattrs != new.xattrs:
+        if old is None or new is None or (old.mode, old.xattrs) != (new.mode, new.xattrs):
             yield Change(path, old, new)
-        elif not both_directories and old.identity() != new.identity():
+        elif not (old.is_dir and new.is_dir) and old.identity() != new.identity():
             yield Change(path, old, new)
         before = old if old is not None and old.is_dir else None
         after = new if new is not None and new.is_dir else None

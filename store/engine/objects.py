@@ -69,17 +69,21 @@ class ObjectReader:
     def get(self, name: ObjectId) -> bytes:
         """The object's bytes. Raises Corrupt when it is missing or is not what its id says."""
         with self._env.read() as reading:
-            return self.get_in(reading, name)
+            return self._get(reading, name)
 
-    def get_in(self, reading: Reading, name: ObjectId) -> bytes:
-        """The same, in a transaction that is already open."""
+    def get_many(self, wanted: Iterable[ObjectId]) -> Iterator[bytes]:
+        """The same for several, in one transaction, which lasts until the iterator ends."""
+        with self._env.read() as reading:
+            for name in wanted:
+                yield self._get(reading, name)
+
+    def _get(self, reading: Reading, name: ObjectId) -> bytes:
         value = reading.get_raw(OBJECTS, name)
         if value is None:
             raise Corrupt(f"object {name}", "it is missing")
         place = segment.decode_place(value)
-        payload = self._cache.get(place.segment)
-        if payload is None:
-            payload = self._unpack(reading, name, place)
+        cached = self._cache.get(place.segment)
+        payload = self._unpack(reading, name, place) if cached is None else cached
         plain = bytes(payload[place.offset : place.offset + place.length])
         if ObjectId.of(plain) != name:
             raise Corrupt(f"object {name}", f"segment {place.segment} holds other bytes")

@@ -140,7 +140,7 @@ class RefsWriting(Refs):
         found = self.find_ref(repo, BRANCH, branch)
         head = None if found is None or found.commit is None else CommitId(found.commit)
         if head != expect:
-            raise HeadMoved(repo, branch, expected=expect and str(expect), found=head and str(head))
+            raise HeadMoved(repo, branch, expected=_text(expect), found=_text(head))
         self._point(repo, BRANCH, branch, to)
 
     def create_ref(self, repo: str, kind: bytes, name: str, to: CommitId | None) -> None:
@@ -158,3 +158,7 @@ class RefsWriting(Refs):
     def _point(self, repo: str, kind: bytes, name: str, to: CommitId | None) -> None:
         body = tables.encode(RefBody(None if to is None else bytes(to)))
         self._writing.put(REFS, tables.ref_key(repo, kind, name), body)
+
+
+def _text(commit: CommitId | None) -> str | None:
+    return None if commit is None else str(commit)
