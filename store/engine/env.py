@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 import lmdb
 
+from store.engine.residence import Residence
 from store.errors import Corrupt, Full, NotAStore, NotWritable, StoreError
 from store.format import commit, sealed, tables
 
@@ -114,6 +115,7 @@ class Environment:
         self.path = path
         self._gate = threading.Condition()
         self._open = 0
+        self.residence = Residence((path / "data.mdb").resolve())
         with self._ours():
             self._env = self._map(path, create, map_size)
             self._env.reader_check()
@@ -138,13 +140,12 @@ class Environment:
                 size //= 2
 
     def _tables(self, create: bool) -> dict[bytes, Any]:
-        if create:
-            with self._env.begin(write=True) as txn:
-                return {name: self._env.open_db(name, txn=txn) for name in TABLES}
-        with self._env.begin() as txn:
+        # In a write transaction, because py-lmdb forgets handles that were opened in a reading one; it writes nothing when
+        # the tables exist, but opening a store waits for the batch that another process is writing.
+        with self._env.begin(write=True) as txn:
             try:
-                return {name: self._env.open_db(name, txn=txn, create=False) for name in TABLES}
-            except (lmdb.NotFoundError, lmdb.ReadonlyError):
+                return {name: self._env.open_db(name, txn=txn, create=create) for name in TABLES}
+            except lmdb.NotFoundError:
                 raise NotAStore(self.path, "its database lacks our tables") from None
 
     def close(self) -> None:

@@ -16,6 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from store.engine.env import OBJECTS, SEGMENTS, Environment, Reading, Writing
+from store.engine.residence import Residence
 from store.errors import Corrupt
 from store.format import segment
 from store.format.segment import Place
@@ -94,6 +95,7 @@ class ObjectReader:
         if record is None:
             raise Corrupt(f"object {name}", f"segment {place.segment} is missing")
         payload = segment.decode(record)
+        self._env.residence.touched()
         if len(payload) > place.length and isinstance(payload, bytes):
             self._cache.put(place.segment, payload)
         return payload
@@ -152,7 +154,7 @@ class ObjectWriter:
         ready = self._ready
 
         def work(writing: Writing) -> T | None:
-            _write(writing, ready)
+            _write(writing, ready, self._env.residence)
             return also(writing) if also is not None else None
 
         result = self._env.write(work)
@@ -165,6 +167,7 @@ class ObjectWriter:
         """In a thread: hash, look up, and compress what is new and large."""
         names = [ObjectId.of(chunk) for chunk in chunks]
         known = self._known(names)
+        self._env.residence.let_go_if_large()  # looking up touches pages all over the file
         prepared = []
         for name, chunk in zip(names, chunks, strict=True):
             if name in known:
@@ -207,7 +210,7 @@ class ObjectWriter:
         self._ready_bytes += len(record)
         if self._ready_bytes >= BATCH:
             ready, self._ready = self._ready, []
-            self._env.write(lambda writing: _write(writing, ready))
+            self._env.write(lambda writing: _write(writing, ready, self._env.residence))
             self.stored += self._ready_bytes
             self._ready_bytes = 0
             self._seen = set(self._pending)
@@ -235,12 +238,15 @@ def _windows(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
         yield window
 
 
-def _write(writing: Writing, ready: list[tuple[list[tuple[ObjectId, int]], bytes]]) -> None:
+def _write(
+    writing: Writing, ready: list[tuple[list[tuple[ObjectId, int]], bytes]], residence: Residence
+) -> None:
     """Put segments and the places of their objects. An object that another process has put meanwhile keeps its place."""
     last = writing.last_key(SEGMENTS)
     number = 0 if last is None else int.from_bytes(last, "big")
     for rows, record in ready:
         number += 1
+        residence.touched()
         offset = 0
         fresh = False
         for name, length in rows:
