@@ -9,9 +9,10 @@
         commit = data.resolve_commit("trips@master.1")
         print(commit.read("2016/7-01.csv"))
 
-`open`, `create` and `open_or_create` give a Store; its `repo` and `create_repo` give a Repo; a Repo's `commit`, `head` and
-`log` give Commits, and its `edit` an Edit, which becomes the next commit. An Entry is one name in a commit's tree. Every
-error is a StoreError and says with `hint()` what to do next. README.md is the map of the package.
+`open`, `create` and `open_or_create` give a Store; its `repo` and `create_repo` give a Repo; a Repo's
+`commit`, `head` and `log` give Commits, and its `edit` an Edit, which becomes the next commit. An Entry is one
+name in a commit's tree. Every error is a StoreError and says with `hint()` what to do next. README.md is the
+map of the package.
 """
 
 from store import names

@@ -39,7 +39,12 @@ from store.trees import Trees
 
 AnyPath = str | bytes
 SYMLINK_MODE = stat.S_IFLNK | 0o777
-_SPECIAL = {stat.S_IFSOCK: "socket", stat.S_IFIFO: "named pipe", stat.S_IFCHR: "device", stat.S_IFBLK: "device"}
+_SPECIAL = {
+    stat.S_IFSOCK: "socket",
+    stat.S_IFIFO: "named pipe",
+    stat.S_IFCHR: "device",
+    stat.S_IFBLK: "device",
+}
 
 
 @dataclass(slots=True)
@@ -61,7 +66,9 @@ class TreeEdit:
     Use as a context manager, so that its threads end. Not for use by several threads at once.
     """
 
-    def __init__(self, env: Environment, trees: Trees, base: Entry | None, *, now_ns: int | None = None) -> None:
+    def __init__(
+        self, env: Environment, trees: Trees, base: Entry | None, *, now_ns: int | None = None
+    ) -> None:
         self._trees, self._base = trees, base
         self._now_ns = time.time_ns() if now_ns is None else now_ns
         self._overlay = _Overlay()
@@ -166,7 +173,9 @@ class TreeEdit:
                 progress(item.stat(follow_symlinks=False).st_size)
 
     def find(self, path: AnyPath) -> Entry | None:
-        """The entry at `path` as it would be saved, or None. A changed directory answers with what is below unsummed."""
+        """The entry at `path` as it would be saved, or None. A changed directory answers with what is below
+        unsummed.
+        """
         at: Entry | _Overlay | None = self._overlay
         base = self._base
         for name in names.path(path).split(b"/") if path else ():
@@ -259,7 +268,9 @@ class TreeEdit:
                 continue
             changes[below] = new
             moved = moved or new is None or there is None
-        mode = overlay.mode if overlay.mode is not None else stat.S_IMODE(old.mode) if old is not None else 0o755
+        mode = (
+            overlay.mode if overlay.mode is not None else stat.S_IMODE(old.mode) if old is not None else 0o755
+        )
         kept = old.mtime_ns if old is not None and not moved else self._now_ns
         mtime_ns = kept if overlay.mtime_ns is None else overlay.mtime_ns
         start = None if old is None or old.content is None else ObjectId(old.content)
@@ -267,13 +278,26 @@ class TreeEdit:
         root = tree.edit(start, height, changes, self._trees.load_node, self._writer.put)
         xattrs = old.xattrs if old is not None else None
         return Entry(
-            name, stat.S_IFDIR | mode, mtime_ns, root.size, root.id, root.height, root.files, root.digest, xattrs=xattrs
+            name,
+            stat.S_IFDIR | mode,
+            mtime_ns,
+            root.size,
+            root.id,
+            root.height,
+            root.files,
+            root.digest,
+            xattrs=xattrs,
         )
 
 
 def _same(old: Entry, new: Entry) -> bool:
     """Whether a file or symlink put again is what is there: then the old entry stays, mtime included."""
-    return not new.is_dir and old.mode == new.mode and old.xattrs == new.xattrs and old.identity() == new.identity()
+    return (
+        not new.is_dir
+        and old.mode == new.mode
+        and old.xattrs == new.xattrs
+        and old.identity() == new.identity()
+    )
 
 
 def _link(target: bytes, mtime_ns: int) -> Entry:

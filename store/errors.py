@@ -45,7 +45,11 @@ class RepoNotFound(NotFound):
     def hint(self) -> str:
         if near := get_close_matches(self.repo, self.known, n=1):
             return f"did you mean {near[0]!r}?"
-        return f"`pfs repo create {self.repo}` makes it" if self.repo else "`pfs repo list` shows those that exist"
+        return (
+            f"`pfs repo create {self.repo}` makes it"
+            if self.repo
+            else "`pfs repo list` shows those that exist"
+        )
 
 
 class RefNotFound(NotFound):
@@ -58,7 +62,9 @@ class RefNotFound(NotFound):
     def hint(self) -> str:
         if near := get_close_matches(self.ref, self.known, n=1):
             return f"did you mean {near[0]!r}?"
-        return "" if self.why else f"`pfs branch list {self.repo}` and `pfs log {self.repo}` show what there is"
+        return (
+            "" if self.why else f"`pfs branch list {self.repo}` and `pfs log {self.repo}` show what there is"
+        )
 
 
 class CommitNotFound(NotFound):
@@ -110,7 +116,9 @@ class HeadMoved(Conflict):
     """Somebody else moved the branch first; nothing was changed."""
 
     def __init__(self, repo: str, branch: str, *, expected: str | None, found: str | None) -> None:
-        super().__init__(f"{repo}@{branch} moved: expected {expected or 'no head'}, found {found or 'no head'}")
+        super().__init__(
+            f"{repo}@{branch} moved: expected {expected or 'no head'}, found {found or 'no head'}"
+        )
         self.repo, self.branch, self.expected, self.found = repo, branch, expected, found
 
     def hint(self) -> str:

@@ -1,9 +1,10 @@
 """Ancestry: any ancestor of a commit in O(log depth) steps, without a table.
 
 Each commit names its parent and one ancestor further back, its *jump*. How far back depends on its depth alone: write
-depth - 1 in skew binary (as a greedy sum of terms 2^k - 1); the jump leaves out the smallest term. From any commit, taking
-the jump whenever it does not go too far, and the parent otherwise, reaches any ancestor in at most about 3 log2(n) steps.
-Source: E. W. Myers, "An applicative random-access stack", Information Processing Letters 17(5), 1983.
+depth - 1 in skew binary (as a greedy sum of terms 2^k - 1); the jump leaves out the smallest term. From any
+commit, taking the jump whenever it does not go too far, and the parent otherwise, reaches any ancestor in at
+most about 3 log2(n) steps. Source: E. W. Myers, "An applicative random-access stack", Information Processing
+Letters 17(5), 1983.
 
 Pure over "give me a commit".
 """

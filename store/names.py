@@ -1,11 +1,11 @@
 """Which names are allowed, each rule with its reason.
 
-    repo          1 to 100 of A-Z a-z 0-9 _ -; not starting with -   it becomes a directory under the mount, and an
-                                                                     option must never be taken for a name
-    branch, tag   the same, and . inside or at the end               v1.2 is a natural tag; a leading dot hides files
-                  not 32 hex digits                                  those are commit ids
-    file          1 to 255 bytes, no / and no NUL, not . or ..       what every Linux file system takes
-    path          files' names joined by /; "" is the root           no leading slash inside the store
+repo          1 to 100 of A-Z a-z 0-9 _ -; not starting with -   it becomes a directory under the mount, and an
+                                                                 option must never be taken for a name
+branch, tag   the same, and . inside or at the end               v1.2 is a natural tag; a leading dot hides files
+              not 32 hex digits                                  those are commit ids
+file          1 to 255 bytes, no / and no NUL, not . or ..       what every Linux file system takes
+path          files' names joined by /; "" is the root           no leading slash inside the store
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ def _ref(kind: str, text: str) -> str:
 def file(name: bytes) -> bytes:
     """`name`, if it can name an entry of a directory; BadName otherwise."""
     if not name or name in (b".", b"..") or b"/" in name or b"\0" in name:
-        raise BadName("file", name.decode("utf-8", "backslashreplace"), "empty, ., .., / and NUL are not names")
+        raise BadName(
+            "file", name.decode("utf-8", "backslashreplace"), "empty, ., .., / and NUL are not names"
+        )
     if len(name) > MAX_NAME:
         raise BadName("file", name.decode("utf-8", "backslashreplace")[:40] + "…", f"over {MAX_NAME} bytes")
     return name

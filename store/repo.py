@@ -6,6 +6,7 @@ import getpass
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 
 from store import history, names, refexpr
@@ -112,7 +113,9 @@ class Repo:
             if body is None:
                 known = [ref for ref, _ in refs.iter_refs(self.name, BRANCH)]
                 raise RefNotFound(self.name, name, known=known)
-            return None if body.commit is None else self._commit(refs.get_link(self.name, CommitId(body.commit)))
+            return (
+                None if body.commit is None else self._commit(refs.get_link(self.name, CommitId(body.commit)))
+            )
 
     def commit(self, ref: str = "") -> Commit:
         """The commit that a ref expression names, without the `REPO@`; "" is the default branch's head.
@@ -135,7 +138,9 @@ class Repo:
         return None if found is None else self._commit(found)
 
     def log(self, ref: str = "") -> Iterator[Commit]:
-        """The commit that `ref` names and its ancestors, newest first. Raises RefNotFound; empty for an empty branch."""
+        """The commit that `ref` names and its ancestors, newest first. Raises RefNotFound; empty for an empty
+        branch.
+        """
         commit = self.find_commit(ref)
         while commit is not None:
             yield commit
@@ -190,7 +195,9 @@ class Repo:
             repo=self.name,
             branch=name,
             base=base,
-            draft=_Draft(author or _user(), message, tuple(provenance), origin, commit_id, allow_empty, started_ns),
+            draft=_Draft(
+                author or _user(), message, tuple(provenance), origin, commit_id, allow_empty, started_ns
+            ),
         )
 
     def _commit(self, record: CommitRecord) -> Commit:
@@ -217,7 +224,9 @@ class _Draft:
 
 
 class Edit(TreeEdit):
-    """Changes that become one commit. As a context manager it commits at the end, or discards when anything is raised."""
+    """Changes that become one commit. As a context manager it commits at the end, or discards when anything is
+    raised.
+    """
 
     def __init__(
         self, env: Environment, trees: Trees, *, repo: str, branch: str, base: Commit | None, draft: _Draft
@@ -254,7 +263,7 @@ class Edit(TreeEdit):
             if not self._draft.allow_empty and old is None and root.content is None:
                 return None
             try:
-                record = self._writer.flush(lambda writing: self._advance(writing, root))
+                record = self._writer.flush(partial(self._advance, root=root))
             except HeadMoved:
                 if attempt == ATTEMPTS - 1:
                     raise
@@ -273,7 +282,7 @@ class Edit(TreeEdit):
         self.result, self.changed = handle(record, self._trees), True
         return self.result
 
-    def _advance(self, writing: Writing, root: Entry) -> CommitRecord:
+    def _advance(self, writing: Writing, *, root: Entry) -> CommitRecord:
         record = self._record(writing, root, "")
         expect = self._head.id if self._head is not None else None
         RefsWriting(writing).advance(self._repo, self._branch, expect=expect, to=record.id)
@@ -312,7 +321,11 @@ class Edit(TreeEdit):
         with self._env.read() as reading:
             refs = Refs(reading)
             body = refs.find_ref(self._repo, BRANCH, self._branch)
-            head = None if body is None or body.commit is None else refs.get_link(self._repo, CommitId(body.commit))
+            head = (
+                None
+                if body is None or body.commit is None
+                else refs.get_link(self._repo, CommitId(body.commit))
+            )
         self._head = None if head is None else handle(head, self._trees)
         self._base = None if head is None else head.tree
 
@@ -325,7 +338,9 @@ class _Names:
 
     def find_ref(self, name: str) -> tuple[bool, CommitId | None]:
         body = self._refs.find_ref(self.name, BRANCH, name) or self._refs.find_ref(self.name, TAG, name)
-        return (False, None) if body is None else (True, None if body.commit is None else CommitId(body.commit))
+        return (
+            (False, None) if body is None else (True, None if body.commit is None else CommitId(body.commit))
+        )
 
     def find_record(self, commit: CommitId) -> CommitRecord | None:
         return self._refs.find_commit(self.name, commit)

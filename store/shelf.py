@@ -28,7 +28,10 @@ class Shelf:
     def iter(self, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """Keys that begin with `prefix` and their values, in the order of keys, as of the call. Raises Corrupt."""
         with self._env.read() as reading:
-            found = [(key[len(self._prefix) :], value) for key, value in reading.iter(SHELVES, self._prefix + prefix)]
+            found = [
+                (key[len(self._prefix) :], value)
+                for key, value in reading.iter(SHELVES, self._prefix + prefix)
+            ]
         return iter(found)
 
     def put(self, key: bytes, value: bytes) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from store import names, refexpr
 from store.commit import Commit, handle
@@ -47,7 +48,7 @@ class Store:
         self.pins = Pins(env)
         self.header = self._read_header()
 
-    def __enter__(self) -> Store:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -95,7 +96,9 @@ class Store:
     # commits
 
     def resolve(self, text: str) -> Target:
-        """What `REPO[@REF][:PATH]` names. Raises BadExpression, RepoNotFound, RefNotFound; the path is not looked up."""
+        """What `REPO[@REF][:PATH]` names. Raises BadExpression, RepoNotFound, RefNotFound; the path is not
+        looked up.
+        """
         parsed = refexpr.parse(text)
         repo = self.repo(parsed.repo)
         ref = parsed.ref or refexpr.parse_ref(repo.default_branch)
@@ -146,11 +149,15 @@ class Store:
         return self._trees.lookup(directory, name)
 
     def iter_directory(self, directory: Entry, *, after: bytes | None = None) -> Iterator[Entry]:
-        """The entries of `directory` in the order of their names, those greater than `after`; a leaf in memory at a time."""
+        """The entries of `directory` in the order of their names, those greater than `after`; a leaf in memory
+        at a time.
+        """
         return self._trees.iter_directory(directory, after=after)
 
     def extents(self, file: Entry, offset: int, size: int) -> tuple[Extent, ...]:
-        """Where the `size` bytes from `offset` on lie, clipped at the end of the file: an immutable plan for `fetch`."""
+        """Where the `size` bytes from `offset` on lie, clipped at the end of the file: an immutable plan for
+        `fetch`.
+        """
         return self._trees.extents(file, offset, size)
 
     def fetch(self, extents: tuple[Extent, ...]) -> bytes:

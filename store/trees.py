@@ -92,14 +92,18 @@ class Trees:
                 yield from self.walk(entry, below)
 
     def extents(self, file: Entry, offset: int, size: int) -> tuple[Extent, ...]:
-        """Where the `size` bytes from `offset` on lie, clipped at the end of the file. Immutable; give it to `fetch`."""
+        """Where the `size` bytes from `offset` on lie, clipped at the end of the file. Immutable; give it to
+        `fetch`.
+        """
         return contents.plan_read(self._lists.get, file, offset, size)
 
     def fetch(self, extents: tuple[Extent, ...]) -> bytes:
         """The bytes of `extents`, joined. May wait for the disk. Raises Corrupt when they are not what was written."""
         chunks = self._objects.get_many(extent.chunk for extent in extents)
         return b"".join(
-            plain if len(plain) == extent.size else memoryview(plain)[extent.start : extent.start + extent.size]
+            plain
+            if len(plain) == extent.size
+            else memoryview(plain)[extent.start : extent.start + extent.size]
             for extent, plain in zip(extents, chunks, strict=True)
         )
 
@@ -123,9 +127,7 @@ class Trees:
             yield from self._changed(below, before, after)
 
     def _changed(self, path: bytes, old: Entry | None, new: Entry | None) -> Iterator[Change]:
-        if old is None or new is None or (old.mode, old.xattrs) != (new.mode, new.xattrs):
-            yield Change(path, old, new)
-        elif not (old.is_dir and new.is_dir) and old.identity() != new.identity():
+        if _differ(old, new):
             yield Change(path, old, new)
         before = old if old is not None and old.is_dir else None
         after = new if new is not None and new.is_dir else None
@@ -160,6 +162,13 @@ class _Reader(io.RawIOBase):
         buffer[: len(found)] = found
         self._at += len(found)
         return len(found)
+
+
+def _differ(old: Entry | None, new: Entry | None) -> bool:
+    """Whether the name itself changed: for two directories, what is below does not count."""
+    if old is None or new is None or (old.mode, old.xattrs) != (new.mode, new.xattrs):
+        return True
+    return not (old.is_dir and new.is_dir) and old.identity() != new.identity()
 
 
 def _root(directory: Entry) -> ObjectId | None:

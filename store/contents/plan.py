@@ -29,7 +29,10 @@ def _plan(load: Load, name: ObjectId, height: int, size: int, start: int, end: i
         return
     found = load(name)
     if found.level != height or found.ends[-1] != size:
-        raise Corrupt(f"chunk list {name}", f"{size} bytes at level {height} expected, {found.ends[-1]} at {found.level} found")
+        raise Corrupt(
+            f"chunk list {name}",
+            f"{size} bytes at level {height} expected, {found.ends[-1]} at {found.level} found",
+        )
     index = bisect_right(found.ends, start)
     while start < end:
         piece, begins = found.items[index], found.ends[index] - found.items[index].size

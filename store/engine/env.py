@@ -1,9 +1,9 @@
 """The LMDB environment: opening it, and transactions whose errors are ours.
 
-Multi-process by nature: readers never wait, one writer at a time holds LMDB's own lock. Sync is always on: a transaction
-that returned has reached the disk. The map is large and sparse from the start and doubles when it fills; another
-process's larger map is adopted. LMDB forbids resizing while this process has transactions open, so every transaction
-passes a gate that a resize closes.
+Multi-process by nature: readers never wait, one writer at a time holds LMDB's own lock. Sync is always on: a
+transaction that returned has reached the disk. The map is large and sparse from the start and doubles when it
+fills; another process's larger map is adopted. LMDB forbids resizing while this process has transactions open,
+so every transaction passes a gate that a resize closes.
 
 An environment must not be carried across a fork, and only processes of one PID namespace may share a store (LMDB's
 table of readers holds process numbers).
@@ -62,7 +62,9 @@ class Reading:
         value = self._txn.get(key, db=self._handles[table])
         return None if value is None else sealed.unseal(table, key, value)
 
-    def iter_raw(self, table: bytes, prefix: bytes = b"", *, reverse: bool = False) -> Iterator[tuple[bytes, memoryview]]:
+    def iter_raw(
+        self, table: bytes, prefix: bytes = b"", *, reverse: bool = False
+    ) -> Iterator[tuple[bytes, memoryview]]:
         """The keys that begin with `prefix`, in order (or in reverse), with their bytes."""
         with self._txn.cursor(db=self._handles[table]) as cursor:
             going = self._seek_last(cursor, prefix) if reverse else cursor.set_range(prefix)
@@ -140,8 +142,8 @@ class Environment:
                 size //= 2
 
     def _tables(self, create: bool) -> dict[bytes, Any]:
-        # In a write transaction, because py-lmdb forgets handles that were opened in a reading one; it writes nothing when
-        # the tables exist, but opening a store waits for the batch that another process is writing.
+        # In a write transaction, because py-lmdb forgets handles that were opened in a reading one; it writes
+        # nothing when the tables exist, but opening a store waits for the batch that another process is writing.
         with self._env.begin(write=True) as txn:
             try:
                 return {name: self._env.open_db(name, txn=txn, create=create) for name in TABLES}

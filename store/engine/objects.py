@@ -13,7 +13,7 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from store.engine.env import OBJECTS, SEGMENTS, Environment, Reading, Writing
 from store.engine.residence import Residence
@@ -121,7 +121,7 @@ class ObjectWriter:
         self.stored = 0
         """Bytes of segments written so far, after compression."""
 
-    def __enter__(self) -> ObjectWriter:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -175,7 +175,9 @@ class ObjectWriter:
             elif len(chunk) < ALONE:
                 prepared.append(_Prepared(name, len(chunk), chunk, None))
             else:
-                prepared.append(_Prepared(name, len(chunk), None, segment.encode([(name, chunk)], LEVEL_ALONE)))
+                prepared.append(
+                    _Prepared(name, len(chunk), None, segment.encode([(name, chunk)], LEVEL_ALONE))
+                )
         return prepared
 
     def _collect(self, prepared: list[_Prepared]) -> Iterator[tuple[ObjectId, int]]:
@@ -203,7 +205,9 @@ class ObjectWriter:
         if self._pending:
             objects = list(self._pending.items())
             self._pending, self._pending_bytes = {}, 0
-            self._add_record([(name, len(plain)) for name, plain in objects], segment.encode(objects, LEVEL_SHARED))
+            self._add_record(
+                [(name, len(plain)) for name, plain in objects], segment.encode(objects, LEVEL_SHARED)
+            )
 
     def _add_record(self, rows: list[tuple[ObjectId, int]], record: bytes) -> None:
         self._ready.append((rows, record))
@@ -241,7 +245,9 @@ def _windows(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
 def _write(
     writing: Writing, ready: list[tuple[list[tuple[ObjectId, int]], bytes]], residence: Residence
 ) -> None:
-    """Put segments and the places of their objects. An object that another process has put meanwhile keeps its place."""
+    """Put segments and the places of their objects. An object that another process has put meanwhile keeps its
+    place.
+    """
     last = writing.last_key(SEGMENTS)
     number = 0 if last is None else int.from_bytes(last, "big")
     for rows, record in ready:

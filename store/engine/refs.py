@@ -1,7 +1,7 @@
 """Repos, commits, branches and tags: the only place where a head moves.
 
-A commit becomes visible in one transaction: its record, its line in the log, its provenance, and the branch. Everything it
-points to was written before, so a crash leaves unreachable objects, never a damaged commit.
+A commit becomes visible in one transaction: its record, its line in the log, its provenance, and the branch.
+Everything it points to was written before, so a crash leaves unreachable objects, never a damaged commit.
 """
 
 from __future__ import annotations

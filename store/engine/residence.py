@@ -14,8 +14,8 @@ from pathlib import Path
 LIMIT = 64 << 20
 """Bytes of file-backed resident memory from which the map is let go."""
 EVERY = 64
-"""Segments between two checks: about 5 MiB of data, and up to 2 MiB for each page of an index that is touched, since the
-kernel maps whole folios."""
+"""Segments between two checks: about 5 MiB of data, and up to 2 MiB for each page of an index that is touched,
+since the kernel maps whole folios."""
 _MADV_DONTNEED = 4
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _madvise = ctypes.CDLL(None, use_errno=True).madvise

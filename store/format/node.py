@@ -90,4 +90,6 @@ def summary(level: int, items: list[Entry] | list[Child], name: ObjectId) -> Chi
     children: list[Child] = items  # type: ignore[assignment]  # as above
     identity = digest(*(child.digest for child in children))
     names, files = sum(child.names for child in children), sum(child.files for child in children)
-    return Child(children[-1].last, bytes(name), names, files, sum(child.size for child in children), identity)
+    return Child(
+        children[-1].last, bytes(name), names, files, sum(child.size for child in children), identity
+    )

@@ -1,13 +1,13 @@
 """The small tables: header, repos, branches and tags, the log, provenance, pins, shelves.    store/format/tables.md
 
-    table        key                                             value (all sealed; bodies are msgpack)
-    meta         b"header"                                       [format, created_ns, store id, chunker]
-    repos        name                                            [description, origin, created_ns, default branch]
-    refs         repo, NUL, b"b" or b"t", NUL, name               [commit id or nil]
-    log          repo, NUL, finished_ns (u64be), commit id        nothing: every commit of a repo in order of time
-    downstream   commit id, repo, NUL, commit id, repo            nothing: the second was computed from the first
-    pins         name                                            [tree entry, note]
-    shelves      shelf, NUL, key                                  the program's own bytes
+table        key                                             value (all sealed; bodies are msgpack)
+meta         b"header"                                       [format, created_ns, store id, chunker]
+repos        name                                            [description, origin, created_ns, default branch]
+refs         repo, NUL, b"b" or b"t", NUL, name               [commit id or nil]
+log          repo, NUL, finished_ns (u64be), commit id        nothing: every commit of a repo in order of time
+downstream   commit id, repo, NUL, commit id, repo            nothing: the second was computed from the first
+pins         name                                            [tree entry, note]
+shelves      shelf, NUL, key                                  the program's own bytes
 """
 
 from __future__ import annotations

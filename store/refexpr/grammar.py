@@ -75,7 +75,9 @@ def parse(text: str) -> Target:
     try:
         repo = names.repo(text[:end])
     except BadName:
-        bad = next((index for index, char in enumerate(text[:end]) if not re.match(r"[A-Za-z0-9_-]", char)), 0)
+        bad = next(
+            (index for index, char in enumerate(text[:end]) if not re.match(r"[A-Za-z0-9_-]", char)), 0
+        )
         raise BadExpression(text, bad, "expected the name of a repo") from None
     ref = None
     if text[end : end + 1] == "@":

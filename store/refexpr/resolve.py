@@ -1,7 +1,8 @@
 """From a parsed ref to a commit.
 
-The base is looked for in this order: a branch, a tag, a whole commit id, `NAME.N` with the longest NAME that exists, and the
-first digits (at least 8) of one commit's id. An existing name always wins over a reading that takes it apart.
+The base is looked for in this order: a branch, a tag, a whole commit id, `NAME.N` with the longest NAME that
+exists, and the first digits (at least 8) of one commit's id. An existing name always wins over a reading that
+takes it apart.
 """
 
 from __future__ import annotations
@@ -48,7 +49,9 @@ def resolve(repo: Names, ref: Ref) -> CommitRecord | None:
             raise RefNotFound(repo.name, ref.text, why="the branch has no commit yet")
         if isinstance(step, Back):
             if step.count >= commit.depth:
-                raise RefNotFound(repo.name, ref.text, why=f"there are only {commit.depth - 1} commits before it")
+                raise RefNotFound(
+                    repo.name, ref.text, why=f"there are only {commit.depth - 1} commits before it"
+                )
             commit = history.at_depth(repo.get_record, commit, commit.depth - step.count)
         else:
             commit = history.at_time(repo.get_record, commit, step.time_ns)
@@ -61,14 +64,20 @@ def _base(repo: Names, ref: Ref) -> CommitRecord | None:
     found, head = repo.find_ref(ref.name)
     if found:
         return None if head is None else repo.get_record(head)
-    if len(ref.name) == 32 and _DIGITS.match(ref.name) and (commit := repo.find_record(CommitId.parse(ref.name))):
+    if (
+        len(ref.name) == 32
+        and _DIGITS.match(ref.name)
+        and (commit := repo.find_record(CommitId.parse(ref.name)))
+    ):
         return commit
     if numbered := _NUMBERED.match(ref.name):
         return _numbered(repo, ref, numbered[1], int(numbered[2]))
     if _DIGITS.match(ref.name):
         ids = repo.iter_prefix(ref.name)
         if len(ids) > 1:
-            raise RefNotFound(repo.name, ref.text, why=f"{len(ids)} commits begin with these digits; write more of them")
+            raise RefNotFound(
+                repo.name, ref.text, why=f"{len(ids)} commits begin with these digits; write more of them"
+            )
         if ids:
             return repo.get_record(ids[0])
     raise RefNotFound(repo.name, ref.text, known=repo.ref_names())

@@ -1,11 +1,13 @@
 """Writing files and directories of a commit to the host's file system.
 
-Symlinks in a commit are data: they are written as they are and never followed. Everything is made below a directory that
-is opened once, name by name without following links, so that nothing in a commit can lead a write elsewhere.
+Symlinks in a commit are data: they are written as they are and never followed. Everything is made below a
+directory that is opened once, name by name without following links, so that nothing in a commit can lead a
+write elsewhere.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Callable
@@ -37,10 +39,8 @@ def _write(trees: Trees, entry: Entry, parent: int, name: bytes, progress: Calla
     if entry.is_dir:
         _write_directory(trees, entry, parent, name, progress)
         return
-    try:
+    with contextlib.suppress(FileNotFoundError):
         os.unlink(name, dir_fd=parent)
-    except FileNotFoundError:
-        pass
     if entry.is_symlink:
         os.symlink(entry.target or b"", name, dir_fd=parent)
     else:
@@ -48,7 +48,9 @@ def _write(trees: Trees, entry: Entry, parent: int, name: bytes, progress: Calla
     os.utime(name, ns=(entry.mtime_ns, entry.mtime_ns), dir_fd=parent, follow_symlinks=False)
 
 
-def _write_file(trees: Trees, entry: Entry, parent: int, name: bytes, progress: Callable[[int], None]) -> None:
+def _write_file(
+    trees: Trees, entry: Entry, parent: int, name: bytes, progress: Callable[[int], None]
+) -> None:
     out = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=parent)
     with os.fdopen(out, "wb", buffering=0) as stream:
         for offset in range(0, entry.size, BLOCK):
@@ -59,11 +61,11 @@ def _write_file(trees: Trees, entry: Entry, parent: int, name: bytes, progress: 
         os.fchmod(stream.fileno(), _safe(entry.mode))
 
 
-def _write_directory(trees: Trees, entry: Entry, parent: int, name: bytes, progress: Callable[[int], None]) -> None:
-    try:
+def _write_directory(
+    trees: Trees, entry: Entry, parent: int, name: bytes, progress: Callable[[int], None]
+) -> None:
+    with contextlib.suppress(FileExistsError):
         os.mkdir(name, 0o700, dir_fd=parent)
-    except FileExistsError:
-        pass
     directory = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
     try:
         for below in trees.iter_directory(entry):

@@ -40,7 +40,9 @@ def iter_entries(load: Load, root: ObjectId | None, after: bytes | None = None) 
         yield from iter_entries(load, ObjectId(node.items[index].id), after if index == start else None)
 
 
-def iter_nodes(load: Load, root: ObjectId, height: int, level: int, start: bytes) -> Iterator[tuple[ObjectId, bool]]:
+def iter_nodes(
+    load: Load, root: ObjectId, height: int, level: int, start: bytes
+) -> Iterator[tuple[ObjectId, bool]]:
     """The nodes of `level` below `root` (of level `height`), from the one where `start` belongs on.
 
     Each with whether it is the last of its level. A name beyond the greatest belongs to the last node.

@@ -68,7 +68,9 @@ class _Cursor:
             return
 
 
-def diff_names(load: Load, old: ObjectId | None, new: ObjectId | None) -> Iterator[tuple[Entry | None, Entry | None]]:
+def diff_names(
+    load: Load, old: ObjectId | None, new: ObjectId | None
+) -> Iterator[tuple[Entry | None, Entry | None]]:
     """The pairs of entries that differ, in the order of their names; None where one side has no such name."""
     left, right = _Cursor(load, old), _Cursor(load, new)
     while left.entry is not None or right.entry is not None:

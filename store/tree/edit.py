@@ -28,7 +28,9 @@ Changes = list[tuple[bytes, Item | None]]
 """Sorted by key; None removes."""
 
 
-def edit(root: ObjectId | None, height: int, changes: Mapping[bytes, Entry | None], load: Load, save: Save) -> Root:
+def edit(
+    root: ObjectId | None, height: int, changes: Mapping[bytes, Entry | None], load: Load, save: Save
+) -> Root:
     """The tree after setting (an entry) or removing (None) each name of `changes`; absent names may be removed.
 
     Raises what `load` and `save` raise; the old tree is untouched in any case.
