@@ -1,0 +1,63 @@
+"""What should be computed: pure functions of specifications and commits. Nothing here waits, writes or runs.
+
+    text ──parse_specs──> Spec ──enumerate_datums(spec, {input: Commit})──> Datum, Datum, …
+         parse_service     │
+                           ├─spec_json──> the document again
+                           └─graph──> which pipeline feeds which
+
+    reader/      text to values with places: JSON and YAML        fields   one value, typed, with its place
+    tables       every field's fate                               sections what each section means
+    parse        the ways in                legacy   the 1.3 job   render   the way back
+    spec         the types                  glob/    which paths   datum    identity
+    enumerate    spec and commits to datums                        graph    order among pipelines
+
+Every mistake in a specification is a SpecError worded `source:line:column: field: what`.
+"""
+
+from __future__ import annotations
+
+from pfsfuse.pipeline.datum import Datum, DatumInput, make_datum, transform_key
+from pfsfuse.pipeline.enumerate import enumerate_datums
+from pfsfuse.pipeline.glob import Glob, compile_glob, iter_matches
+from pfsfuse.pipeline.graph import (
+    check_acyclic,
+    downstream_of,
+    topological_order,
+    upstream_of,
+)
+from pfsfuse.pipeline.parse import parse_service, parse_specs
+from pfsfuse.pipeline.render import spec_json
+from pfsfuse.pipeline.spec import (
+    CrossInput,
+    Input,
+    PfsInput,
+    Service,
+    Spec,
+    Transform,
+    inputs,
+)
+
+__all__ = [
+    "CrossInput",
+    "Datum",
+    "DatumInput",
+    "Glob",
+    "Input",
+    "PfsInput",
+    "Service",
+    "Spec",
+    "Transform",
+    "check_acyclic",
+    "compile_glob",
+    "downstream_of",
+    "enumerate_datums",
+    "inputs",
+    "iter_matches",
+    "make_datum",
+    "parse_service",
+    "parse_specs",
+    "spec_json",
+    "topological_order",
+    "transform_key",
+    "upstream_of",
+]

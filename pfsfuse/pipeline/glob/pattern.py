@@ -1,0 +1,38 @@
+"""A compiled glob: what callers hold."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from pfsfuse.pipeline.glob.grammar import Sequence, parse_glob
+from pfsfuse.pipeline.glob.machine import Machine
+
+
+class Glob:
+    """A glob that can be asked about paths."""
+
+    def __init__(self, text: str, pieces: Sequence) -> None:
+        self.text = text
+        """As written."""
+        self._pieces = pieces
+
+    def __repr__(self) -> str:
+        return f"Glob({self.text!r})"
+
+    @cached_property
+    def machine(self) -> Machine:
+        """Reads "/" + path, and "" for the root."""
+        return Machine(self._pieces)
+
+    def matches(self, path: bytes, is_dir: bool = False) -> bool:
+        """Whether the file or directory at `path` matches; the root is b"", slashes at the ends mean nothing.
+
+        Kinds match alike; `is_dir` is what a pattern for directories alone would look at.
+        """
+        name = path.strip(b"/").decode("utf-8", "surrogateescape")
+        return self.machine.read(self.machine.start, f"/{name}" if name else "").accepts
+
+
+def compile_glob(text: str) -> Glob:
+    """The glob `text` stands for; SpecError, pointing at the character, when it cannot be read."""
+    return Glob(text, parse_glob(text))

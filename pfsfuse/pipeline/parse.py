@@ -1,0 +1,117 @@
+"""Text to specs: the two ways in, and what must hold between the sections."""
+
+from __future__ import annotations
+
+import store
+from pfsfuse.pipeline.fields import Field, Reading
+from pfsfuse.pipeline.legacy import is_job, read_job
+from pfsfuse.pipeline.reader import read_documents, refuse
+from pfsfuse.pipeline.sections import (
+    check_unique,
+    read_input,
+    read_parallelism,
+    read_service,
+    read_transform,
+)
+from pfsfuse.pipeline.spec import Spec, inputs
+from pfsfuse.pipeline.tables import PIPELINE, SPEC
+
+
+def parse_specs(
+    text: str,
+    *,
+    source: str,
+    ignore_image: bool = False,
+    warnings: list[str] | None = None,
+) -> list[Spec]:
+    """Every spec in `text` (JSON or YAML; one, a list, or several documents), in order; at least one.
+
+    `source` names the text in messages. With `ignore_image`, `transform.image` is left out instead of refused. What
+    is accepted but has no effect is appended to `warnings`, one line each, worded like the errors. Specs with
+    `service` are accepted; whoever takes pipelines only looks at `Spec.service`.
+
+    Raises SpecError, and nothing else, for the first mistake.
+    """
+    specs: dict[str, Spec] = {}
+    for document in _documents(text, Reading(source, ignore_image, [] if warnings is None else warnings)):
+        spec = _read_spec(document, "")
+        if spec.name in specs:
+            document.fail(f"a second specification of {spec.name!r}; a name is used once")
+        specs[spec.name] = spec
+    return list(specs.values())
+
+
+def parse_service(
+    text: str,
+    *,
+    source: str,
+    default_name: str,
+    ignore_image: bool = False,
+    warnings: list[str] | None = None,
+) -> Spec:
+    """The one service that `text` specifies, as a spec with `service` or as a job of Pachyderm 1.3.
+
+    A spec that does not name itself is called `default_name`. Otherwise as `parse_specs`.
+    """
+    reading = Reading(source, ignore_image, [] if warnings is None else warnings)
+    document, *more = _documents(text, reading)
+    if more:
+        more[0].fail("a second specification; a service is created from one")
+    if is_job(document):
+        return read_job(document, default_name)
+    spec = _read_spec(document, default_name)
+    if spec.service is None:
+        document.fail("no service in it; `pfs pipeline create` takes pipelines")
+    return spec
+
+
+def _documents(text: str, reading: Reading) -> list[Field]:
+    """One field for each specification; a document that is a list holds several."""
+    found: list[Field] = []
+    for node in read_documents(text, reading.source):
+        document = Field(reading, "", node)
+        found.extend(document.items() if isinstance(node.value, tuple) else [document])
+    if not found:
+        refuse(reading.source, 1, 1, "", "no specification in it")
+    return found
+
+
+def _read_spec(field: Field, default_name: str) -> Spec:
+    """A spec from its document; `default_name` "" means that it must name itself."""
+    found = field.table(SPEC)
+    pipeline = found["pipeline"].table(PIPELINE) if "pipeline" in found else {}
+    if "name" in pipeline:
+        name = pipeline["name"].name(store.names.repo)
+    elif default_name:
+        name = field.name(store.names.repo, default_name)
+    else:
+        found.get("pipeline", field).fail(
+            "pipeline.name is missing" if "pipeline" not in found else "name is missing"
+        )
+    if "transform" not in found:
+        field.fail("transform is missing: the command to run")
+    service = read_service(found["service"]) if "service" in found else None
+    parallelism = read_parallelism(found["parallelism_spec"]) if "parallelism_spec" in found else None
+    if service is not None and parallelism not in (None, 1):
+        found["parallelism_spec"].fail("a service is one process; constant must be 1")
+    tree = None
+    if "input" in found:
+        tree = read_input(found["input"], for_service=service is not None)
+    elif service is None:
+        field.fail("input is missing: which repo the pipeline reads, and how it is cut into datums")
+    spec = Spec(
+        name=name,
+        description=found["description"].text() if "description" in found else "",
+        transform=read_transform(found["transform"]),
+        input=tree,
+        parallelism=parallelism,
+        datum_tries=found["datum_tries"].whole(1, 1000) if "datum_tries" in found else 3,
+        datum_timeout=found["datum_timeout"].seconds() if "datum_timeout" in found else None,
+        job_timeout=found["job_timeout"].seconds() if "job_timeout" in found else None,
+        output_branch=found["output_branch"].name(store.names.branch)
+        if "output_branch" in found
+        else "master",
+        service=service,
+    )
+    check_unique(inputs(spec), found.get("input", field))
+    return spec

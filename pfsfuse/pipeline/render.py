@@ -1,0 +1,68 @@
+"""Specs to documents: the canonical form, which is kept, shown and edited."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pfsfuse.pipeline.spec import Input, PfsInput, Spec
+
+
+def spec_json(spec: Spec) -> dict[str, Any]:
+    """`spec` as the JSON document people would write: equal specs, equal documents; defaults are left out.
+
+    `parse_specs` of its JSON (or YAML) text gives `spec` again.
+    """
+    transform = spec.transform
+    document: dict[str, Any] = {"pipeline": {"name": spec.name}}
+    if spec.description:
+        document["description"] = spec.description
+    written: dict[str, Any] = {"cmd": list(transform.cmd)}
+    if transform.stdin:
+        written["stdin"] = list(transform.stdin)
+    if transform.env:
+        written["env"] = dict(sorted(transform.env.items()))
+    if transform.working_dir is not None:
+        written["working_dir"] = transform.working_dir
+    if transform.accept_return_code:
+        written["accept_return_code"] = list(transform.accept_return_code)
+    document["transform"] = written
+    if spec.input is not None:
+        document["input"] = _input(spec.input)
+    if spec.parallelism is not None:
+        document["parallelism_spec"] = {"constant": spec.parallelism}
+    if spec.datum_tries != 3:
+        document["datum_tries"] = spec.datum_tries
+    if spec.datum_timeout is not None:
+        document["datum_timeout"] = _duration(spec.datum_timeout)
+    if spec.job_timeout is not None:
+        document["job_timeout"] = _duration(spec.job_timeout)
+    if spec.output_branch != "master":
+        document["output_branch"] = spec.output_branch
+    if spec.service is not None:
+        service = spec.service
+        document["service"] = {
+            "internal_port": service.internal_port,
+            "external_port": service.external_port,
+        }
+    return document
+
+
+def _input(node: Input) -> dict[str, Any]:
+    if not isinstance(node, PfsInput):
+        return {"cross": [_input(member) for member in node.members]}
+    written: dict[str, Any] = {
+        "name": node.name,
+        "repo": node.repo,
+        "branch": node.branch,
+        "glob": node.glob,
+    }
+    if node.commit is not None:
+        written["commit"] = node.commit
+    if node.follow:
+        written["follow"] = True
+    return {"pfs": written}
+
+
+def _duration(seconds: float) -> str:
+    milliseconds = round(seconds * 1000)
+    return f"{milliseconds // 1000}s" if milliseconds % 1000 == 0 else f"{milliseconds}ms"

@@ -1,0 +1,95 @@
+"""What a pipeline or a service is, once its specification has been checked.
+
+Values of these types are always valid when they come from `parse_specs` or `parse_service`; `spec_json` turns them
+back into the form people write. Code that builds one itself (a service started from the command line, say) vouches for
+it, or sends it through `spec_json` and `parse_specs`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import Struct, field
+
+
+class Transform(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The command that turns inputs into output."""
+
+    cmd: tuple[str, ...]
+    """Program and arguments, run as they are, without a shell."""
+    stdin: tuple[str, ...] = ()
+    """Lines given to the command, each ended by a newline; none: an empty standard input."""
+    env: dict[str, str] = field(default_factory=dict)
+    """Added to the environment."""
+    working_dir: str | None = None
+    """Absolute; None: the worker's choice."""
+    accept_return_code: tuple[int, ...] = ()
+    """Exit codes besides 0 that count as success; ascending, no repeats."""
+
+
+class PfsInput(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="pfs"):
+    """Files of one repo: one datum for each match of the glob."""
+
+    name: str
+    """The directory under `/pfs` that shows it; unique within a spec; the repo's name unless given."""
+    repo: str
+    branch: str = "master"
+    glob: str = "/"
+    """As written; `compile_glob` takes it."""
+    commit: str | None = None
+    """Services only: the ref expression this input is pinned to (`master.31`, an id)."""
+    follow: bool = False
+    """Services only: restart on new commits of the branch. Never together with `commit`."""
+
+
+class CrossInput(Struct, frozen=True, kw_only=True, tag="cross"):
+    """Every combination of the members' datums."""
+
+    members: tuple[Input, ...]
+    """At least one."""
+
+
+Input = PfsInput | CrossInput
+
+
+class Service(Struct, frozen=True, kw_only=True):
+    """Makes a spec one of a command that keeps running and listens."""
+
+    internal_port: int
+    """Where the command listens."""
+    external_port: int
+    """Where people reach it; the internal port unless given."""
+
+
+class Spec(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A standing order: which inputs, which command, under which name."""
+
+    name: str
+    """Of the pipeline or service, and of the repo its output goes to."""
+    transform: Transform
+    description: str = ""
+    input: Input | None = None
+    """None only for a service that looks at the whole mount."""
+    parallelism: int | None = None
+    """Most datums at once; None: not said."""
+    datum_tries: int = 3
+    """Attempts per datum, the first included."""
+    datum_timeout: float | None = None
+    """Seconds for one attempt, in whole milliseconds; None: no limit."""
+    job_timeout: float | None = None
+    """Seconds for a whole job, in whole milliseconds; None: no limit."""
+    output_branch: str = "master"
+    service: Service | None = None
+
+
+def inputs(spec: Spec) -> tuple[PfsInput, ...]:
+    """The leaves of the input tree, in the order they were written; () when the spec has no input."""
+    return tuple(_leaves(spec.input)) if spec.input is not None else ()
+
+
+def _leaves(node: Input) -> Iterator[PfsInput]:
+    if isinstance(node, PfsInput):
+        yield node
+    else:
+        for member in node.members:
+            yield from _leaves(member)

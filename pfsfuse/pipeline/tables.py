@@ -1,0 +1,142 @@
+"""Every field a specification may hold, and what becomes of it: taken, refused by name, or ignored with a warning.
+
+A field is refused when leaving it out would silently change what is computed, and ignored with a warning when it only
+tells Kubernetes how to run things. Anything in no column is a misspelling.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cached_property
+
+_LATER = "not supported yet"
+
+
+def _camel(name: str) -> str:
+    return re.sub(r"_([a-z0-9])", lambda match: match[1].upper(), name)
+
+
+@dataclass(frozen=True)
+class Table:
+    """The fields of one kind of mapping, in their snake_case spelling; camelCase is understood as well."""
+
+    path: str
+    """Where such a mapping stands in a specification, for "belongs in …" advice."""
+    taken: frozenset[str]
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """Field to reason."""
+    ignored: Mapping[str, str] = field(default_factory=dict)
+    """Field to reason."""
+
+    @cached_property
+    def spellings(self) -> dict[str, str]:
+        """Every accepted spelling, to the snake_case one."""
+        known = (*self.taken, *self.refused, *self.ignored)
+        return {spelling: name for name in known for spelling in (_camel(name), name)}
+
+    def advice(self, unknown: str) -> str:
+        """The nearest known name, or the table where the field would be at home, or what there is."""
+        for table in TABLES:
+            if table is not self and table.spellings.get(unknown) in table.taken and unknown not in _COMMON:
+                return f"it belongs in {table.path}"
+        if near := get_close_matches(unknown, self.spellings, n=1):
+            return f"did you mean {near[0]!r}?"
+        return f"known here: {', '.join(sorted(self.taken))}"
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+def _all(reason: str, text: str) -> dict[str, str]:
+    return dict.fromkeys(text.split(), reason)
+
+
+_COMMON = _words("name pfs cross input")
+"""At home in several places, so that pointing at one of them would mislead."""
+
+_KUBERNETES = "only means something on Kubernetes"
+_HINT = "only tunes how Pachyderm schedules work"
+_PROJECT = "projects are not supported; remove it"
+
+SPEC = Table(
+    path="the top level",
+    taken=_words(
+        "pipeline description transform input parallelism_spec datum_tries datum_timeout job_timeout output_branch"
+        " service"
+    ),
+    refused={
+        **_all(
+            _LATER,
+            "egress spout s3_out reprocess_spec salt spec_commit tf_job determined",
+        ),
+        **_all(f"{_LATER}; it is an option of the command", "reprocess update"),
+        "inputs": "the form of Pachyderm 1.3, which only `pfs service create` reads; write input: {pfs: …}",
+    },
+    ignored={
+        **_all(
+            _KUBERNETES,
+            "pod_spec pod_patch scheduling_spec tolerations resource_requests resource_limits sidecar_resource_requests"
+            " sidecar_resource_limits autoscaling standby metadata maximum_expected_uptime",
+        ),
+        **_all(_HINT, "datum_set_spec chunk_spec cache_size max_queue_size enable_stats"),
+    },
+)
+PIPELINE = Table(path="pipeline", taken=_words("name"), refused={"project": _PROJECT})
+TRANSFORM = Table(
+    path="transform",
+    taken=_words("cmd stdin env working_dir accept_return_code image"),
+    refused=_all(_LATER, "err_cmd err_stdin secrets user datum_batching notebook build"),
+    ignored={
+        **_all(_KUBERNETES, "image_pull_secrets memory_volume"),
+        "dockerfile": "only tells Pachyderm how to build an image",
+        "debug": "only changes the logs of Pachyderm's workers",
+    },
+)
+PARALLELISM = Table(
+    path="parallelism_spec",
+    taken=_words("constant strategy"),
+    refused={"coefficient": "not supported; write constant, the number of workers"},
+)
+SERVICE = Table(
+    path="service",
+    taken=_words("internal_port external_port"),
+    ignored=_all(_KUBERNETES, "type ip annotations"),
+)
+INPUT = Table(
+    path="input",
+    taken=_words("pfs cross"),
+    refused={
+        **_all("not yet supported by this version", "union join group cron git"),
+        "atom": "an old name; write pfs",
+    },
+)
+PFS = Table(
+    path="input.pfs",
+    taken=_words("name repo branch glob commit follow repo_type"),
+    refused={
+        **_all(
+            _LATER,
+            "join_on outer_join group_by lazy empty_files s3 trigger propagation_spec reference",
+        ),
+        "project": _PROJECT,
+    },
+)
+JOB = Table(
+    path="the top level",
+    taken=_words("transform parallelism_spec inputs service pipeline description job_timeout"),
+    refused=_all("not supported", "parent_job output"),
+    ignored=_all("a service is always started", "force"),
+)
+JOB_INPUT = Table(
+    path="inputs",
+    taken=_words("commit method name"),
+    refused=_all("not supported", "lazy run_empty"),
+)
+JOB_COMMIT = Table(path="inputs.commit", taken=_words("repo id"))
+JOB_REPO = Table(path="inputs.commit.repo", taken=_words("name"))
+
+TABLES = (SPEC, PIPELINE, TRANSFORM, PARALLELISM, SERVICE, INPUT, PFS)
