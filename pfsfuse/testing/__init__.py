@@ -1,0 +1,1 @@
+"""For tests, ours and yours: a mounted store, and what POSIX expects of a directory."""

@@ -1,0 +1,67 @@
+"""What is open: files by their immutable entry, texts by what they said when opened, directories by a listing.
+
+A file that is written to in a draft is one more kind of handle here, with the draft's node in place of an entry.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import dataclass
+from itertools import count
+from typing import TypeAlias
+
+from pfsfuse.vfs.listing import Listing
+from pfsfuse.vfs.nodes import Directory, Leaf
+
+
+@dataclass(slots=True)
+class OpenFile:
+    """A file of the store."""
+
+    node: Leaf
+
+
+@dataclass(slots=True)
+class OpenText:
+    """A text, as it was when it was opened."""
+
+    text: bytes
+
+
+@dataclass(slots=True)
+class OpenDirectory:
+    """A directory, listing what it held when it was opened."""
+
+    node: Directory
+    listing: Listing
+
+
+Handle: TypeAlias = OpenFile | OpenText | OpenDirectory
+
+
+class Handles:
+    """Numbers to open things; a number is not used again while the mount lives."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, Handle] = {}
+        self._numbers = count(1)
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def add(self, handle: Handle) -> int:
+        fh = next(self._numbers)
+        self._open[fh] = handle
+        return fh
+
+    def get(self, fh: int) -> Handle:
+        """EBADF when it is not open."""
+        try:
+            return self._open[fh]
+        except KeyError:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF)) from None
+
+    def close(self, fh: int) -> Handle | None:
+        """What was open under the number, which means nothing from here on."""
+        return self._open.pop(fh, None)

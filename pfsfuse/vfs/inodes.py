@@ -1,0 +1,88 @@
+"""The inode table: which numbers the kernel holds, and what they stand for.
+
+The kernel counts: each lookup answered and each name taken by readdirplus is one, `forget` takes some back, and
+at zero the number is free. A node is in the table exactly while its count is above zero (the root always is).
+
+A number is the key's first 63 bits. Should two keys that are known at once ask for the same number, the second
+takes the next free one, and `_displaced` remembers that until it is forgotten, so that a key never has two
+numbers and a number never two meanings.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from pfsfuse.vfs.nodes import Directory, Known, Node
+
+ROOT = 1
+"""The number of a mount's root, given by the protocol."""
+
+
+class Inodes:
+    """Numbers to nodes. `bits` is the width of a number: tests make it narrow to see collisions."""
+
+    def __init__(self, root: Directory, *, bits: int = 63) -> None:
+        self._mask = (1 << bits) - 1
+        self._nodes: dict[int, Node] = {ROOT: root}
+        self._displaced: dict[bytes, int] = {}
+        self._places: dict[int, list[tuple[Known, bytes]]] = {}
+        root.ino = ROOT
+        self.root = root
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    def get(self, ino: int) -> Node:
+        """The node with this number. ESTALE when the kernel was never given it or gave it back."""
+        try:
+            return self._nodes[ino]
+        except KeyError:
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE)) from None
+
+    def number(self, candidate: Node) -> Node:
+        """The node known under the candidate's key, or the candidate with a number of its own.
+
+        Nothing is entered in the table: `count` does, once the kernel has taken it.
+        """
+        ino = self._displaced.get(candidate.key) if self._displaced else None
+        if ino is None:
+            ino = int.from_bytes(candidate.key[:8], "big") & self._mask
+        while True:
+            known = self._nodes.get(ino)
+            if ino > ROOT:
+                if known is None:
+                    candidate.ino = ino
+                    return candidate
+                if known.key == candidate.key:
+                    return known
+            ino = (ino + 1) & self._mask
+
+    def count(self, node: Node, directory: Directory, name: bytes) -> None:
+        """The kernel takes one reference to `node`, found as `name` in `directory`.
+
+        `node` was numbered just now, with nothing else entered since.
+        """
+        if node.lookups == 0:
+            self._nodes[node.ino] = node
+            if node.ino != int.from_bytes(node.key[:8], "big") & self._mask:
+                self._displaced[node.key] = node.ino
+        node.lookups += 1
+        if isinstance(directory, Known) and directory.known.get(name) is not node:
+            directory.known[name] = node
+            self._places.setdefault(node.ino, []).append((directory, name))
+
+    def forget(self, ino: int, count: int) -> None:
+        """The kernel gives back `count` references; the last one ends the node."""
+        node = self._nodes.get(ino)
+        if node is None or node is self.root:
+            return
+        node.lookups -= count
+        if node.lookups > 0:
+            return
+        node.lookups = 0
+        del self._nodes[ino]
+        self._displaced.pop(node.key, None)
+        for directory, name in self._places.pop(ino, ()):
+            if directory.known.get(name) is node:
+                del directory.known[name]

@@ -1,0 +1,140 @@
+"""The names at the top of the host's view.
+
+    trips             the head of the default branch, live
+    trips@dev         the head of another branch, live
+    trips@<id>        a commit
+    trips@master.31   any other expression: the commit it names now (a directory, listed nowhere)
+    trips@            all refs of the repo, as symlinks (refs.py)
+
+Every name may be kept by the kernel: when refs move, `review` works out anew what the known names of that repo
+mean and drops those that mean something else. Below a name everything is a commit's, for ever, or live.
+
+Each name is a directory of its own even where two name one commit: the kernel allows a directory a single place,
+and would move it back and forth between them. Files are shared by content, so nothing is cached twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from pfsfuse.vfs.commits import CommitDirectory
+from pfsfuse.vfs.keys import root_key
+from pfsfuse.vfs.live import LiveDirectory
+from pfsfuse.vfs.nodes import Contents, Directory, Known, Node, Snapshot
+from pfsfuse.vfs.refresh import Refresh
+from pfsfuse.vfs.refs import RefsDirectory
+from store import Branch, NotFound, Refused, Repo, Store, Tag
+
+Refs: TypeAlias = tuple[str, tuple[Branch, ...], tuple[Tag, ...]]
+"""All that a ref expression's meaning depends on: the default branch, the branches with their heads, the tags."""
+
+
+class HostDirectory(Known):
+    """All repos of a store, and a few names besides (`.pfs` in the host's view, `out` in a job's)."""
+
+    __slots__ = ("_mtime_ns", "_refs", "_repos", "extras", "reviews", "store")
+
+    def __init__(self, store: Store, key: bytes, parent: Directory | None, name: bytes) -> None:
+        super().__init__(key, parent, name)
+        self.store = store
+        self.extras: Mapping[bytes, Node] = {}
+        self.reviews = 0
+        self._refs: dict[str, Refs | None] = {}
+        self._repos: tuple[str, ...] | None = None
+        self._mtime_ns = 0
+
+    @property
+    def mtime_ns(self) -> int:  # type: ignore[override]
+        """When the newest repo was made."""
+        if self._repos is None:
+            repos = self.store.repos()
+            self._repos = tuple(repo.name for repo in repos)
+            self._mtime_ns = max((repo.created_ns for repo in repos), default=0)
+        return self._mtime_ns
+
+    def find(self, name: bytes) -> Node | None:
+        if name in self.extras:
+            return self.extras[name]
+        try:
+            text = name.decode("utf-8")
+        except UnicodeDecodeError:
+            return None
+        repo_name, at, ref = text.partition("@")
+        repo = self.store.find_repo(repo_name) if repo_name else None
+        if repo is None:
+            return None
+        if repo_name not in self._refs:
+            self._refs[repo_name] = _refs(repo)
+        if at and not ref:
+            return RefsDirectory(repo, root_key(self.key, b"refs", name), self, name)
+        return self._at(repo, name, ref)
+
+    def _at(self, repo: Repo, name: bytes, ref: str) -> Node | None:
+        branch = ref or repo.default_branch
+        known = repo.find_branch(branch)
+        try:
+            if known is not None or branch == repo.default_branch:
+                head = None if known is None else repo.head(branch)
+                return LiveDirectory(
+                    self.store,
+                    root_key(self.key, b"live", name, branch.encode()),
+                    self,
+                    name,
+                    place=root_key(b"branch", repo.name.encode(), branch.encode()),
+                    entry=None if head is None else head.tree,
+                )
+            commit = repo.commit(ref)
+        except (NotFound, Refused):
+            return None
+        return CommitDirectory(
+            self.store, root_key(self.key, b"commit", name, commit.id), self, name, commit.tree
+        )
+
+    def contents(self) -> Contents:
+        names = [repo.name.encode() for repo in self.store.repos()]
+        found = {name: self.find(name) for name in names}
+        return _Moment(
+            self, {**self.extras, **{name: node for name, node in found.items() if node is not None}}
+        )
+
+    def renew(self, name: bytes, candidate: Node) -> Node | None:
+        """The repo as it is now: a candidate made before a review would show the head of that time for ever."""
+        return self.find(name)
+
+    def review(self, refresh: Refresh) -> None:
+        """Bring every name the kernel knows up to date, looking only at repos whose refs have changed."""
+        self.reviews += 1
+        if self._repos != tuple(repo.name for repo in self.store.repos()):
+            self._repos = None
+            refresh.drop_attributes(self.ino)
+        before, self._refs = self._refs, {}
+        for name, node in self.known.items():
+            if name in self.extras:
+                continue
+            repo_name = name.partition(b"@")[0].decode()
+            if repo_name not in self._refs:
+                self._refs[repo_name] = _refs(self.store.find_repo(repo_name))
+            if self._refs[repo_name] == before.get(repo_name):
+                continue
+            now = self.find(name)
+            if now is None or now.key != node.key:
+                refresh.drop_entry(self.ino, name)
+            elif isinstance(node, LiveDirectory) and isinstance(now, LiveDirectory):
+                node.switch(now.entry, refresh)
+
+
+class _Moment(Snapshot):
+    """The repos there were when the directory was opened."""
+
+    def __init__(self, directory: HostDirectory, children: Mapping[bytes, Node]) -> None:
+        super().__init__(children)
+        self._directory = directory
+        self._reviews = directory.reviews
+
+    def lasting(self) -> bool:
+        return self._directory.reviews == self._reviews
+
+
+def _refs(repo: Repo | None) -> Refs | None:
+    return None if repo is None else (repo.default_branch, tuple(repo.branches()), tuple(repo.tags()))

@@ -1,0 +1,247 @@
+"""What an inode number can stand for.
+
+    Node            key, number, how often the kernel looked it up, the directory it was first found in
+    ├── Leaf        a file or symlink of a commit or branch: an entry of the store
+    ├── Text        a small file made when it is opened (`.pfs/status`)
+    ├── Link        a symlink whose target is worked out when it is read (`trips@/master.31`)
+    └── Directory   finds names and lists them; subclasses say which (commits.py, live.py, namespace.py …)
+
+A directory hands out *candidates*: nodes without a number, made on the spot. The inode table (`inodes.py`)
+answers with the node the kernel already knows under the same key, or gives the candidate a number. So a node
+lives exactly while the kernel knows it, and directories need no memory of their children.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Protocol
+
+from store import Entry
+
+FOREVER = 1e9
+"""Seconds (31 years) that the kernel may keep what cannot change, or what it is told about when it does."""
+
+DIRECTORY_SIZE = 4096
+"""st_size of every directory, as on ext4, so that `du -b` of a commit and of its copy agree; st_blocks is 0.
+Recursive sizes would be added up once per level by `du`."""
+
+UNWRITABLE = ~0o222
+"""Write bits are not shown: a tool that asks before it writes is told no at once."""
+
+
+class Node:
+    """One inode. `ino` is 0 until the inode table has given a number."""
+
+    __slots__ = ("ino", "key", "lookups", "parent")
+
+    entry_timeout = FOREVER
+    attr_timeout = FOREVER
+    mode: int
+    size: int
+    mtime_ns: int
+
+    def __init__(self, key: bytes, parent: Directory | None) -> None:
+        self.key = key
+        self.ino = 0
+        self.lookups = 0
+        self.parent = parent
+
+    @property
+    def name(self) -> bytes:
+        """What it is called in `parent`; a file shared by several commits has other names, too."""
+        raise NotImplementedError
+
+    def meet(self, candidate: Node) -> None:
+        """A candidate with this node's key was found just now: take from it what has moved on."""
+
+    def path(self) -> bytes:
+        """Where the kernel found it first, from the mount's root: for messages."""
+        names = []
+        node: Node | None = self
+        while node is not None and node.parent is not None:
+            names.append(node.name)
+            node = node.parent
+        return b"/" + b"/".join(reversed(names))
+
+
+class Leaf(Node):
+    """A file or symlink of the store. Its content never changes: another version is another node."""
+
+    __slots__ = ("entry", "opens", "pushed")
+
+    def __init__(self, key: bytes, parent: Directory | None, entry: Entry) -> None:
+        super().__init__(key, parent)
+        self.entry = entry
+        self.opens = 0
+        """Handles open now."""
+        self.pushed = False
+        """Whether its bytes were given to the kernel unasked."""
+
+    @property
+    def name(self) -> bytes:
+        return self.entry.name
+
+    @property
+    def mode(self) -> int:  # type: ignore[override]  # computed: a million of these are alive after a `find`
+        return self.entry.mode if self.entry.target is not None else self.entry.mode & UNWRITABLE
+
+    @property
+    def size(self) -> int:  # type: ignore[override]
+        return self.entry.size
+
+    @property
+    def mtime_ns(self) -> int:  # type: ignore[override]
+        return self.entry.mtime_ns
+
+    def target(self) -> bytes:
+        """Where the symlink points."""
+        if self.entry.target is None:
+            raise OSError(22, "not a symlink")
+        return self.entry.target
+
+
+class Text(Node):
+    """A small read-only file whose text is made at each open, so its size is not to be kept."""
+
+    __slots__ = ("_name", "text")
+
+    entry_timeout = FOREVER
+    attr_timeout = 0.0
+    mode = stat.S_IFREG | 0o444
+    mtime_ns = 0
+
+    def __init__(self, key: bytes, parent: Directory, name: bytes, text: Callable[[], bytes]) -> None:
+        super().__init__(key, parent)
+        self._name = name
+        self.text = text
+
+    @property
+    def name(self) -> bytes:
+        return self._name
+
+    @property
+    def size(self) -> int:  # type: ignore[override]
+        return len(self.text())
+
+
+class Link(Node):
+    """A symlink that is worked out when read; nothing about it is kept, for refs move."""
+
+    __slots__ = ("_name", "mtime_ns", "resolve", "size")
+
+    entry_timeout = 0.0
+    attr_timeout = 0.0
+    mode = stat.S_IFLNK | 0o777
+
+    def __init__(
+        self,
+        key: bytes,
+        parent: Directory,
+        name: bytes,
+        *,
+        size: int,
+        mtime_ns: int,
+        resolve: Callable[[], bytes],
+    ) -> None:
+        super().__init__(key, parent)
+        self._name = name
+        self.size = size
+        self.mtime_ns = mtime_ns
+        self.resolve = resolve
+
+    @property
+    def name(self) -> bytes:
+        return self._name
+
+    def target(self) -> bytes:
+        """Where the symlink points now. Raises the store's NotFound when the ref is gone."""
+        return self.resolve()
+
+
+class Contents(Protocol):
+    """The names of a directory at one moment: what an open directory goes on listing, whatever happens."""
+
+    def iter_after(self, name: bytes | None) -> Iterator[tuple[bytes, Node]]:
+        """Names greater than `name` (None: all) in byte order, each with a candidate."""
+
+    def lasting(self) -> bool:
+        """Whether the kernel may keep these entries; False once the directory has moved on."""
+
+
+class Directory(Node):
+    """A directory: `find` is what the kernel's lookup asks, `contents` what opendir takes."""
+
+    __slots__ = ("_name",)
+
+    mode = stat.S_IFDIR | 0o555
+    size = DIRECTORY_SIZE
+    mtime_ns = 0
+    absence_lasts = True
+    """Whether a name that is not there now never will be, so that the kernel may remember it."""
+
+    def __init__(self, key: bytes, parent: Directory | None, name: bytes) -> None:
+        super().__init__(key, parent)
+        self._name = name
+
+    @property
+    def name(self) -> bytes:
+        return self._name
+
+    def find(self, name: bytes) -> Node | None:
+        """A candidate for `name`, or None."""
+        raise NotImplementedError
+
+    def contents(self) -> Contents:
+        """What the directory holds now."""
+        raise NotImplementedError
+
+    def renew(self, name: bytes, candidate: Node) -> Node | None:
+        """What to list in place of a candidate from contents that are no longer `lasting`; None: nothing."""
+        return candidate
+
+
+class Known(Directory):
+    """A directory that can change: it remembers which of its names the kernel knows, so that it can be told."""
+
+    __slots__ = ("known",)
+
+    absence_lasts = False
+
+    def __init__(self, key: bytes, parent: Directory | None, name: bytes) -> None:
+        super().__init__(key, parent, name)
+        self.known: dict[bytes, Node] = {}
+
+
+class Fixed(Directory):
+    """A directory with a handful of names that never change: `.pfs`, a job's view, its empty `out`."""
+
+    __slots__ = ("children",)
+
+    def __init__(self, key: bytes, parent: Directory | None, name: bytes) -> None:
+        super().__init__(key, parent, name)
+        self.children: dict[bytes, Node] = {}
+
+    def fill(self, children: Iterable[Node]) -> Fixed:
+        """Give the directory its names, once."""
+        self.children = {child.name: child for child in children}
+        return self
+
+    def find(self, name: bytes) -> Node | None:
+        return self.children.get(name)
+
+    def contents(self) -> Contents:
+        return Snapshot(self.children)
+
+
+class Snapshot:
+    """Contents that were written down whole: for directories of few names."""
+
+    def __init__(self, children: Mapping[bytes, Node]) -> None:
+        self._children = dict(sorted(children.items()))
+
+    def iter_after(self, name: bytes | None) -> Iterator[tuple[bytes, Node]]:
+        return ((key, node) for key, node in self._children.items() if name is None or key > name)
+
+    def lasting(self) -> bool:
+        return True

@@ -1,0 +1,132 @@
+"""The kernel's caches do the work: counted in requests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pfsfuse.testing.mounted import mounted
+from pfsfuse.testing.posix import tree
+from pfsfuse.testing.trees import Tree, put_tree
+from store import Store
+
+pytestmark = pytest.mark.usefixtures("fuse")
+
+FILES: Tree = {f"d{number % 10}/f{number}": b"%d " % number * 2000 for number in range(300)}
+
+
+def test_a_file_that_did_not_change_is_read_from_the_store_once_for_all_of_history(
+    opened: Store, mountpoint: Path
+) -> None:
+    repo = opened.create_repo("r")
+    put_tree(repo, FILES)
+    put_tree(repo, {**FILES, "d0/f0": b"changed"})
+    put_tree(opened.create_repo("copy"), FILES)
+    with mounted(opened.path, mountpoint) as mount:
+        first = tree(mount.path / "r@master.1")
+        before = mount.requests()
+        second, copy = tree(mount.path / "r@master.2"), tree(mount.path / "copy@master.1")
+        asked = mount.requests() - before
+        assert asked["read"] < len(FILES) / 20, (
+            "the one file that changed, and a page or two lost under pressure"
+        )
+        assert second[b"d0/f0"][2] == b"changed"
+        assert {path: value[2] for path, value in first.items()} == {
+            path: value[2] for path, value in copy.items()
+        }
+
+
+def test_diff_of_two_commits_opens_only_what_differs(opened: Store, mountpoint: Path) -> None:
+    repo = opened.create_repo("r")
+    put_tree(repo, FILES)
+    put_tree(repo, {**FILES, "d0/f0": b"x" * len("0 " * 2000)})
+    with mounted(opened.path, mountpoint) as mount:
+        command = ["diff", "-rq", str(mount.path / "r@master.1"), str(mount.path / "r@master.2")]
+        assert subprocess.run(command, capture_output=True, text=True).stdout.count("\n") == 1
+        assert mount.requests()["open"] == 2
+
+
+def test_a_second_pass_over_a_commit_opens_and_lists_and_asks_nothing_else(
+    opened: Store, mountpoint: Path
+) -> None:
+    put_tree(opened.create_repo("r"), FILES)
+    with mounted(opened.path, mountpoint) as mount:
+        for where in ("r@master.1", "r"):
+            first = tree(mount.path / where)
+            before = mount.requests()
+            assert tree(mount.path / where) == first
+            assert set(mount.requests() - before) <= {"open", "release", "opendir", "readdir", "releasedir"}
+
+
+def test_a_name_that_is_absent_from_a_commit_is_asked_for_once(opened: Store, mountpoint: Path) -> None:
+    put_tree(opened.create_repo("r"), FILES)
+    with mounted(opened.path, mountpoint) as mount:
+        for _ in range(5):
+            assert not (mount.path / "r@master.1" / "d0" / "absent").exists()
+        assert mount.requests()["lookup"] == 3
+
+
+def test_a_commit_that_changes_one_file_costs_one_lookup_of_it(opened: Store, mountpoint: Path) -> None:
+    repo = opened.create_repo("r")
+    put_tree(repo, FILES)
+    with mounted(opened.path, mountpoint) as mount:
+        tree(mount.path / "r")
+        put_tree(repo, {**FILES, "d0/f0": b"changed"})
+        mount.refresh()
+        before = mount.requests()
+        for path in FILES:
+            os.stat(mount.path / "r" / str(path))
+        assert (mount.path / "r" / "d0" / "f0").read_bytes() == b"changed"
+        asked = mount.requests() - before
+        assert asked["lookup"] == 1
+        assert asked["getattr"] <= 11, "directories whose own mtime changed"
+
+
+def test_numbers_and_attributes_are_the_same_after_a_remount(opened: Store, mountpoint: Path) -> None:
+    repo = opened.create_repo("r")
+    put_tree(repo, {**FILES, "link": "d0", "empty": b""})
+    put_tree(repo, {"f": b"x"}, branch="dev")
+
+    def look(path: Path) -> dict[str, tuple[int, ...]]:
+        found: dict[str, tuple[int, ...]] = {}
+        for top in ("r", "r@dev", "r@master.1", f"r@{repo.commit('dev').id}"):
+            for parent, directories, files in os.walk(path / top):
+                for name in [".", *directories, *files]:
+                    status = os.lstat(os.path.join(parent, name))
+                    found[os.path.join(parent, name)] = (
+                        status.st_ino,
+                        status.st_mode,
+                        status.st_mtime_ns,
+                        status.st_size,
+                    )
+        return found
+
+    with mounted(opened.path, mountpoint) as mount:
+        before = look(mount.path)
+    with mounted(opened.path, mountpoint) as mount:
+        assert look(mount.path) == before
+    numbers = [value[0] for path, value in before.items() if not path.endswith("/.")]
+    assert all(0 < number < 1 << 63 for number in numbers)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may ask the kernel to forget")
+def test_what_the_kernel_forgets_is_forgotten(opened: Store, mountpoint: Path) -> None:
+    put_tree(opened.create_repo("r"), {f"f{number}": b"%d" % number for number in range(3000)})
+    with mounted(opened.path, mountpoint) as mount:
+        for where in ("r", "r@master.1"):
+            subprocess.run(["find", mount.path / where, "-size", "-1"], check=True, stdout=subprocess.DEVNULL)
+        assert mount.inodes() > 6000
+        Path("/proc/sys/vm/drop_caches").write_text("2")
+        assert mount.inodes() < 100
+        assert (mount.path / "r" / "f7").read_bytes() == b"7"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may set it")
+def test_the_readahead_is_set_before_the_mount_is_reported_ready(opened: Store, mountpoint: Path) -> None:
+    with mounted(opened.path, mountpoint) as mount:
+        device = mount.path.stat().st_dev
+        knob = Path(f"/sys/class/bdi/{os.major(device)}:{os.minor(device)}/read_ahead_kb")
+        assert knob.read_text() == "1024\n"
