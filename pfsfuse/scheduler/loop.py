@@ -1,0 +1,176 @@
+"""The scheduler: notices what is new, plans, runs, and begins again where a dead one stopped.
+
+    Scheduler.run ──► lock ──► one nursery
+                                 ├── plan, start what can be started, wait until the store changes, again
+                                 └── one task for each running job, at most one for each pipeline
+
+Nothing it knows is only in memory. What it holds (which jobs run in this process) is lost with the process,
+and the next scheduler finds those jobs open in the ledger.
+
+If you add an `await` to `_start`: a pipeline must be in `_running` before anything else can look.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import trio
+from msgspec.structs import replace
+
+from pfsfuse.errors import SpecError
+from pfsfuse.pipeline import Spec
+from pfsfuse.scheduler.deploy import spec_of
+from pfsfuse.scheduler.history import StoreHistory
+from pfsfuse.scheduler.job import Job, Pipeline
+from pfsfuse.scheduler.ledger import Ledger
+from pfsfuse.scheduler.lock import SchedulerLock
+from pfsfuse.scheduler.plan import Fail, Run, find_arrivals, next_steps, plan_jobs
+from pfsfuse.scheduler.run import JobRun, PipelineGone
+from pfsfuse.worker.api import Executor
+from store import CommitId, Store, StoreError
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.25
+"""Between two looks for changes that other processes have made; a look reads one number."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    pipeline: Pipeline
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+
+
+class Scheduler:
+    """Runs the pipelines of one store, as long as it has the scheduler's lock."""
+
+    def __init__(
+        self,
+        store: Store,
+        executor: Executor,
+        *,
+        now_ns: Callable[[], int] = time.time_ns,
+        poll_seconds: float = POLL_SECONDS,
+    ) -> None:
+        self._store = store
+        self._executor = executor
+        self._ledger = Ledger(store)
+        self._now_ns = now_ns
+        self._poll_seconds = poll_seconds
+        self._specs: dict[tuple[str, int, int], Spec | None] = {}
+        self._running: dict[str, _Running] = {}
+        self._bell = trio.Event()
+        self.scheduling = False
+        """Whether this is the one that schedules now."""
+
+    def wake(self) -> None:
+        """Look for work now."""
+        self._bell.set()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Until cancelled: wait for the lock, then schedule. Jobs that run when it is cancelled stay open."""
+        with SchedulerLock(self._store.path) as lock:
+            task_status.started()
+            while not lock.acquire_nowait():
+                await trio.sleep(self._poll_seconds)
+            self.scheduling = True
+            try:
+                async with trio.open_nursery() as nursery:
+                    while True:
+                        seen = self._store.last_txnid()
+                        await self._step(nursery)
+                        await self._wait_change(seen)
+            finally:
+                self.scheduling = False
+
+    async def _step(self, nursery: trio.Nursery) -> None:
+        try:
+            pipelines = await trio.to_thread.run_sync(self._plan)
+            steps = await trio.to_thread.run_sync(self._next_steps)
+        except StoreError as error:
+            log.error("cannot plan: %s", error)
+            await trio.sleep(self._poll_seconds)
+            return
+        for name, running in self._running.items():
+            if name not in pipelines or pipelines[name].created_ns != running.pipeline.created_ns:
+                running.scope.cancel()
+        for step in steps:
+            if step.job.pipeline in pipelines and step.job.pipeline not in self._running:
+                self._start(step, pipelines[step.job.pipeline], nursery)
+
+    def _start(self, step: Run | Fail, pipeline: Pipeline, nursery: trio.Nursery) -> None:
+        self._running[pipeline.name] = _Running(pipeline)
+        nursery.start_soon(self._carry_out, step, self._running[pipeline.name])
+
+    async def _carry_out(self, step: Run | Fail, running: _Running) -> None:
+        try:
+            with running.scope:
+                if isinstance(step, Fail):
+                    await self._record_failure(step.job, step.reason)
+                else:
+                    await self._run(step.job, running.pipeline)
+        finally:
+            del self._running[running.pipeline.name]
+            self.wake()
+
+    async def _run(self, job: Job, pipeline: Pipeline) -> None:
+        spec = self._spec(pipeline)
+        if spec is None:
+            await self._record_failure(job, "the pipeline's specification cannot be read by this version")
+            return
+        run = JobRun(self._store, self._executor, spec, job, self._now_ns)
+        try:
+            await run.run()
+        except PipelineGone:
+            log.info("pipeline %s was deleted while its job %s ran", job.pipeline, job.id)
+        except Exception as error:
+            # A bug of ours in one job must not end the others, nor the mount beside us.
+            log.exception("job %s@%s", job.pipeline, job.id)
+            await self._record_failure(run.job, f"internal error, see the daemon's log: {error!r}")
+
+    async def _record_failure(self, job: Job, reason: str) -> None:
+        failed = replace(job, state="failed", reason=reason, finished_ns=self._now_ns())
+        await trio.to_thread.run_sync(self._ledger.put_job, failed)
+
+    # ---- in threads
+
+    def _plan(self) -> dict[str, Pipeline]:
+        """Record the jobs that arrivals cause; all pipelines as they are now."""
+        pipelines = {each.name: each for each in self._ledger.pipelines()}
+        specs = {name: spec for name, each in pipelines.items() if (spec := self._spec(each)) is not None}
+        history = StoreHistory(self._store)
+        arrivals = find_arrivals(specs, self._ledger.cursors(), history)
+        if arrivals:
+            jobs: dict[str, list[Job]] = defaultdict(list)
+            for job in self._ledger.iter_jobs():
+                jobs[job.pipeline].append(job)
+            created_ns = {name: each.created_ns for name, each in pipelines.items()}
+            plan = plan_jobs(
+                specs, created_ns, arrivals, jobs, history, now_ns=self._now_ns(), new_id=CommitId.new
+            )
+            self._ledger.apply(plan.jobs, plan.cursors)
+        return pipelines
+
+    def _next_steps(self) -> list[Run | Fail]:
+        return next_steps(self._ledger.open_jobs(), self._ledger.find_job)
+
+    def _spec(self, pipeline: Pipeline) -> Spec | None:
+        """The pipeline's specification, parsed once; None, said once in the log, when it cannot be."""
+        key = (pipeline.name, pipeline.created_ns, pipeline.version)
+        if key not in self._specs:
+            try:
+                self._specs[key] = spec_of(pipeline)
+            except SpecError as error:
+                log.error("pipeline %s is left out: %s", pipeline.name, error)
+                self._specs[key] = None
+        return self._specs[key]
+
+    async def _wait_change(self, seen: int) -> None:
+        while not self._bell.is_set() and self._store.last_txnid() == seen:
+            with trio.move_on_after(self._poll_seconds):
+                await self._bell.wait()
+        self._bell = trio.Event()

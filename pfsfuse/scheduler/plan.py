@@ -1,0 +1,300 @@
+"""Which jobs new commits cause, on which exact inputs, and what to do next: pure functions of records.
+
+**Arrivals.** Each pipeline keeps a cursor for each branch it reads: the last commit whose arrival has been
+planned. What lies between the cursor and the head has arrived since, perhaps while nobody was scheduling.
+Arrivals of all branches are taken in the order in which they were finished; along a branch, ancestors
+first.
+
+**One arrival, the whole graph.** An arrival X on trips causes a job X in every pipeline that reads trips,
+and at once, in topological order, in every pipeline that reads their output:
+
+    trips@X ──→ sales: job X ──→ report: job X, waiting for sales@X
+       └─────────────────────────↗
+
+so a pipeline that reads a commit and something computed from it runs once, on both. When sales@X exists it
+arrives on the branch, too; job X of report reads it already, and nothing happens.
+
+**Pins.** The other inputs of a job are what they were when X was finished, in this order:
+  1. the output of an upstream job that X causes (its id is known before it exists);
+  2. the commit that carries the id X itself;
+  3. the output of the upstream pipeline's last job caused at or before X and not failed, finished or not:
+     so a backlog gives the same jobs as processing each commit when it came;
+  4. the last commit of the branch finished at or before X.
+An input that had nothing then means no job.
+
+**Ids.** A job carries its cause's id, unless the pipeline has a job, or its output repo a commit, of that
+id: that is so when a branch was moved back to a commit seen before. Then it gets a new one.
+
+Source of the rule "one job for each pipeline and cause": Pachyderm's global ids.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pfsfuse.pipeline import PfsInput, Spec, inputs, topological_order
+from pfsfuse.scheduler.job import Cause, Job, JobInput
+from store import CommitId
+
+Reading = tuple[str, str, str]
+"""A pipeline, and the repo and branch that it reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A commit that is new on a branch."""
+
+    repo: str
+    branch: str
+    commit: CommitId
+    finished_ns: int
+    moved: bool = False
+    """The branch was moved here; the commits in between are not arrivals."""
+
+
+class History(Protocol):
+    """What planning asks about commits."""
+
+    def arrivals(self, repo: str, branch: str, after: CommitId | None) -> Sequence[Arrival]:
+        """The ancestry of the branch's head after the commit `after` (None: all of it), oldest first; the
+        head alone, as moved, when `after` is not in its ancestry."""
+        ...
+
+    def on_branch(self, repo: str, branch: str, commit: CommitId) -> bool:
+        """Whether this finished commit was made on this branch."""
+        ...
+
+    def at_time(self, repo: str, branch: str, time_ns: int) -> CommitId | None:
+        """The last commit in the ancestry of the branch's head that was finished at or before `time_ns`."""
+        ...
+
+    def has(self, repo: str, commit: CommitId) -> bool:
+        """Whether the repo has a commit of this id, on any branch, failed ones included."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What planning would write."""
+
+    jobs: tuple[Job, ...]
+    """In the order of their causes; upstream before downstream."""
+    cursors: Mapping[Reading, CommitId]
+    """The commit up to which arrivals are planned now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """This job's inputs are there: run it."""
+
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """This job can never run."""
+
+    job: Job
+    reason: str
+
+
+def find_arrivals(
+    specs: Mapping[str, Spec], cursors: Mapping[Reading, CommitId | None], history: History
+) -> dict[Reading, Sequence[Arrival]]:
+    """What has arrived for each pipeline on each branch it reads since its cursor; only where something
+    has."""
+    return {
+        (name, repo, branch): found
+        for name, spec in specs.items()
+        for repo, branch in dict.fromkeys((leaf.repo, leaf.branch) for leaf in inputs(spec))
+        if (found := history.arrivals(repo, branch, cursors.get((name, repo, branch))))
+    }
+
+
+def plan_jobs(
+    specs: Mapping[str, Spec],
+    created_ns: Mapping[str, int],
+    arrivals: Mapping[Reading, Sequence[Arrival]],
+    jobs: Mapping[str, Sequence[Job]],
+    history: History,
+    *,
+    now_ns: int,
+    new_id: Callable[[], CommitId],
+) -> Plan:
+    """The jobs that `arrivals` cause, given when each pipeline was made and all the jobs it has."""
+    longest: dict[tuple[str, str], Sequence[Arrival]] = {}
+    for (_, repo, branch), found in arrivals.items():
+        # What pipelines have to catch up with on a branch ends at the same head: the longest holds the
+        # others.
+        if len(found) > len(longest.get((repo, branch), ())):
+            longest[repo, branch] = found
+    wanted = {
+        (name, repo, branch, each.commit)
+        for (name, repo, branch), found in arrivals.items()
+        for each in found
+    }
+    planner = _Planner(specs, created_ns, jobs, history, now_ns, new_id)
+    for arrival in in_order(longest.values()):
+        planner.take(
+            arrival,
+            {name for name in specs if (name, arrival.repo, arrival.branch, arrival.commit) in wanted},
+        )
+    cursors = {reading: found[-1].commit for reading, found in arrivals.items()}
+    return Plan(tuple(planner.planned), cursors)
+
+
+def first_job(
+    spec: Spec, heads: Sequence[Arrival | None], *, now_ns: int, taken: Callable[[CommitId], bool]
+) -> Job | None:
+    """The job of a pipeline that has just been made, on the heads of its inputs (in the spec's order); None
+    when one of them has no commit. It carries the id of the newest, or a new one if that is taken."""
+    found = [head for head in heads if head is not None]
+    if len(found) < len(heads) or not found:
+        return None
+    newest = max(found, key=lambda head: head.finished_ns)
+    id = newest.commit if not taken(newest.commit) else CommitId.new()
+    pins = [head.commit for head in found]
+    return _job(spec, id, pins, newest, 1, now_ns)
+
+
+def next_steps(open_jobs: Iterable[Job], find_job: Callable[[str, str], Job | None]) -> list[Run | Fail]:
+    """What can be done now: at most one step for each pipeline, whose jobs are run in the order of their
+    causes."""
+    first: dict[str, Job] = {}
+    for job in sorted(open_jobs, key=_number):
+        first.setdefault(job.pipeline, job)
+    steps: list[Run | Fail] = []
+    for job in first.values():
+        upstream = [found for each in job.inputs if (found := find_job(each.repo, each.commit)) is not None]
+        if failed := [each.pipeline for each in upstream if each.state == "failed"]:
+            steps.append(Fail(job, f"upstream {' and '.join(failed)} failed"))
+        elif all(each.ended for each in upstream):
+            steps.append(Run(job))
+    return steps
+
+
+def in_order(branches: Iterable[Sequence[Arrival]]) -> Iterator[Arrival]:
+    """The arrivals of several branches as they came, never a commit before its ancestor whatever the clocks
+    said."""
+    timed = heapq.merge(*map(_timed, branches), key=lambda each: each[:2])
+    return (arrival for _, _, arrival in timed)
+
+
+def _timed(branch: Sequence[Arrival]) -> Iterator[tuple[int, tuple[str, str], Arrival]]:
+    time_ns = 0
+    for arrival in branch:
+        time_ns = max(time_ns, arrival.finished_ns)
+        yield time_ns, (arrival.repo, arrival.branch), arrival
+
+
+class _Planner:
+    """One planning in progress: the jobs there are and those it has added."""
+
+    def __init__(
+        self,
+        specs: Mapping[str, Spec],
+        created_ns: Mapping[str, int],
+        jobs: Mapping[str, Sequence[Job]],
+        history: History,
+        now_ns: int,
+        new_id: Callable[[], CommitId],
+    ) -> None:
+        self.planned: list[Job] = []
+        self._specs = specs
+        self._created_ns = created_ns
+        self._order = topological_order(specs)
+        self._jobs = {name: {job.id: job for job in jobs.get(name, ())} for name in specs}
+        self._history = history
+        self._now_ns = now_ns
+        self._new_id = new_id
+
+    def take(self, arrival: Arrival, wanted: set[str]) -> None:
+        """Plan the jobs of one arrival: of the pipelines in `wanted`, and of all downstream of those."""
+        caused: dict[str, Job] = {}
+        for name in self._order:
+            spec = self._specs[name]
+            direct = name in wanted and not self._covered(name, arrival)
+            if not direct and not any(self._feeds(caused, leaf) for leaf in inputs(spec)):
+                continue
+            pins = [self._pin(leaf, arrival, caused) for leaf in inputs(spec)]
+            known = [pin for pin in pins if pin is not None]
+            if len(known) == len(pins):
+                id = arrival.commit if self._is_free(name, arrival.commit) else self._new_id()
+                number = 1 + max((job.number for job in self._jobs[name].values()), default=0)
+                job = _job(spec, id, known, arrival, number, self._now_ns)
+                caused[name] = self._jobs[name][job.id] = job
+                self.planned.append(job)
+
+    def _covered(self, name: str, arrival: Arrival) -> bool:
+        """Whether what this arrival means for the pipeline was decided together with something else.
+
+        It is an input of the job of that id already; or it is the output of a job that was planned, with
+        everything downstream, when the pipeline was there.
+        """
+        if arrival.moved:
+            return False
+        id = str(arrival.commit)
+        job = self._jobs[name].get(id)
+        if job is not None and job.reads(arrival.repo, id):
+            return True
+        maker = self._jobs.get(arrival.repo, {}).get(id)
+        return (
+            maker is not None
+            and maker.output_branch == arrival.branch
+            and maker.created_ns >= self._created_ns[name]
+        )
+
+    def _feeds(self, caused: Mapping[str, Job], leaf: PfsInput) -> bool:
+        return leaf.repo in caused and caused[leaf.repo].output_branch == leaf.branch
+
+    def _is_free(self, name: str, id: CommitId) -> bool:
+        return str(id) not in self._jobs[name] and not self._history.has(name, id)
+
+    def _pin(self, leaf: PfsInput, arrival: Arrival, caused: Mapping[str, Job]) -> CommitId | None:
+        """The numbered rules at the top of this module."""
+        if (leaf.repo, leaf.branch) == (arrival.repo, arrival.branch):
+            return arrival.commit
+        if self._feeds(caused, leaf):  # 1
+            return CommitId.parse(caused[leaf.repo].id)
+        if self._history.on_branch(leaf.repo, leaf.branch, arrival.commit):  # 2
+            return arrival.commit
+        earlier = [
+            job
+            for job in self._jobs.get(leaf.repo, {}).values()
+            if job.output_branch == leaf.branch
+            and job.cause.finished_ns <= arrival.finished_ns
+            and job.state != "failed"
+        ]
+        if earlier:  # 3
+            return CommitId.parse(max(earlier, key=_number).id)
+        return self._history.at_time(leaf.repo, leaf.branch, arrival.finished_ns)  # 4
+
+
+def _job(
+    spec: Spec, id: CommitId, pins: Sequence[CommitId], arrival: Arrival, number: int, now_ns: int
+) -> Job:
+    given = zip(inputs(spec), pins, strict=True)
+    return Job(
+        pipeline=spec.name,
+        id=str(id),
+        output_branch=spec.output_branch,
+        inputs=tuple(
+            JobInput(name=leaf.name, repo=leaf.repo, branch=leaf.branch, commit=str(pin))
+            for leaf, pin in given
+        ),
+        cause=Cause(
+            repo=arrival.repo,
+            branch=arrival.branch,
+            commit=str(arrival.commit),
+            finished_ns=arrival.finished_ns,
+        ),
+        number=number,
+        created_ns=now_ns,
+    )
+
+
+def _number(job: Job) -> int:
+    return job.number

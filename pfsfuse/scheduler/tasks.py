@@ -1,0 +1,65 @@
+"""From a datum to the task that computes it. Pure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pfsfuse.pipeline import Datum, DatumInput, Spec
+from pfsfuse.scheduler.job import Job
+from pfsfuse.worker.api import Input, Launch, Task
+from pfsfuse.worker.logfile import log_path
+
+
+def task_of(store_path: Path, spec: Spec, job: Job, datum: Datum) -> Task:
+    """Everything a worker must know to compute `datum` for `job`."""
+    return Task(
+        job=job.id,
+        pipeline=job.pipeline,
+        datum=datum.id,
+        tries=spec.datum_tries,
+        accept=spec.transform.accept_return_code,
+        launch=Launch(
+            name=datum.id,
+            cmd=spec.transform.cmd,
+            stdin=spec.transform.stdin,
+            working_dir=spec.transform.working_dir or "/",
+            timeout_seconds=spec.datum_timeout,
+            log=str(log_path(store_path, job.pipeline, job.id, datum.id)),
+            inputs=tuple(
+                Input(name=each.name, repo=each.repo, commit=str(each.commit), paths=(_rooted(each.path),))
+                for each in datum.inputs
+            ),
+            env={**spec.transform.env, **_variables(job, datum)},
+        ),
+    )
+
+
+def describe(datum: Datum) -> str:
+    """The datum in words: the start of its id, and what it reads."""
+    where = ", ".join(f"{each.name}:{_rooted(each.path)}" for each in datum.inputs)
+    return f"datum {datum.id[:8]} ({where})"
+
+
+def _variables(job: Job, datum: Datum) -> dict[str, str]:
+    """What a command is told about itself, in our spelling and in Pachyderm's."""
+    variables = {
+        "PFS_JOB_ID": job.id,
+        "PFS_DATUM_ID": datum.id,
+        "PFS_PIPELINE": job.pipeline,
+        "PFS_OUTPUT_COMMIT": job.id,
+        "PACH_JOB_ID": job.id,
+        "PACH_DATUM_ID": datum.id,
+        "PACH_OUTPUT_COMMIT_ID": job.id,
+    }
+    for each in datum.inputs:
+        variables[each.name] = _shown(each)
+        variables[f"{each.name}_COMMIT"] = str(each.commit)
+    return variables
+
+
+def _shown(given: DatumInput) -> str:
+    return f"/pfs/{given.name}{_rooted(given.path).rstrip('/')}"
+
+
+def _rooted(path: str) -> str:
+    return "/" + path.lstrip("/")

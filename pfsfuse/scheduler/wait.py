@@ -1,0 +1,99 @@
+"""Waiting until everything downstream of a commit has been computed. Synchronous: the command line waits
+here."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from pfsfuse.errors import DaemonError, JobError
+from pfsfuse.pipeline import inputs
+from pfsfuse.scheduler.deploy import spec_of
+from pfsfuse.scheduler.history import StoreHistory
+from pfsfuse.scheduler.job import Job
+from pfsfuse.scheduler.ledger import Ledger
+from pfsfuse.scheduler.lock import is_scheduled
+from store import Commit, CommitId, Store
+
+POLL_SECONDS = 0.05
+
+Output = tuple[str, CommitId]
+"""A repo and the commit of it that was computed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Downstream:
+    """How far everything is that is computed from a commit, seen at one moment."""
+
+    outputs: tuple[Output, ...]
+    """What is there, upstream before downstream."""
+    pending: tuple[str, ...]
+    """Pipelines whose job for it has not ended, or is yet to be planned."""
+    failed: tuple[Job, ...]
+
+
+def wait_for(store: Store, commit: Commit, *, unscheduled_too: bool = False) -> list[Output]:
+    """Return when every pipeline downstream of `commit` has finished its job for it; the commits computed.
+
+    Returns at once when nothing reads the commit, or nothing ever will (it is older than the pipelines that
+    read its branch). Raises JobError when a job has failed, and DaemonError when there is something to wait
+    for and nobody schedules, unless `unscheduled_too`.
+    """
+    while True:
+        seen = store.last_txnid()
+        found = look(store, commit.repo, commit.id)
+        for job in found.failed:
+            raise JobError(
+                f"job {job.pipeline}@{job.id} failed: {job.reason}",
+                hint=f"`pfs job logs {job.pipeline}@{job.id}` shows what its commands printed",
+            )
+        if not found.pending:
+            return list(found.outputs)
+        while store.last_txnid() == seen:
+            if not unscheduled_too and not is_scheduled(store.path):
+                raise DaemonError(
+                    f"nobody runs pipelines for this store, and {', '.join(found.pending)} has work to do",
+                    hint="start one with `pfs mount` or `pfs scheduler`",
+                )
+            time.sleep(POLL_SECONDS)
+
+
+def look(store: Store, repo: str, commit: CommitId) -> Downstream:
+    """How far everything downstream of this commit is."""
+    ledger = Ledger(store)
+    history = StoreHistory(store)
+    readers = [(each.name, inputs(spec_of(each))) for each in ledger.pipelines()]
+    # Cursors before jobs: whatever is planned in between is then seen twice, and not overlooked.
+    cursors = ledger.cursors()
+    outputs: dict[Output, None] = {}
+    pending: dict[str, None] = {}
+    failed: dict[str, Job] = {}
+    todo: list[Output] = [(repo, commit)]
+    for source, id in todo:
+        for name, leaves in readers:
+            branches = {leaf.branch for leaf in leaves if leaf.repo == source}
+            arrived = (
+                history.arrivals(source, branch, cursors.get((name, source, branch))) for branch in branches
+            )
+            if any(each.commit == id for found in arrived for each in found):
+                pending[name] = None
+            elif branches and (job := _job_for(ledger, name, source, str(id))) is not None:
+                output = (name, CommitId.parse(job.id))
+                if not job.ended:
+                    pending[name] = None
+                elif job.state == "failed":
+                    failed[name] = job
+                elif output not in outputs:
+                    outputs[output] = None
+                    todo.append(output)
+    return Downstream(tuple(outputs), tuple(pending), tuple(failed.values()))
+
+
+def _job_for(ledger: Ledger, pipeline: str, repo: str, commit: str) -> Job | None:
+    """The job that this commit caused; without one, the first job that read it (when the pipeline was
+    made)."""
+    reading = [job for job in ledger.iter_jobs(pipeline) if job.reads(repo, commit)]
+    caused = [job for job in reading if commit in (job.cause.commit, job.id)]
+    if caused:
+        return max(caused, key=lambda job: job.number)
+    return min(reading, key=lambda job: job.number, default=None)

@@ -1,0 +1,82 @@
+"""The directories of one launch on the host's disk: made before it, gone after it.
+
+    <store>/scratch/worker-<pid>/view      where the worker mounts its view (seen by the worker only)
+    <store>/scratch/worker-<pid>/<n>/out   /pfs/out, unless the launch brings its own
+    <store>/scratch/worker-<pid>/<n>/home  HOME, unless the launch brings its own
+    <store>/scratch/worker-<pid>/<n>/tmp   /tmp
+
+On the disk and not in memory: a datum may write more than fits there. A worker that dies leaves its
+directory; `remove_stale` clears away those whose process is gone.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import trio
+
+from pfsfuse.worker.api import Launch
+from pfsfuse.worker.sandbox import Room
+
+PREFIX = "worker-"
+
+
+def worker_directory(store: Path, pid: int) -> Path:
+    """The scratch directory of the worker with this pid."""
+    return store / "scratch" / f"{PREFIX}{pid}"
+
+
+def remove_stale(store: Path) -> None:
+    """Remove what workers that are no longer alive have left."""
+    for path in sorted((store / "scratch").glob(f"{PREFIX}*")):
+        pid = path.name.removeprefix(PREFIX)
+        if pid.isdecimal() and not Path("/proc", pid).exists():
+            remove_tree(path)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a directory whatever the modes in it; what is not there, or cannot be removed, is left."""
+    shutil.rmtree(path, ignore_errors=True)
+    if path.exists():
+        # Without root, a directory that may not be searched or written keeps its files.
+        for directory, names, _ in os.walk(path):
+            for below in (Path(directory, name) for name in names):
+                if not below.is_symlink():
+                    below.chmod(stat.S_IRWXU)
+        shutil.rmtree(path, ignore_errors=True)
+
+
+class Rooms:
+    """Makes rooms below one worker's directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.mountpoint = directory / "view"
+        self._made = 0
+        self.mountpoint.mkdir(mode=0o700, parents=True)
+        directory.chmod(0o700)
+
+    @asynccontextmanager
+    async def open_room(self, launch: Launch, view: str) -> AsyncIterator[Room]:
+        """A room for `launch`, whose view is the directory `view` of the mount; what it made is removed at
+        the end."""
+        self._made += 1
+        own = self.directory / str(self._made)
+        room = Room(
+            view=self.mountpoint / view,
+            out=Path(launch.out) if launch.out else own / "out",
+            home=Path(launch.home) if launch.home else own / "home",
+            tmp=own / "tmp",
+        )
+        for path in (own, room.out, room.home, room.tmp):
+            path.mkdir(mode=0o755, parents=True, exist_ok=True)
+        try:
+            yield room
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.to_thread.run_sync(remove_tree, own)

@@ -1,0 +1,128 @@
+"""Runs launches: a view, a room, a sandboxed command, and an end that is always an end.
+
+This is the one path that datums and services take. Whatever happens (the command ends, runs out of time, is
+stopped, the worker is told to quit) `run` returns or raises only when no process of the launch is alive and
+the view is gone.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import trio
+
+from pfsfuse.vfs import JobView, JobViews, ViewInput
+from pfsfuse.worker.api import Ended, Launch
+from pfsfuse.worker.command import Command
+from pfsfuse.worker.rooms import Rooms
+from pfsfuse.worker.sandbox import Host, Kind, Room, argv
+from store import CommitId, Store
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(slots=True)
+class Stopper:
+    """Ends one launch from outside; good for one launch, before, while and after it runs."""
+
+    _asked: bool = False
+    _command: Command | None = None
+    _scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    """Around the wait for the command that runs; each attempt of a task has its own."""
+
+    def asked(self) -> bool:
+        """Whether somebody wanted an end."""
+        return self._asked
+
+    def stop(self, grace_seconds: float) -> None:
+        """SIGTERM now, SIGKILL when the grace is over."""
+        self._asked = True
+        if self._command is not None:
+            self._command.terminate()
+        self._scope.deadline = min(self._scope.deadline, trio.current_time() + grace_seconds)
+
+    async def wait_for(self, command: Command, timeout_seconds: float | None) -> int | None:
+        """The command's exit code; None when it had to be killed, which has happened then."""
+        self._command = command
+        self._scope = trio.CancelScope()
+        if timeout_seconds is not None:
+            self._scope.deadline = trio.current_time() + timeout_seconds
+        code: int | None = None
+        try:
+            with self._scope:
+                code = await command.wait()
+        finally:
+            self._command = None
+            if code is None:
+                with trio.CancelScope(shield=True):
+                    command.kill()
+                    await command.wait()
+        return code
+
+
+class Runner:
+    """Everything launches in this worker share."""
+
+    def __init__(self, store: Store, views: JobViews, rooms: Rooms, host: Host, kind: Kind) -> None:
+        self._store = store
+        self._views = views
+        self._rooms = rooms
+        self._host = host
+        self._kind = kind
+
+    @asynccontextmanager
+    async def open_room(self, launch: Launch) -> AsyncIterator[Room]:
+        """The launch's view and directories, as long as the context lasts."""
+        view = self._views.add(self._job_view(launch))
+        try:
+            async with self._rooms.open_room(launch, view) as room:
+                yield room
+        finally:
+            self._views.remove(view)
+
+    async def run(
+        self, launch: Launch, room: Room, stopper: Stopper, started: Callable[[int], None] = lambda pid: None
+    ) -> Ended:
+        """Run the command in `room` until it has ended; `started` is called with the sandbox's pid."""
+        if stopper.asked():
+            return Ended(name=launch.name, exit_code=None, reason="stopped")
+        begun = trio.current_time()
+        try:
+            command = Command(
+                argv(self._kind, room, self._host, launch.cmd, launch.working_dir),
+                env=environment(launch, room),
+                stdin=launch.stdin,
+                log=Path(launch.log),
+            )
+        except (OSError, ValueError) as error:  # no memory, an argument list too long, a NUL in an argument
+            return Ended(name=launch.name, exit_code=None, reason=f"cannot be started: {error}")
+        started(command.pid)
+        code = await stopper.wait_for(command, launch.timeout_seconds)
+        reason = ""
+        if stopper.asked():
+            reason = "stopped"
+        elif code is None:
+            reason = f"timed out after {launch.timeout_seconds:g} s"
+        return Ended(name=launch.name, exit_code=code, reason=reason, seconds=trio.current_time() - begun)
+
+    def _job_view(self, launch: Launch) -> JobView:
+        inputs = {
+            each.name: ViewInput(self._store.commit(each.repo, CommitId.parse(each.commit)), each.paths)
+            for each in launch.inputs
+        }
+        return JobView(inputs, whole_host=launch.whole_host)
+
+
+def environment(launch: Launch, room: Room) -> dict[str, str]:
+    """The whole environment of the command: little of the host's, then what the launch says."""
+    return {
+        "PATH": f"{os.path.dirname(sys.executable)}:{PATH}",
+        "HOME": str(room.home),
+        "LANG": "C.UTF-8",
+        **launch.env,
+    }

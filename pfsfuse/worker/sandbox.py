@@ -1,0 +1,146 @@
+"""The command line that puts a command behind walls.
+
+Both sandboxes build the same tree of processes, so everything above need not know which one it is:
+
+    sandbox (bwrap | unshare)       on the host; when it has ended, nothing of the command is alive
+    └── sh, PID 1 in there          waits for the command, hands its exit code up; its end ends all the rest
+        └── the command             the one that SIGTERM is sent to
+
+PID 1 is a shell for three reasons. The kernel ignores SIGTERM for a PID 1 that has no handler for it. bwrap's
+own PID 1 lets the outer process end before orphans are dead, and those could still write to /pfs/out while it
+is being kept. And a shell says 127 and 126 for a command that is missing or not executable, where bwrap
+says 1.
+
+    what                bubblewrap                              unshare (util-linux)
+    the host            read-only                               as the user may
+    /tmp                the launch's own, on the store's disk   the host's
+    the store           hidden                                  visible
+    other pfs mounts    hidden                                  visible, when not run by root
+    capabilities        none                                    root's, when run by root
+    /pfs                need not exist on the host              must exist on the host
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pfsfuse.errors import JobError
+
+Kind = Literal["bubblewrap", "unshare"]
+
+TMP = Path("/tmp")  # noqa: S108  the very directory that a launch gets one of its own in place of
+
+PID_1 = 'cd -- "$1" || exit 126; shift; (exec "$@"); exit $?'
+"""$1 the working directory, then the command. `exec`: `echo` is the program, not the shell's own."""
+
+# The view needs no read-only bind: it is a file system without writes.
+BIND_THEN_PID_1 = 'mount --rbind "$1" /pfs && mount --bind "$2" /pfs/out || exit 126; shift 2; ' + PID_1
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Where one launch finds its things on the host."""
+
+    view: Path
+    """Its directory in the worker's mount; becomes /pfs."""
+    out: Path
+    """Becomes /pfs/out, writable."""
+    home: Path
+    """HOME, writable, at this very path."""
+    tmp: Path
+    """Becomes /tmp, writable (bubblewrap only)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What the sandbox must know of the machine, read once per worker."""
+
+    top: tuple[tuple[str, str | None], ...]
+    """The names in `/`, each with its target when it is a symlink."""
+    hidden: tuple[Path, ...]
+    """Directories a command must not see: the store, the mounts of other pfs processes."""
+    granted: tuple[Path, ...]
+    """Directories it must see although they are below the host's /tmp: this Python and this package."""
+
+
+def choose(host: Host) -> Kind:
+    """The best sandbox that works on this machine, tried once with a command that does nothing.
+
+    Raises JobError, naming the ways out, when none does.
+    """
+    if shutil.which("bwrap") is not None:
+        trial = (
+            "bwrap",
+            "--unshare-pid",
+            *_host_binds(host),
+            "--dev",
+            "/dev",
+            "--proc",
+            "/proc",
+            "--",
+            "true",
+        )
+        if subprocess.run(trial, stdin=subprocess.DEVNULL, capture_output=True).returncode == 0:
+            return "bubblewrap"
+    if os.path.isdir("/pfs") and shutil.which("unshare") is not None:
+        return "unshare"
+    raise JobError(
+        "commands cannot be given a /pfs of their own: bubblewrap is not installed or may not be used here",
+        hint="install bubblewrap (`apt-get install bubblewrap`), or make the directory /pfs",
+    )
+
+
+def survey(store: Path, mounts: Sequence[str]) -> Host:
+    """Look at `/` and decide what is hidden and what is granted."""
+    top = tuple(
+        (entry.name, os.readlink(entry.path) if entry.is_symlink() else None)
+        for entry in sorted(os.scandir("/"), key=lambda entry: entry.name)
+    )
+    programs = {Path(sys.prefix), Path(sys.base_prefix), Path(__file__).resolve().parents[2]}
+    return Host(
+        top=top,
+        hidden=(store, *(Path(mount) for mount in mounts if mount != "/pfs")),
+        granted=tuple(sorted(path for path in programs if path.is_relative_to(TMP) and path != TMP)),
+    )
+
+
+def argv(kind: Kind, room: Room, host: Host, cmd: Sequence[str], working_dir: str) -> list[str]:
+    """The command line that runs `cmd` in `room`."""
+    if kind == "bubblewrap":
+        return [*_bubblewrap(room, host), "--", "/bin/sh", "-c", PID_1, "sh", working_dir, *cmd]
+    # Without root, the capability to mount needs a user namespace in which we are root.
+    user = [] if os.geteuid() == 0 else ["--map-root-user"]
+    return [
+        *("unshare", *user, "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"),
+        *("/bin/sh", "-c", BIND_THEN_PID_1, "sh", str(room.view), str(room.out), working_dir, *cmd),
+    ]
+
+
+def _bubblewrap(room: Room, host: Host) -> Iterator[str]:
+    yield from ("bwrap", "--unshare-pid", "--unshare-ipc", "--as-pid-1", "--die-with-parent", "--new-session")
+    yield from ("--cap-drop", "ALL")
+    yield from _host_binds(host)
+    yield from ("--dev", "/dev", "--proc", "/proc", "--bind", str(room.tmp), str(TMP))
+    for path in host.hidden:
+        yield from ("--tmpfs", str(path))
+    for path in host.granted:
+        yield from ("--ro-bind", str(path), str(path))
+    yield from ("--bind", str(room.home), str(room.home))
+    yield from ("--ro-bind", str(room.view), "/pfs", "--bind", str(room.out), "/pfs/out")
+    yield from ("--remount-ro", "/")
+
+
+def _host_binds(host: Host) -> Iterator[str]:
+    """Entry by entry onto bwrap's own root: `--ro-bind / /` fails on a host that has no /pfs to mount on."""
+    for name, target in host.top:
+        if target is not None:
+            yield from ("--symlink", target, f"/{name}")
+        elif name not in ("dev", "proc", "tmp", "pfs"):
+            yield from ("--ro-bind-try", f"/{name}", f"/{name}")

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pfsfuse.worker.rooms import remove_tree
+
+
+def test_a_tree_is_removed_and_what_its_links_point_to_is_left(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "file").write_text("x")
+    (tmp_path / "tree" / "below").mkdir(parents=True)
+    (tmp_path / "tree" / "link").symlink_to(tmp_path / "kept")
+    remove_tree(tmp_path / "tree")
+    assert not (tmp_path / "tree").exists() and (tmp_path / "kept" / "file").exists()
+
+
+def test_removing_what_is_not_there_is_no_error(tmp_path: Path) -> None:
+    remove_tree(tmp_path / "missing")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_without_root_modes_do_not_keep_a_tree_from_being_removed() -> None:
+    code = """
+import os, sys, tempfile
+from pathlib import Path
+from pfsfuse.worker.rooms import remove_tree
+os.setuid(65534)
+top = Path(tempfile.mkdtemp())
+(top / "a" / "b").mkdir(parents=True)
+(top / "a" / "b" / "f").touch()
+(top / "elsewhere").mkdir(mode=0o500)
+(top / "a" / "b" / "link").symlink_to(top / "elsewhere")
+(top / "a" / "b").chmod(0)
+(top / "a").chmod(0o500)
+remove_tree(top / "a")
+print((top / "a").exists(), oct((top / "elsewhere").stat().st_mode & 0o777))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.stdout.split(), done.stderr) == (["False", "0o500"], "")
