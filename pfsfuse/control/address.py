@@ -1,0 +1,67 @@
+"""Where daemons are found: `<store>/run/<pid>.sock`, 0600 in a directory of 0700; and where they write their log.
+
+The kernel takes addresses of at most 107 bytes, and stores may lie deeper than that. So the directory is opened and
+the socket is named through it, `/proc/self/fd/<n>/<pid>.sock`, whatever the length of the store's path.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+SUFFIX = ".sock"
+
+
+def run_directory(store_path: Path) -> Path:
+    return store_path / "run"
+
+
+def log_path(store_path: Path) -> Path:
+    """What daemons in the background print."""
+    return store_path / "logs" / "daemon.log"
+
+
+@contextmanager
+def open_address(store_path: Path, pid: int) -> Iterator[str]:
+    """The address of the daemon `pid`; good for bind and connect as long as the context lasts.
+
+    Raises FileNotFoundError when the store has no `run` directory.
+    """
+    directory = os.open(run_directory(store_path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{directory}/{pid}{SUFFIX}"
+    finally:
+        os.close(directory)
+
+
+def socket_path(store_path: Path, pid: int) -> Path:
+    return run_directory(store_path) / f"{pid}{SUFFIX}"
+
+
+def pids(store_path: Path) -> list[int]:
+    """The processes that have a socket here, alive or not, in ascending order."""
+    try:
+        names = os.listdir(run_directory(store_path))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    found = (name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX))
+    return sorted(int(stem) for stem in found if stem.isascii() and stem.isdigit())
+
+
+def is_alive(pid: int) -> bool:
+    """Is there such a process, and is it more than an entry that its parent has not collected yet?"""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    # "pid (name) state …", and the name may hold anything.
+    return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
+
+
+def sweep(store_path: Path) -> None:
+    """Remove the sockets of processes that are gone."""
+    for pid in pids(store_path):
+        if not is_alive(pid):
+            socket_path(store_path, pid).unlink(missing_ok=True)

@@ -1,0 +1,78 @@
+"""What the command of a service gets besides its view: environment variables and Jupyter's configuration.
+
+Every service gets all of it: a specification whose standard input says `jupyter lab` needs the same as
+`pfs jupyter`, and to anything else a few files in HOME do no harm.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from pfsfuse.errors import ServiceError
+from pfsfuse.service.record import Order
+
+JUPYTER_CONFIG = Path(__file__).parent / "jupyter_config"
+
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+_JUPYTER = re.compile(r"(?:^|[\s/'\"])(?:jupyter(?:-(?:lab|notebook|server))?|jupyterlab)(?:$|[\s'\"])")
+
+
+def runs_jupyter(cmd: tuple[str, ...], stdin: tuple[str, ...]) -> bool:
+    """Does this command start a Jupyter server, as far as one can tell by looking?"""
+    return bool(_JUPYTER.search(" ".join(cmd))) or any(_JUPYTER.search(line) for line in stdin)
+
+
+def require_jupyter(cmd: tuple[str, ...], stdin: tuple[str, ...]) -> None:
+    """Raise ServiceError when the command means the Jupyter beside this Python, and there is none."""
+    words = " ".join((*cmd, *stdin))
+    elsewhere = "/jupyter" in words or shutil.which("jupyter", path=_path()) is not None
+    if importlib.util.find_spec("jupyterlab") is None and not elsewhere:
+        raise ServiceError(
+            "JupyterLab is not installed", hint=f"{sys.executable} -m pip install jupyterlab pandas"
+        )
+
+
+def environment(order: Order, given: Mapping[str, str], home: Path) -> dict[str, str]:
+    """The variables of a service; `given` by its specification.
+
+    The token travels here and nowhere else: argument lists can be read by every user of the host. It cannot be
+    overridden, so that no specification opens a server to everybody.
+    """
+    return {
+        "PATH": _path(),
+        "JUPYTER_CONFIG_DIR": str(home / ".jupyter"),
+        # Before what the installation itself brings, which in a virtual environment would win over HOME.
+        "JUPYTER_CONFIG_PATH": str(home / ".jupyter"),
+        **given,
+        "PFS_SERVICE_PORT": str(order.internal_port),
+        "PFS_SERVICE_TOKEN": order.token,
+        "JUPYTER_TOKEN": order.token,
+    }
+
+
+def _path() -> str:
+    """Programs beside this Python first."""
+    return f"{os.path.dirname(sys.executable)}:{SYSTEM_PATH}"
+
+
+def configure(home: Path, *, resumed: bool) -> None:
+    """Put Jupyter's configuration into the service's HOME, over whatever an earlier start left there.
+
+    `resumed` after a crash: then browsers stay logged in. A new order has a new token, and what an old one let in
+    must not get in any more.
+    """
+    shutil.copytree(
+        JUPYTER_CONFIG, home / ".jupyter", dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__")
+    )
+    runtime = home / ".local/share/jupyter/runtime"
+    if not resumed:
+        shutil.rmtree(runtime, ignore_errors=True)
+    for left_behind in runtime.glob("jpserver-*"):  # addresses of servers that are gone
+        left_behind.unlink()

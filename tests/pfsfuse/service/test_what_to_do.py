@@ -1,0 +1,133 @@
+"""From orders and statuses to starting, stopping and settling; and the small things around it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pfsfuse.service import logtail
+from pfsfuse.service.lock import ServicesLock, is_supervised
+from pfsfuse.service.plan import Plan, plan_services
+from pfsfuse.service.record import Order, Status, url
+from pfsfuse.service.surroundings import environment, runs_jupyter
+
+
+def order(wanted: str, *, jupyter: bool = False) -> Order:
+    return Order(
+        serial=1,
+        wanted=wanted,
+        spec={},
+        inputs=(),
+        internal_port=8888,
+        external_port=30888,
+        token="secret",
+        jupyter=jupyter,
+    )
+
+
+@pytest.mark.parametrize(
+    ("wanted", "state", "kept", "plan"),
+    [
+        ("running", "starting", False, Plan(start=("lab",), stop=(), settle=())),
+        ("running", "running", False, Plan(start=("lab",), stop=(), settle=())),
+        ("running", "running", True, Plan(start=(), stop=(), settle=())),
+        ("running", "stopped", False, Plan(start=(), stop=(), settle=())),
+        ("running", "failed", False, Plan(start=(), stop=(), settle=())),
+        ("stopped", "running", True, Plan(start=(), stop=("lab",), settle=())),
+        ("stopped", "running", False, Plan(start=(), stop=(), settle=("lab",))),
+        ("stopped", "stopping", False, Plan(start=(), stop=(), settle=("lab",))),
+        ("stopped", "stopped", False, Plan(start=(), stop=(), settle=())),
+    ],
+)
+def test_what_runs_becomes_what_is_ordered_unless_it_has_ended(
+    wanted: str, state: str, kept: bool, plan: Plan
+) -> None:
+    services = {"lab": (order(wanted), Status(serial=1, state=state))}
+    assert plan_services(services, {"lab": 1} if kept else {}) == plan
+
+
+def test_a_service_that_runs_on_an_order_that_was_replaced_is_stopped_first() -> None:
+    services = {"lab": (order("running"), Status(serial=1, state="starting"))}
+    assert plan_services(services, {"lab": 0}) == Plan(start=(), stop=("lab",), settle=())
+
+
+@pytest.mark.parametrize(
+    ("cmd", "stdin", "jupyter"),
+    [
+        (("python3", "-m", "jupyterlab"), (), True),
+        (("jupyter", "lab"), (), True),
+        (("/opt/conda/bin/jupyter", "notebook"), (), True),
+        (("sh",), ("cd /pfs/out", "jupyter lab --port=8888"), True),
+        (("jupyter-lab",), (), True),
+        (("sh",), ("exec 'jupyter' lab",), True),
+        (("python3", "-m", "http.server"), (), False),
+        (("cat", "/pfs/trips/myjupyter.txt"), (), False),
+    ],
+)
+def test_a_jupyter_is_known_by_its_command(
+    cmd: tuple[str, ...], stdin: tuple[str, ...], jupyter: bool
+) -> None:
+    assert runs_jupyter(cmd, stdin) is jupyter
+
+
+def test_people_are_sent_to_the_external_port_with_the_token() -> None:
+    assert url(order("running")) == "http://127.0.0.1:30888/?token=secret"
+    assert url(order("running", jupyter=True)) == "http://127.0.0.1:30888/lab?token=secret"
+
+
+def test_programs_beside_this_python_are_found_first() -> None:
+    path = environment(order("running"), {}, Path("/home"))["PATH"]
+    assert path.startswith(f"{Path(sys.executable).parent}:")
+
+
+def test_a_specification_sets_variables_but_never_the_token() -> None:
+    given = {"PATH": "/opt/conda/bin", "RAIN": "1", "JUPYTER_TOKEN": ""}
+    found = environment(order("running"), given, Path("/home"))
+    assert (found["PATH"], found["RAIN"], found["JUPYTER_TOKEN"]) == ("/opt/conda/bin", "1", "secret")
+
+
+def test_the_end_of_a_log_is_its_last_lines_since_the_start(tmp_path: Path) -> None:
+    log = tmp_path / "lab.log"
+    assert logtail.tail(log, since=0) == ""
+    log.write_text("an earlier run\n")
+    since = logtail.size(log)
+    assert logtail.tail(log, since=since) == ""
+    with log.open("ab") as file:
+        file.write(b"one\ntwo\n\n  three \nfour \xff\n")
+    assert logtail.tail(log, since=since) == "two | three | four \N{REPLACEMENT CHARACTER}"
+
+
+def test_a_very_long_log_is_not_read_whole(tmp_path: Path) -> None:
+    log = tmp_path / "lab.log"
+    log.write_bytes(b"x" * 10_000_000 + b"\nlast\n")
+    assert logtail.tail(log, since=0).endswith("| last")
+    assert len(logtail.tail(log, since=0)) < 5000
+
+
+def test_services_are_supervised_by_one_process(tmp_path: Path) -> None:
+    assert not is_supervised(tmp_path)
+    with ServicesLock(tmp_path) as lock, ServicesLock(tmp_path) as other:
+        assert lock.acquire_nowait()
+        assert not other.acquire_nowait()
+        assert is_supervised(tmp_path)
+    assert not is_supervised(tmp_path)
+
+
+def test_a_supervisor_that_is_killed_leaves_no_lock(tmp_path: Path) -> None:
+    code = """
+import sys, time
+from pathlib import Path
+from pfsfuse.service.lock import ServicesLock
+assert ServicesLock(Path(sys.argv[1])).acquire_nowait()
+print("held", flush=True)
+time.sleep(60)
+"""
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        assert is_supervised(tmp_path)
+        process.kill()
+    assert not is_supervised(tmp_path)
