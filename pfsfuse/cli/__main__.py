@@ -1,0 +1,8 @@
+"""`python -m pfsfuse.cli` is `pfs`, for a Python that is not on the PATH."""
+
+from __future__ import annotations
+
+from pfsfuse.cli.main import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""What all commands share: the global options, and what follows from them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from pfsfuse.config import Config
+    from store import Store
+
+
+@dataclass(slots=True)
+class App:
+    """The global options; made empty and filled while click parses, since they may stand anywhere."""
+
+    store_option: str | None = None
+    json: bool = False
+    debug: bool = False
+
+    def config(self) -> Config:
+        """What the surroundings say, with what was typed on top."""
+        from pfsfuse import config
+
+        found = config.load(os.environ)
+        if self.store_option is None:
+            return found
+        if not self.store_option:
+            raise click.BadParameter("a directory is needed", param_hint="--store")
+        return replace(found, store=Path(os.path.abspath(self.store_option)))
+
+    def store_path(self) -> Path:
+        """The store's directory, absolute; nothing need be there."""
+        return self.config().store
+
+    def open(self) -> Store:
+        """The store, which has to exist. The caller closes it."""
+        import store
+
+        return store.open(self.store_path())
+
+    def open_or_create(self) -> Store:
+        """The store, made if nothing is there yet. The caller closes it."""
+        import store
+
+        return store.open_or_create(self.store_path())
+
+    def refresh(self) -> None:
+        """Tell the running daemons that a head moved, so that the next `ls` in a mount shows it."""
+        from pfsfuse.control import client
+
+        client.refresh(self.store_path())
+
+
+pass_app = click.make_pass_decorator(App, ensure=True)

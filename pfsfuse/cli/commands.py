@@ -1,0 +1,103 @@
+"""Which commands there are, where each one lives, and what `pfs --help` says of it, without importing any."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Lazy:
+    """A command that is imported when it is used."""
+
+    module: str
+    """Below pfsfuse.cli; it holds a click command with the name of the subcommand."""
+    summary: str
+    """The line in `pfs --help`; a test holds it equal to the command's own."""
+    attribute: str = ""
+    """The command's name in its module, where it is not the subcommand's."""
+
+
+SECTIONS: dict[str, dict[str, Lazy]] = {
+    "Repos and their data": {
+        "repo": Lazy("repo", "Create, list, show and delete repos."),
+        "put": Lazy("put", "Put files, directories or standard input into a repo, as one commit."),
+        "get": Lazy("get", "Copy a file or a directory out of a repo."),
+        "cat": Lazy("cat", "Write files of a repo to standard output."),
+        "ls": Lazy("ls", "List repos, or the files of a commit."),
+    },
+    "History": {
+        "log": Lazy("log", "List the commits of a branch, newest first."),
+        "show": Lazy("show", "Describe a repo, a commit or a file."),
+        "diff": Lazy("diff", "Name the files that differ between two commits."),
+        "branch": Lazy("branch", "List, create, move and delete branches."),
+        "tag": Lazy("tag", "List, create and delete tags."),
+    },
+    "The mount": {
+        "mount": Lazy("mount", "Mount every repo below a directory, and run pipelines and services."),
+        "umount": Lazy("mount", "Unmount what `pfs mount` mounted.", "umount"),
+        "status": Lazy("status", "Show the store and everything that runs on it."),
+    },
+    "Pipelines and services": {
+        "pipeline": Lazy("pipeline", "Create, list, show and delete pipelines."),
+        "job": Lazy("job", "List and show jobs, and read their logs."),
+        "wait": Lazy("wait", "Wait until everything downstream of a commit is computed."),
+        "scheduler": Lazy("scheduler", "Run pipelines without a mount."),
+        "service": Lazy("service", "Create, list, show and stop services."),
+        "jupyter": Lazy("jupyter", "Open JupyterLab on repos at exact commits."),
+    },
+    "The shell": {
+        "completion": Lazy("completion", "Print the completion script of a shell."),
+    },
+}
+
+COMMANDS: dict[str, Lazy] = {name: lazy for section in SECTIONS.values() for name, lazy in section.items()}
+
+FAR: dict[str, str] = {
+    "add": "`pfs put FILE REPO` adds data and commits it",
+    "checkout": "every commit is a directory already: `pfs mount`, then /pfs/REPO@REF",
+    "clone": "`pfs get -r REPO@REF: DIR` copies a commit to a directory",
+    "commit": "`pfs put` makes a commit by itself",
+    "cp": "`pfs put` copies into a repo, `pfs get` out of one",
+    "init": "`pfs repo create NAME` makes the store, too",
+    "inspect": "`pfs show` describes a repo, a commit or a file",
+    "jobs": "`pfs job list`",
+    "logs": "`pfs job logs JOB`",
+    "notebook": "`pfs jupyter REPO@REF`",
+    "pipelines": "`pfs pipeline list`",
+    "repos": "`pfs repo list`",
+    "run": "`pfs pipeline create -f FILE`: a pipeline runs by itself when its inputs have new commits",
+    "services": "`pfs service list`",
+    "start": "`pfs mount` starts the mount, pipelines and services",
+    "stop": "`pfs umount` stops the mount, `pfs service stop NAME` a service",
+    "version": "`pfs --version`",
+}
+"""What people type for commands that have another name here, and what to type instead."""
+
+_SAME_NOUN = ("repo", "branch", "tag", "pipeline", "job", "service")
+
+VERB_NOUN: dict[tuple[str, str], list[str]] = {
+    **{(verb, noun): [noun, verb] for noun in _SAME_NOUN for verb in ("list", "create", "delete")},
+    **{("inspect", noun): [noun, "show"] for noun in ("repo", "pipeline", "job", "service")},
+    ("inspect", "commit"): ["show"],
+    ("inspect", "branch"): ["show"],
+    ("inspect", "file"): ["show"],
+    ("list", "commit"): ["log"],
+    ("list", "file"): ["ls"],
+    ("diff", "file"): ["diff"],
+    ("wait", "commit"): ["wait"],
+    ("stop", "service"): ["service", "stop"],
+}
+"""pachctl's order of words, taken silently: `pfs list repo` is `pfs repo list`. `put file` and `get file` are
+not here: `pfs put file trips` puts a file called `file`."""
+
+ALIASES: dict[str, str] = {"unmount": "umount"}
+"""Other spellings, taken silently."""
+
+ROOT_EXAMPLES = """
+pfs repo create trips  make a repo, and the store where there is none
+pfs put 7-01-16 trips -m "1 July"  commit a file
+pfs ls trips@master.1  list the first commit
+pfs mount  see everything at /pfs
+pfs jupyter trips@master.31  JupyterLab on exactly that data
+"""
+"""Examples in `pfs --help`; two spaces end what is typed."""

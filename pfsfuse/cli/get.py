@@ -1,0 +1,96 @@
+"""`pfs get`: a file or a directory of a repo becomes one on the host."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pfsfuse.cli.address import Place, Reference, readable
+from pfsfuse.cli.app import App, pass_app
+from pfsfuse.cli.cat import PIECE
+from pfsfuse.cli.errors import CommandError
+from pfsfuse.cli.group import Command
+from pfsfuse.cli.progress import open_progress
+from pfsfuse.cli.text import safe
+
+if TYPE_CHECKING:
+    from store import Entry
+
+
+@click.command(
+    cls=Command,
+    examples="""
+    pfs get trips:7-31-16  into the current directory
+    pfs get trips@master.1:7-01-16 july.csv  under another name
+    pfs get -r trips@master.31 july  all of a commit, as directory july
+    pfs get -r trips:2016 /tmp  a directory, as /tmp/2016
+    """,
+)
+@click.argument("source", metavar="REPO[@REF][:PATH]", type=Reference())
+@click.argument("dest", default=".", type=click.Path(allow_dash=True))
+@click.option("-r", "--recursive", is_flag=True, help="Get a directory, with all it holds.")
+@pass_app
+def get(app: App, source: str, dest: str, recursive: bool) -> None:
+    """Copy a file or a directory out of a repo.
+
+    Modes, times and symlinks are kept. A DEST that is a directory gets the copy inside it, under its own name; a
+    file is replaced at once when its copy is whole; a directory is never merged into another.
+    """
+    import store
+
+    with app.open() as opened:
+        place = readable(opened, source)
+        entry = place.commit.entry(place.path)
+        if entry.is_dir and not recursive:
+            raise CommandError(f"{safe(source)} is a directory", hint="-r gets directories")
+        if dest == "-":
+            to_stdout(place, entry)
+            return
+        to = destination(place, entry, dest)
+        # Beside its destination, so that the rename is one, and nobody sees half a copy.
+        scratch = Path(tempfile.mkdtemp(prefix=".pfs-get-", dir=to.parent))
+        try:
+            with open_progress("get", entry.size) as progress:
+                store.export(place.commit.trees, entry, scratch / "copy", progress=progress.add)
+            os.replace(scratch / "copy", to)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    click.echo(safe(str(to)))
+
+
+def destination(place: Place, entry: Entry, dest: str) -> Path:
+    """Where the copy goes, by cp's rules. Raises CommandError when that is impossible."""
+    to = Path(dest)
+    if to.is_dir():
+        own = place.path.rpartition(b"/")[2] or place.commit.repo.encode()
+        to = to / os.fsdecode(own)
+    elif dest.endswith("/"):
+        raise CommandError(f"{safe(dest)} is not a directory", hint="make it, or leave out the / at the end")
+    if not to.parent.is_dir():
+        raise CommandError(f"{safe(str(to.parent))} is not a directory", hint="make it first")
+    if entry.is_dir and os.path.lexists(to) and not is_empty_directory(to):
+        raise CommandError(
+            f"{safe(str(to))} is there already", hint="choose a new name; directories are not merged"
+        )
+    if not entry.is_dir and to.is_dir() and not to.is_symlink():
+        raise CommandError(
+            f"{safe(str(to))} is a directory, and a file would replace it", hint="choose another name"
+        )
+    return to
+
+
+def is_empty_directory(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink() and not any(path.iterdir())
+
+
+def to_stdout(place: Place, entry: Entry) -> None:
+    if entry.is_dir:
+        raise CommandError("a directory cannot be written to standard output")
+    with place.commit.open(place.path) as reader:
+        shutil.copyfileobj(reader, sys.stdout.buffer, PIECE)

@@ -1,0 +1,77 @@
+"""`pfs mount` and `pfs umount`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pfsfuse.cli.app import App, pass_app
+from pfsfuse.cli.errors import CommandError
+from pfsfuse.cli.group import Command
+from pfsfuse.cli.text import safe
+
+
+@click.command(
+    cls=Command,
+    examples="""
+    pfs mount  at /pfs
+    pfs mount ~/pfs  at a directory of your own
+    pfs mount --foreground  stay, and end with Ctrl-C
+    """,
+)
+@click.argument("mountpoint", required=False, type=click.Path())
+@click.option("--foreground", is_flag=True, help="Stay until Ctrl-C; messages go to the terminal.")
+@click.option("--allow-other", is_flag=True, help="Let other users read it, root included.")
+@pass_app
+def mount(app: App, mountpoint: str | None, foreground: bool, allow_other: bool) -> None:
+    """Mount every repo below a directory, and run pipelines and services.
+
+    Returns when the mount answers. Below MOUNTPOINT (default /pfs): trips is the newest commit of trips, trips@dev
+    another branch, trips@master.31 or any other commit a directory that never changes, trips@ lists them all.
+    """
+    config = app.config()
+    at = Path(mountpoint).absolute() if mountpoint is not None else config.mountpoint
+    app.open_or_create().close()  # what is wrong with the store is said here, before anything is started
+    if foreground:
+        from pfsfuse import daemon
+
+        daemon.run(config, mountpoint=at, allow_other=allow_other)
+        return
+    from pfsfuse.control import launch
+
+    ready = launch.start_mount(config, at, allow_other=allow_other)
+    click.echo(f"mounted at {safe(str(at))} (pid {ready.pid})")
+
+
+@click.command(
+    cls=Command,
+    examples="""
+    pfs umount  the mount of this store
+    pfs umount ~/pfs  one of several
+    """,
+)
+@click.argument("mountpoint", required=False, type=click.Path())
+@pass_app
+def umount(app: App, mountpoint: str | None) -> None:
+    """Unmount what `pfs mount` mounted.
+
+    Services are stopped and what they saved is committed; jobs go on when the scheduler runs again.
+    """
+    from pfsfuse.control import client
+
+    config = app.config()
+    at = Path(mountpoint).absolute() if mountpoint is not None else None
+    if at is None:
+        mounts = [each.mountpoint for each in client.daemons(config.store) if each.mountpoint is not None]
+        if len(mounts) > 1:
+            raise CommandError(
+                f"mounted at {', '.join(map(safe, mounts))}", hint="say which: `pfs umount MOUNTPOINT`"
+            )
+        at = Path(mounts[0]) if mounts else config.mountpoint
+    if (daemon := client.find_mount(config.store, at)) is not None:
+        client.stop(config.store, daemon.pid)
+        return
+    from pfsfuse import fuse
+
+    fuse.unmount(at)

@@ -1,0 +1,92 @@
+"""A line on stderr that says how far a long copy is; only on a terminal, and only when it takes a while."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import RawIOBase
+from typing import BinaryIO, TextIO, cast
+
+from pfsfuse.cli.text import size, span
+
+PATIENCE_SECONDS = 0.5
+"""Whatever ends sooner needs no progress bar."""
+EVERY_SECONDS = 0.1
+BAR = 24
+
+
+class Progress:
+    """Counts bytes, and shows them when `stream` is there."""
+
+    def __init__(self, label: str, total: int | None, stream: TextIO | None) -> None:
+        self._label, self._total, self._stream = label, total, stream
+        self._done = 0
+        self._start = time.monotonic()
+        self._next = self._start + PATIENCE_SECONDS
+        self._shown = False
+
+    def add(self, count: int) -> None:
+        self._done += count
+        if self._stream is not None and (now := time.monotonic()) >= self._next:
+            self._next = now + EVERY_SECONDS
+            self._write(self.line(now - self._start))
+            self._shown = True
+
+    def line(self, seconds: float) -> str:
+        """`put  [=====>    ]  1.2 GiB of 2.0 GiB  310 MiB/s  2.6 s left`"""
+        rate = self._done / seconds if seconds else 0.0
+        speed = f"{size(round(rate))}/s"
+        if not self._total:
+            return f"{self._label}  {size(self._done)}  {speed}"
+        share = min(self._done / self._total, 1.0)
+        bar = "=" * round(share * BAR)
+        left = f"  {span((self._total - self._done) / rate)} left" if rate and share < 1 else ""
+        return f"{self._label}  [{bar.ljust(BAR)}]  {size(self._done)} of {size(self._total)}  {speed}{left}"
+
+    def clear(self) -> None:
+        if self._shown:
+            self._write("")
+
+    def reading(self, source: BinaryIO | RawIOBase) -> BinaryIO:
+        """`source`, counted as it is read."""
+        return cast(BinaryIO, source if self._stream is None else Counted(source, self))
+
+    def _write(self, text: str) -> None:
+        assert self._stream is not None
+        width = shutil.get_terminal_size().columns - 1
+        self._stream.write(f"\r\x1b[K{text[:width]}")
+        self._stream.flush()
+
+
+class Counted(RawIOBase):
+    """A stream that reports to a progress line what is read from it."""
+
+    def __init__(self, source: BinaryIO | RawIOBase, progress: Progress) -> None:
+        self._source, self._progress = source, progress
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, count: int | None = -1, /) -> bytes:
+        piece = self._source.read(-1 if count is None else count) or b""
+        self._progress.add(len(piece))
+        return piece
+
+    def readinto(self, buffer: memoryview | bytearray, /) -> int:  # type: ignore[override]  # narrower than Buffer
+        piece = self.read(len(buffer))
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+
+@contextmanager
+def open_progress(label: str, total: int | None) -> Iterator[Progress]:
+    """A progress line for one copy, gone from the terminal when it ends in whatever way."""
+    stream = sys.stderr if sys.stderr.isatty() else None
+    progress = Progress(label, total, stream)
+    try:
+        yield progress
+    finally:
+        progress.clear()

@@ -1,0 +1,168 @@
+"""`pfs repo`: create, list, show and delete repos."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from pfsfuse.cli import jsonout, text
+from pfsfuse.cli.address import RepoName, repo_only, str_commit
+from pfsfuse.cli.app import App, pass_app
+from pfsfuse.cli.errors import CommandError
+from pfsfuse.cli.group import Group
+
+if TYPE_CHECKING:
+    from store import Repo
+
+
+@click.command(
+    cls=Group,
+    examples="""
+    pfs repo create trips  make an empty repo
+    pfs repo list  all repos of the store
+    """,
+)
+def repo() -> None:
+    """Create, list, show and delete repos."""
+
+
+@repo.add(
+    examples="""
+    pfs repo create trips  in the default store, which is made if need be
+    pfs repo create trips -d "rides a day"  with a line that says what it holds
+    pfs --store ./data repo create trips  in a store of its own
+    """
+)
+@click.argument("name")
+@click.option("-d", "--description", default="", help="What the repo holds, in one line.")
+@pass_app
+def create(app: App, name: str, description: str) -> None:
+    """Create an empty repo, and the store where there is none."""
+    import store
+
+    store.names.repo(name)  # before a store is made for it
+    with app.open_or_create() as opened:
+        opened.create_repo(name, description=description)
+    app.refresh()
+
+
+@repo.add(
+    name="list",
+    json=True,
+    examples="""
+    pfs repo list  names, sizes, heads
+    pfs repo list --json  for programs
+    """,
+)
+@pass_app
+def list_(app: App) -> None:
+    """List all repos."""
+    with app.open() as opened:
+        if app.json:
+            jsonout.write_list(map(as_json, opened.repos()))
+        else:
+            print_repos(opened.repos())
+
+
+@repo.add(
+    json=True,
+    examples="""
+    pfs repo show trips  its branches, its size, where it came from
+    """,
+)
+@click.argument("name", type=RepoName())
+@pass_app
+def show(app: App, name: str) -> None:
+    """Describe one repo."""
+    with app.open() as opened:
+        describe(app, repo_only(opened, name))
+
+
+@repo.add(
+    examples="""
+    pfs repo delete trips  asks first
+    pfs repo delete trips --yes  for scripts
+    """
+)
+@click.argument("name", type=RepoName())
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@pass_app
+def delete(app: App, name: str, yes: bool) -> None:
+    """Delete a repo with all its branches and commits."""
+    with app.open() as opened:
+        found = repo_only(opened, name)
+        if found.origin == "pipeline":
+            raise CommandError(
+                f"{name} holds what a pipeline computes",
+                hint=f"`pfs pipeline delete {name}` deletes the pipeline first",
+            )
+        confirm(yes, f"Delete {name} and all its history?")
+        opened.delete_repo(name)
+    app.refresh()
+
+
+def confirm(yes: bool, question: str) -> None:
+    """Ask, on a terminal; without one, `--yes` has to be given."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError("not on a terminal, so nobody can be asked: add --yes")
+    click.confirm(question, abort=True, err=True)
+
+
+def as_json(found: Repo) -> jsonout.Json:
+    head = found.head()
+    return {
+        "name": found.name,
+        "description": found.description,
+        "origin": found.origin,
+        "created": text.iso(found.created_ns),
+        "default_branch": found.default_branch,
+        "head": jsonout.commit(head) if head else None,
+        "branches": {each.name: str(each.head) if each.head else None for each in found.branches()},
+        "tags": {each.name: str(each.commit) for each in found.tags()},
+    }
+
+
+def print_repos(repos: list[Repo]) -> None:
+    if not repos:
+        click.echo("no repos yet; `pfs repo create NAME` makes one", err=True)
+        return
+    lines = []
+    for found in repos:
+        head = found.head()
+        lines.append(
+            (
+                found.name,
+                str_commit(head, found.default_branch) if head else "(empty)",
+                f"{head.tree.files:,}" if head else "0",
+                text.size(head.tree.size) if head else "0 B",
+                text.when(head.finished_ns) if head else "",
+                text.safe(found.description),
+            )
+        )
+    text.table(("REPO", "HEAD", "FILES>", "SIZE>", "CHANGED", "DESCRIPTION"), lines)
+
+
+def describe(app: App, found: Repo) -> None:
+    if app.json:
+        jsonout.write(as_json(found))
+        return
+    head = found.head()
+    text.fields(
+        [
+            ("repo", found.name),
+            ("description", text.safe(found.description)),
+            ("made by", found.origin),
+            ("created", text.when(found.created_ns)),
+            ("head", str_commit(head, found.default_branch) if head else "(no commits yet)"),
+            (
+                "content",
+                f"{text.plural(head.tree.files, 'file')}, {text.size(head.tree.size)}" if head else "",
+            ),
+            ("branches", ", ".join(each.name for each in found.branches())),
+            ("tags", ", ".join(each.name for each in found.tags())),
+        ]
+    )

@@ -1,0 +1,35 @@
+"""`pfs scheduler`: pipelines and services without a mount."""
+
+from __future__ import annotations
+
+import click
+
+from pfsfuse.cli.app import App, pass_app
+from pfsfuse.cli.group import Command
+
+
+@click.command(
+    cls=Command,
+    examples="""
+    pfs scheduler  until Ctrl-C
+    pfs scheduler --background  return when it runs
+    """,
+)
+@click.option("--background", is_flag=True, help="Return when it runs; its messages go to a log.")
+@pass_app
+def scheduler(app: App, background: bool) -> None:
+    """Run pipelines without a mount.
+
+    Commits made while nothing ran are processed first. `pfs mount` schedules, too: one process does so at a time.
+    """
+    config = app.config()
+    app.open_or_create().close()
+    if background:
+        from pfsfuse.control import launch
+
+        ready = launch.start_scheduler(config)
+        click.echo(f"scheduling (pid {ready.pid})")
+        return
+    from pfsfuse import daemon
+
+    daemon.run(config)

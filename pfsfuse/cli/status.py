@@ -1,0 +1,92 @@
+"""`pfs status`: the store, and everything that runs on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pfsfuse.cli import jsonout, text
+from pfsfuse.cli.app import App, pass_app
+from pfsfuse.cli.group import Command
+from pfsfuse.cli.pipeline import as_json, newest_job, print_pipelines
+from pfsfuse.cli.repo import print_repos
+from pfsfuse.cli.service import as_rows, print_services
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pfsfuse.control.messages import Status
+
+
+@click.command(
+    cls=Command,
+    json=True,
+    examples="""
+    pfs status  repos, mounts, pipelines, services
+    pfs status --json  for programs
+    """,
+)
+@pass_app
+def status(app: App) -> None:
+    """Show the store and everything that runs on it."""
+    from pfsfuse.control import client
+    from pfsfuse.scheduler import Ledger
+    from pfsfuse.service import list_services
+
+    with app.open() as opened:
+        repos = opened.repos()
+        ledger = Ledger(opened)
+        pipelines = [(each, newest_job(ledger, each.name)) for each in ledger.pipelines()]
+        services = list_services(opened)
+        daemons = client.daemons(opened.path)
+        if app.json:
+            jsonout.write(
+                {
+                    "store": str(opened.path),
+                    "stored": stored(opened.path),
+                    "repos": [each.name for each in repos],
+                    "daemons": [daemon_json(each) for each in daemons],
+                    "pipelines": [as_json(*each) for each in pipelines],
+                    "services": as_rows(services),
+                }
+            )
+            return
+        text.fields([("store", f"{text.safe(str(opened.path))}, {text.size(stored(opened.path))} on disk")])
+        for each in daemons:
+            click.echo(daemon_line(each))
+        if not daemons:
+            click.echo("nothing runs; `pfs mount` starts the mount, pipelines and services")
+        click.echo()
+        print_repos(repos)
+        if pipelines:
+            click.echo()
+            print_pipelines(pipelines)
+        if services:
+            click.echo()
+            print_services(services)
+
+
+def stored(path: Path) -> int:
+    """Bytes the store takes on disk; its database is a sparse file, much longer than that."""
+    return (path / "data.mdb").stat().st_blocks * 512
+
+
+def duties(daemon: Status) -> list[str]:
+    found = [f"mounted at {text.safe(daemon.mountpoint)}"] if daemon.mountpoint is not None else []
+    found += ["runs pipelines"] if daemon.scheduling else []
+    return found + (["runs services"] if daemon.supervising else [])
+
+
+def daemon_line(daemon: Status) -> str:
+    return f"daemon {daemon.pid}: {', '.join(duties(daemon)) or 'starting'}, since {text.when(daemon.started_ns)}"
+
+
+def daemon_json(daemon: Status) -> dict[str, Any]:
+    return {
+        "pid": daemon.pid,
+        "mountpoint": daemon.mountpoint,
+        "scheduling": daemon.scheduling,
+        "supervising": daemon.supervising,
+        "started": text.iso(daemon.started_ns),
+    }
