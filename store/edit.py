@@ -38,6 +38,7 @@ from store.records import Entry
 from store.trees import Trees
 
 AnyPath = str | bytes
+LAST_NS = (1 << 63) - 1
 SYMLINK_MODE = stat.S_IFLNK | 0o777
 _SPECIAL = {
     stat.S_IFSOCK: "socket",
@@ -72,6 +73,8 @@ class TreeEdit:
         self._trees, self._base = trees, base
         self._now_ns = time.time_ns() if now_ns is None else now_ns
         self._overlay = _Overlay()
+        self._replaced = False
+        """Whether the base is a grafted root: then no head that comes later takes its place."""
         self._writer = ObjectWriter(env)
 
     def __enter__(self) -> Self:
@@ -88,18 +91,18 @@ class TreeEdit:
         self, path: AnyPath, data: bytes | BinaryIO, *, mode: int = 0o644, mtime_ns: int | None = None
     ) -> None:
         """Make `path` a file with these bytes, read from `data` to its end. Raises IsADirectory, NotADirectory."""
-        self._put(names.path(path), self._file(data, mode, self._now_ns if mtime_ns is None else mtime_ns))
+        self._put(names.path(path), self._file(data, mode, self._time(mtime_ns)))
 
     def mkdir(self, path: AnyPath, *, mode: int = 0o755, mtime_ns: int | None = None) -> None:
         """Make `path` a directory, or set these on the one that is there. Raises NotADirectory."""
         overlay = self._directory(names.path(path))
         overlay.mode = stat.S_IMODE(mode)
-        overlay.mtime_ns = mtime_ns if mtime_ns is not None else overlay.mtime_ns
+        overlay.mtime_ns = overlay.mtime_ns if mtime_ns is None else self._time(mtime_ns)
 
     def symlink(self, path: AnyPath, target: AnyPath, *, mtime_ns: int | None = None) -> None:
         """Make `path` a symlink to `target`, which is kept as given. Raises IsADirectory, NotADirectory."""
         to = os.fsencode(target)
-        self._put(names.path(path), _link(to, self._now_ns if mtime_ns is None else mtime_ns))
+        self._put(names.path(path), _link(to, self._time(mtime_ns)))
 
     def remove(self, path: AnyPath) -> None:
         """Remove a file, a symlink, or a directory with everything in it. Raises PathNotFound."""
@@ -124,7 +127,7 @@ class TreeEdit:
         elif not entry.is_dir:
             raise NotADirectory(entry.name)
         else:
-            self._base, self._overlay = entry.renamed(b""), _Overlay()
+            self._base, self._overlay, self._replaced = entry.renamed(b""), _Overlay(), True
 
     def put(self, source: str | Path, path: AnyPath) -> None:
         """Make `path` the host's file or symlink `source`, with its mode and mtime.
@@ -134,10 +137,10 @@ class TreeEdit:
         raw = names.path(path)
         status = os.lstat(source)
         if stat.S_ISLNK(status.st_mode):
-            self._put(raw, _link(os.fsencode(os.readlink(source)), status.st_mtime_ns))
+            self._put(raw, _link(os.fsencode(os.readlink(source)), self._time(status.st_mtime_ns)))
         elif stat.S_ISREG(status.st_mode):
             with open(source, "rb", buffering=0) as stream:
-                self._put(raw, self._file(stream, status.st_mode, status.st_mtime_ns))
+                self._put(raw, self._file(stream, status.st_mode, self._time(status.st_mtime_ns)))
         elif stat.S_ISDIR(status.st_mode):
             raise IsADirectory(os.fsencode(source))
         else:
@@ -202,6 +205,10 @@ class TreeEdit:
         return self._writer.stored
 
     # how it is done
+
+    def _time(self, mtime_ns: int | None) -> int:
+        """An mtime within 64 bits, which is what an entry holds (some file systems know years beyond 2262)."""
+        return self._now_ns if mtime_ns is None else max(-LAST_NS, min(mtime_ns, LAST_NS))
 
     def _lookup(self, directory: Entry, name: bytes) -> Entry | None:
         return self._trees.lookup(directory, name) if directory.is_dir else None

@@ -53,7 +53,10 @@ class Repo:
         return None if body is None else Branch(name, None if body.commit is None else CommitId(body.commit))
 
     def create_branch(self, name: str, at: Commit | None = None) -> Branch:
-        """Make a branch whose head is `at` (None: no commit yet). Raises BadName, Exists, RepoNotFound."""
+        """Make a branch whose head is `at` (None: no commit yet).
+
+        Raises BadName, Exists, RepoNotFound; CommitNotFound when `at` is no commit of this repo.
+        """
         return Branch(name, self._create_ref(BRANCH, names.branch(name), at.id if at is not None else None))
 
     def delete_branch(self, name: str) -> None:
@@ -85,7 +88,7 @@ class Repo:
         return [Tag(name, commit) for name, commit in found if commit is not None]
 
     def create_tag(self, name: str, at: Commit) -> Tag:
-        """Give `at` a name that never moves. Raises BadName, Exists, RepoNotFound."""
+        """Give `at` a name that never moves. Raises BadName, Exists, RepoNotFound, CommitNotFound."""
         self._create_ref(TAG, names.tag(name), at.id)
         return Tag(name, at.id)
 
@@ -196,7 +199,13 @@ class Repo:
             branch=name,
             base=base,
             draft=_Draft(
-                author or _user(), message, tuple(provenance), origin, commit_id, allow_empty, started_ns
+                author=names.prose(author or _user()),
+                message=names.prose(message),
+                provenance=tuple(provenance),
+                origin=origin,
+                commit_id=commit_id,
+                allow_empty=allow_empty,
+                started_ns=started_ns,
             ),
         )
 
@@ -252,7 +261,8 @@ class Edit(TreeEdit):
 
         If someone else moved the branch meanwhile, the changes are laid over the new head; HeadMoved only after losing
         that race 100 times. Nothing changed: no commit, and the head is the result (None: there is none).
-        Raises Full, RepoNotFound, Exists (the repo has a commit with `commit_id`); the branch is then where it was.
+        Raises Full; RepoNotFound and CommitNotFound when the repo was deleted meanwhile; Exists when it has a commit
+        with `commit_id`, or a tag with the branch's name. The branch is then where it was.
         """
         for attempt in range(ATTEMPTS):
             root = self._save_tree()
@@ -277,7 +287,7 @@ class Edit(TreeEdit):
     def fail(self, reason: str) -> Commit:
         """Record a commit of state "failed" that says why and that no branch points to; its tree is the base's."""
         base = self._head.tree if self._head is not None else self._save_tree()
-        record = self._writer.flush(lambda writing: self._record(writing, base, reason))
+        record = self._writer.flush(lambda writing: self._record(writing, base, names.prose(reason)))
         assert record is not None, "flush gives what its last step gave"
         self.result, self.changed = handle(record, self._trees), True
         return self.result
@@ -292,7 +302,7 @@ class Edit(TreeEdit):
         """Write the commit's record; where it stands in the history is read in the same transaction."""
         refs, draft = RefsWriting(writing), self._draft
         refs.get_repo(self._repo)
-        parent = None if self._head is None else refs.get_link(self._repo, self._head.id)
+        parent = None if self._head is None else refs.get_commit(self._repo, self._head.id)
         load = _Names(self._repo, refs).get_record
         record = CommitRecord(
             id=draft.commit_id or CommitId.new(),
@@ -327,7 +337,8 @@ class Edit(TreeEdit):
                 else refs.get_link(self._repo, CommitId(body.commit))
             )
         self._head = None if head is None else handle(head, self._trees)
-        self._base = None if head is None else head.tree
+        if not self._replaced:
+            self._base = None if head is None else head.tree
 
 
 class _Names:

@@ -11,7 +11,7 @@ from store.format.tables import PINS, SHELVES, PinBody
 from store.records import Entry, Pin
 
 MAX_KEY = 400
-"""Bytes in a key: LMDB allows 511, some of which the shelf's name takes."""
+"""Bytes in a key or a pin's name: LMDB allows 511, some of which a shelf's name takes."""
 
 
 class Shelf:
@@ -23,7 +23,7 @@ class Shelf:
     def get(self, key: bytes) -> bytes | None:
         """The value under `key`, or None. Raises Corrupt."""
         with self._env.read() as reading:
-            return reading.get(SHELVES, self._prefix + key)
+            return reading.get(SHELVES, self._key(key))
 
     def iter(self, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """Keys that begin with `prefix` and their values, in the order of keys, as of the call. Raises Corrupt."""
@@ -65,9 +65,7 @@ class Shelf:
         self._env.write(work)
 
     def _key(self, key: bytes) -> bytes:
-        if not 0 < len(key) <= MAX_KEY:
-            raise ValueError(f"a key has 1 to {MAX_KEY} bytes, not {len(key)}")
-        return self._prefix + key
+        return self._prefix + _checked(key)
 
 
 class Pins:
@@ -79,12 +77,12 @@ class Pins:
     def put(self, name: bytes, tree: Entry, note: bytes = b"") -> None:
         """Keep `tree`, which must have been saved, under `name`; a pin of that name is replaced. Durable on return."""
         body = tables.encode(PinBody(tree, note))
-        self._env.write(lambda writing: writing.put(PINS, name, body))
+        self._env.write(lambda writing: writing.put(PINS, _checked(name), body))
 
     def get(self, name: bytes) -> Pin | None:
         """The pin called `name`, or None. Raises Corrupt."""
         with self._env.read() as reading:
-            body = reading.get(PINS, name)
+            body = reading.get(PINS, _checked(name))
         return None if body is None else _pin(name, body)
 
     def iter(self, prefix: bytes = b"") -> Iterator[Pin]:
@@ -95,7 +93,13 @@ class Pins:
 
     def delete(self, name: bytes) -> None:
         """Let go of `name`, if it is there."""
-        self._env.write(lambda writing: writing.delete(PINS, name))
+        self._env.write(lambda writing: writing.delete(PINS, _checked(name)))
+
+
+def _checked(key: bytes) -> bytes:
+    if not 0 < len(key) <= MAX_KEY:
+        raise ValueError(f"a key has 1 to {MAX_KEY} bytes, not {len(key)}")
+    return key
 
 
 def _pin(name: bytes, body: bytes) -> Pin:

@@ -23,6 +23,8 @@ from store.shelf import Pins, Shelf
 from store.trees import Trees
 
 DATA = "data.mdb"
+FILES = {DATA, "lock.mdb"}
+"""What a directory may hold before a store is made in it: files of a process that died while it was at it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class Store:
 
     def create_repo(self, name: str, *, description: str = "", origin: str = "user") -> Repo:
         """Make a repo with an empty branch `master`. Raises BadName, Exists. Durable on return."""
-        body = RepoBody(description, origin, time.time_ns())
+        body = RepoBody(names.prose(description), origin, time.time_ns())
         self._env.write(lambda writing: RefsWriting(writing).create_repo(names.repo(name), body))
         return Repo(self._env, self._trees, name, body)
 
@@ -186,13 +188,20 @@ class Store:
 
 
 def open(path: str | Path) -> Store:
-    """The store in the directory `path`. Raises NotAStore, NewerFormat, NotWritable, Corrupt."""
+    """The store in the directory `path`. Raises NotAStore, NewerFormat, NotWritable, Corrupt; InUse when this process
+    has it open already.
+    """
     where = Path(path).absolute()
-    if not (where / DATA).exists():
+    try:
+        there = (where / DATA).exists()
+    except PermissionError:
+        raise NotWritable(where, "permission denied") from None
+    if not there:
         why = "there is no data.mdb in it" if where.is_dir() else "there is no such directory"
         raise NotAStore(where, why)
     if not os.access(where, os.W_OK | os.X_OK):
-        raise NotWritable(where, "permission denied")
+        read_only = os.statvfs(where).f_flag & os.ST_RDONLY
+        raise NotWritable(where, "its file system is read-only" if read_only else "permission denied")
     return _opened(where, Environment(where))
 
 
@@ -200,33 +209,49 @@ def create(path: str | Path) -> Store:
     """Make a store in the new or empty directory `path`, for this user only (0700).
 
     Raises Exists, NotWritable, Full; NotAStore for a directory that holds other things. Then nothing has changed, but
-    for missing parent directories, which may have been made.
+    for missing parent directories, which may have been made. A process that dies in here leaves a directory in which
+    `create` works.
     """
     where = Path(path).absolute()
-    if (where / DATA).exists():
-        raise Exists("store", str(where))
     try:
         where.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if any(where.iterdir()):
+        found = {item.name for item in where.iterdir()}
+        if found - FILES and DATA not in found:
             raise NotAStore(where, "it is a directory with other things in it")
-        where.chmod(0o700)
+        if not found:
+            where.chmod(0o700)
+    except FileExistsError:
+        raise NotAStore(where, "it is not a directory") from None
     except OSError as error:
         raise NotWritable(where, (error.strerror or str(error)).lower()) from None
     env = Environment(where, create=True)
     header = Header(FORMAT, time.time_ns(), os.urandom(16))
 
     def work(writing: Writing) -> None:
-        # Two processes may create the same store at once: the first header stays.
-        if writing.get_raw(META, HEADER_KEY) is None:
-            writing.put(META, HEADER_KEY, tables.encode(header))
+        if writing.get_raw(META, HEADER_KEY) is not None:
+            raise Exists("store", str(where))
+        writing.put(META, HEADER_KEY, tables.encode(header))
 
-    env.write(work)
+    try:
+        env.write(work)
+    except BaseException:
+        env.close()
+        raise
     return _opened(where, env)
 
 
 def open_or_create(path: str | Path) -> Store:
-    """The store in `path`, made if the directory is missing or empty. Raises what `open` and `create` raise."""
-    return open(path) if (Path(path) / DATA).exists() else create(path)
+    """The store in `path`, made if the directory is missing or empty. Raises what `open` and `create` raise.
+
+    Several processes may do so at once: one makes the store, all open it.
+    """
+    try:
+        return open(path)
+    except NotAStore:
+        try:
+            return create(path)
+        except Exists:
+            return open(path)
 
 
 def _opened(path: Path, env: Environment) -> Store:

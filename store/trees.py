@@ -14,7 +14,7 @@ from typing import BinaryIO, Generic, TypeVar, cast
 
 from store import contents, tree
 from store.engine import Environment, ObjectReader
-from store.errors import IsADirectory, NotADirectory, PathNotFound
+from store.errors import Corrupt, IsADirectory, NotADirectory, PathNotFound, Refused, show
 from store.format import chunklist, node
 from store.format.chunklist import ChunkList
 from store.format.node import Node
@@ -100,17 +100,16 @@ class Trees:
     def fetch(self, extents: tuple[Extent, ...]) -> bytes:
         """The bytes of `extents`, joined. May wait for the disk. Raises Corrupt when they are not what was written."""
         chunks = self._objects.get_many(extent.chunk for extent in extents)
-        return b"".join(
-            plain
-            if len(plain) == extent.size
-            else memoryview(plain)[extent.start : extent.start + extent.size]
-            for extent, plain in zip(extents, chunks, strict=True)
-        )
+        return b"".join(_part(extent, plain) for extent, plain in zip(extents, chunks, strict=True))
 
     def open(self, file: Entry) -> BinaryIO:
-        """A seekable reader of the file's bytes. Raises IsADirectory."""
+        """A seekable reader of the file's bytes. Raises IsADirectory; Refused for a symlink, which has none."""
         if file.is_dir:
             raise IsADirectory(file.name)
+        if file.is_symlink:
+            raise Refused(
+                f"{show(file.name)} is a symlink to {show(file.target or b'')}; read what it leads to"
+            )
         return cast(BinaryIO, io.BufferedReader(_Reader(self, file), 1 << 20))
 
     def diff(self, old: Entry | None, new: Entry | None, path: bytes = b"") -> Iterator[Change]:
@@ -157,11 +156,26 @@ class _Reader(io.RawIOBase):
         self._at = base + offset
         return self._at
 
+    def readall(self) -> bytes:
+        # In one plan: the inherited one reads 8 KiB at a time, and unpacks the same chunk for each.
+        found = self._trees.fetch(self._trees.extents(self._file, self._at, self._file.size))
+        self._at += len(found)
+        return found
+
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # RawIOBase says Buffer, a 3.12 name
         found = self._trees.fetch(self._trees.extents(self._file, self._at, len(buffer)))
         buffer[: len(found)] = found
         self._at += len(found)
         return len(found)
+
+
+def _part(extent: Extent, chunk: bytes) -> bytes | memoryview:
+    """The bytes of `extent`, which lie in `chunk`."""
+    if len(chunk) < extent.start + extent.size:
+        raise Corrupt(f"chunk {extent.chunk}", f"it has {len(chunk)} bytes, fewer than its file says")
+    return (
+        chunk if len(chunk) == extent.size else memoryview(chunk)[extent.start : extent.start + extent.size]
+    )
 
 
 def _differ(old: Entry | None, new: Entry | None) -> bool:

@@ -3,7 +3,8 @@
 Multi-process by nature: readers never wait, one writer at a time holds LMDB's own lock. Sync is always on: a
 transaction that returned has reached the disk. The map is large and sparse from the start and doubles when it
 fills; another process's larger map is adopted. LMDB forbids resizing while this process has transactions open,
-so every transaction passes a gate that a resize closes.
+so every transaction passes a gate that a resize closes. A thread has one transaction at a time: a second one could
+wait at the gate for ever, for the first to end.
 
 An environment must not be carried across a fork, and only processes of one PID namespace may share a store (LMDB's
 table of readers holds process numbers).
@@ -22,7 +23,7 @@ from typing import Any, TypeVar
 import lmdb
 
 from store.engine.residence import Residence
-from store.errors import Corrupt, Full, NotAStore, NotWritable, StoreError
+from store.errors import Corrupt, Full, InUse, NotAStore, NotWritable, StoreError
 from store.format import commit, sealed, tables
 
 MAP_SIZE = 1 << 40
@@ -75,9 +76,11 @@ class Reading:
                 yield key, cursor.value()
                 going = cursor.prev() if reverse else cursor.next()
 
-    def iter(self, table: bytes, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        """The same in order, with the bodies of sealed values."""
-        for key, value in self.iter_raw(table, prefix):
+    def iter(
+        self, table: bytes, prefix: bytes = b"", *, reverse: bool = False
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """The same with the bodies of sealed values. Raises Corrupt."""
+        for key, value in self.iter_raw(table, prefix, reverse=reverse):
             yield key, sealed.unseal(table, key, value)
 
     @staticmethod
@@ -117,11 +120,16 @@ class Environment:
         self.path = path
         self._gate = threading.Condition()
         self._open = 0
+        self._closed = False
         self.residence = Residence((path / "data.mdb").resolve())
         with self._ours():
             self._env = self._map(path, create, map_size)
-            self._env.reader_check()
-            self._handles = self._tables(create)
+            try:
+                self._env.reader_check()
+                self._handles = self._tables(create)
+            except BaseException:
+                self._env.close()
+                raise
 
     def _map(self, path: Path, create: bool, size: int) -> Any:
         """LMDB's environment, with the largest map that the address space allows (`ulimit -v`)."""
@@ -145,8 +153,11 @@ class Environment:
         # In a write transaction, because py-lmdb forgets handles that were opened in a reading one; it writes
         # nothing when the tables exist, but opening a store waits for the batch that another process is writing.
         with self._env.begin(write=True) as txn:
+            # An empty database is ours to fill, also when a process died right after it had made the files.
+            # Any other is a store already, or somebody else's.
+            fill = create and txn.stat()["entries"] == 0
             try:
-                return {name: self._env.open_db(name, txn=txn, create=create) for name in TABLES}
+                return {name: self._env.open_db(name, txn=txn, create=fill) for name in TABLES}
             except lmdb.NotFoundError:
                 raise NotAStore(self.path, "its database lacks our tables") from None
 
@@ -194,14 +205,22 @@ class Environment:
             except lmdb.MapResizedError:
                 # Another process has grown the map. Ours is this thread's only pass, so leave the gate to resize.
                 self._leave()
-                self._resize(0)
-                self._enter()
+                try:
+                    self._resize(0)
+                finally:
+                    self._enter()
 
     def _resize(self, size: int) -> None:
         """Make the map `size` bytes (0: what the file says), once no transaction of this process is open."""
         with self._gate:
-            self._gate.wait_for(lambda: self._open == 0)
-            self._env.set_mapsize(size)
+            self._gate.wait_for(lambda: not self._closed)
+            self._closed = True
+            try:
+                self._gate.wait_for(lambda: self._open == 0)
+                self._env.set_mapsize(size)
+            finally:
+                self._closed = False
+                self._gate.notify_all()
 
     @contextmanager
     def _passing(self) -> Iterator[None]:
@@ -213,6 +232,7 @@ class Environment:
 
     def _enter(self) -> None:
         with self._gate:
+            self._gate.wait_for(lambda: not self._closed)
             self._open += 1
 
     def _leave(self) -> None:
@@ -237,6 +257,8 @@ class Environment:
     def _system_error(self, error: Exception) -> StoreError:
         """What a failed system call under LMDB means to a person."""
         text = str(error)
+        if "already open in this process" in text:
+            return InUse(f"{self.path} is already open in this process; one Store serves all its threads")
 
         def says(*codes: int) -> bool:
             return any(os.strerror(code) in text for code in codes)

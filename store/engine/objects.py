@@ -213,10 +213,10 @@ class ObjectWriter:
         self._ready.append((rows, record))
         self._ready_bytes += len(record)
         if self._ready_bytes >= BATCH:
-            ready, self._ready = self._ready, []
-            self._env.write(lambda writing: _write(writing, ready, self._env.residence))
+            # Forgotten only when written: after Full everything still waits, and the next batch tries again.
+            self._env.write(lambda writing: _write(writing, self._ready, self._env.residence))
             self.stored += self._ready_bytes
-            self._ready_bytes = 0
+            self._ready, self._ready_bytes = [], 0
             self._seen = set(self._pending)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from store import names
 from store.engine.env import Reading, Writing
 from store.errors import CommitNotFound, Corrupt, Exists, HeadMoved, RefNotFound, RepoNotFound
 from store.format import commit as commits
@@ -26,6 +27,8 @@ class Refs:
     # repos
 
     def find_repo(self, repo: str) -> RepoBody | None:
+        if not names.may_be_repo(repo):
+            return None
         body = self._reading.get(REPOS, repo.encode())
         return None if body is None else tables.decode(RepoBody, body)
 
@@ -44,6 +47,8 @@ class Refs:
     # commits
 
     def find_commit(self, repo: str, commit: CommitId) -> CommitRecord | None:
+        if not names.may_be_repo(repo):
+            return None
         key = commits.key(commit, repo)
         body = self._reading.get(commits.TABLE, key)
         return None if body is None else commits.decode(key, body)
@@ -64,24 +69,26 @@ class Refs:
 
     def iter_commit_set(self, prefix: bytes) -> Iterator[tuple[CommitId, str]]:
         """The commits of all repos whose id begins with `prefix`."""
-        for key, _ in self._reading.iter_raw(commits.TABLE, prefix):
+        for key, _ in self._reading.iter(commits.TABLE, prefix):
             yield commits.split_key(key)
 
     def iter_log(self, repo: str) -> Iterator[CommitId]:
         """Every commit of the repo, failed ones too, the last first."""
-        for key, _ in self._reading.iter_raw(LOG, repo.encode() + b"\0", reverse=True):
+        for key, _ in self._reading.iter(LOG, repo.encode() + b"\0", reverse=True):
             yield CommitId(key[-16:])
 
     def iter_downstream(self, repo: str, commit: CommitId) -> Iterator[tuple[str, CommitId]]:
         """The commits that were computed from this one."""
         prefix = tables.downstream_key((commit, repo))
-        for key, _ in self._reading.iter_raw(DOWNSTREAM, prefix):
+        for key, _ in self._reading.iter(DOWNSTREAM, prefix):
             result, name = commits.split_key(key[len(prefix) :])
             yield name, result
 
     # branches and tags
 
     def find_ref(self, repo: str, kind: bytes, name: str) -> RefBody | None:
+        if not (names.may_be_repo(repo) and names.may_be_ref(name)):
+            return None
         body = self._reading.get(REFS, tables.ref_key(repo, kind, name))
         return None if body is None else tables.decode(RefBody, body)
 
@@ -135,25 +142,30 @@ class RefsWriting(Refs):
     def advance(self, repo: str, branch: str, *, expect: CommitId | None, to: CommitId | None) -> None:
         """Point `branch` at `to`, provided it points at `expect` (None: it has no commit or does not exist).
 
-        Raises HeadMoved, with the commit found instead, if someone was faster.
+        Raises HeadMoved, with the commit found instead, if someone was faster; Exists when a tag has this name.
         """
         found = self.find_ref(repo, BRANCH, branch)
         head = None if found is None or found.commit is None else CommitId(found.commit)
         if head != expect:
             raise HeadMoved(repo, branch, expected=_text(expect), found=_text(head))
+        if found is None and self.find_ref(repo, TAG, branch) is not None:
+            raise Exists("tag", f"{repo}@{branch}")
         self._point(repo, BRANCH, branch, to)
 
     def create_ref(self, repo: str, kind: bytes, name: str, to: CommitId | None) -> None:
-        """Make a branch or tag. Raises Exists, for a name that either kind already has."""
+        """Make a branch or tag. Raises Exists, for a name that either kind already has; CommitNotFound."""
         for other, noun in ((BRANCH, "branch"), (TAG, "tag")):
             if self.find_ref(repo, other, name) is not None:
                 raise Exists(noun, f"{repo}@{name}")
+        if to is not None:
+            self.get_commit(repo, to)
         self._point(repo, kind, name, to)
 
     def delete_ref(self, repo: str, kind: bytes, name: str) -> None:
         """Remove a branch or tag; its commits stay. Raises RefNotFound."""
-        if not self._writing.delete(REFS, tables.ref_key(repo, kind, name)):
+        if self.find_ref(repo, kind, name) is None:
             raise RefNotFound(repo, name, known=[ref for ref, _ in self.iter_refs(repo, kind)])
+        self._writing.delete(REFS, tables.ref_key(repo, kind, name))
 
     def _point(self, repo: str, kind: bytes, name: str, to: CommitId | None) -> None:
         body = tables.encode(RefBody(None if to is None else bytes(to)))

@@ -46,8 +46,11 @@ def key(commit: CommitId, repo: str) -> bytes:
 
 
 def split_key(raw: bytes) -> tuple[CommitId, str]:
-    """The id and the repo of a key."""
-    return CommitId(raw[:16]), raw[16:].decode()
+    """The id and the repo of a key. Raises only Corrupt."""
+    try:
+        return CommitId(raw[:16]), raw[16:].decode()
+    except UnicodeDecodeError as error:
+        raise Corrupt(f"commit {raw[:16].hex()}", str(error)) from None
 
 
 def encode(record: CommitRecord) -> bytes:

@@ -73,11 +73,12 @@ def decode(plain: bytes) -> Node:
     """The node with these bytes. Raises only Corrupt."""
     try:
         level, raw = _outline(plain)
-        if level == 0:
-            return Leaf(_entries(raw))
-        return Inner(_children(raw), level)
+        found = Leaf(_entries(raw)) if level == 0 else Inner(_children(raw), level)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise Corrupt("directory node", str(error)) from None
+    if level < 0 or not found.items:
+        raise Corrupt("directory node", "an impossible level, or no items")
+    return found
 
 
 def summary(level: int, items: list[Entry] | list[Child], name: ObjectId) -> Child:

@@ -69,6 +69,9 @@ def decode(record: bytes | memoryview) -> bytes | memoryview:
             raise Corrupt("segment", f"payload of {plain} bytes expected, {len(body)} found")
         return body
     try:
+        # Asked first, because the library makes room for whatever the frame announces.
+        if zstandard.frame_content_size(body) != plain:
+            raise Corrupt("segment", f"payload of {plain} bytes expected, another size announced")
         payload = zstandard.ZstdDecompressor().decompress(body, max_output_size=plain)
     except zstandard.ZstdError as error:
         raise Corrupt("segment", str(error)) from None

@@ -22,8 +22,8 @@ from store import names
 from store.errors import BadExpression, BadName
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
-_BACK = re.compile(r"[\^~](\d{0,18})")
-_TIME = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)?)?")
+_BACK = re.compile(r"[\^~](\d{0,18})", re.ASCII)
+_TIME = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)?)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,33 +61,39 @@ def resolve(repo: Names, ref: Ref) -> CommitRecord | None:
 
 
 def _base(repo: Names, ref: Ref) -> CommitRecord | None:
-    found, head = repo.find_ref(ref.name)
+    name, numbers = ref.name, list[int]()
+    found, commit = _whole(repo, name)
+    while not found and (numbered := _NUMBERED.match(name)):
+        name = numbered[1]
+        numbers.append(int(numbered[2]))
+        found, commit = _whole(repo, name)
+    if not found:
+        commit = _abbreviated(repo, ref, name)
+    for number in reversed(numbers):
+        depth = 0 if commit is None else commit.depth
+        if commit is None or not 1 <= number <= depth:
+            why = f"commits are numbered from 1 to {depth}" if depth else "the branch has no commit yet"
+            raise RefNotFound(repo.name, ref.text, why=why)
+        commit = history.at_depth(repo.get_record, commit, number)
+    return commit
+
+
+def _whole(repo: Names, name: str) -> tuple[bool, CommitRecord | None]:
+    """Whether `name` is a branch, a tag or a whole commit id, and its commit (None: a branch without commits)."""
+    found, head = repo.find_ref(name)
     if found:
-        return None if head is None else repo.get_record(head)
-    if (
-        len(ref.name) == 32
-        and _DIGITS.match(ref.name)
-        and (commit := repo.find_record(CommitId.parse(ref.name)))
-    ):
-        return commit
-    if numbered := _NUMBERED.match(ref.name):
-        return _numbered(repo, ref, numbered[1], int(numbered[2]))
-    if _DIGITS.match(ref.name):
-        ids = repo.iter_prefix(ref.name)
-        if len(ids) > 1:
-            raise RefNotFound(
-                repo.name, ref.text, why=f"{len(ids)} commits begin with these digits; write more of them"
-            )
-        if ids:
-            return repo.get_record(ids[0])
-    raise RefNotFound(repo.name, ref.text, known=repo.ref_names())
+        return True, None if head is None else repo.get_record(head)
+    commit = repo.find_record(CommitId.parse(name)) if len(name) == 32 and _DIGITS.match(name) else None
+    return commit is not None, commit
 
 
-def _numbered(repo: Names, ref: Ref, name: str, number: int) -> CommitRecord:
-    """`NAME.N`: the N-th commit of the ancestry of NAME, which may itself be of that form or an id."""
-    commit = _base(repo, Ref(ref.text, name, ()))
-    depth = 0 if commit is None else commit.depth
-    if commit is None or not 1 <= number <= depth:
-        why = f"commits are numbered from 1 to {depth}" if depth else "the branch has no commit yet"
-        raise RefNotFound(repo.name, ref.text, why=why)
-    return history.at_depth(repo.get_record, commit, number)
+def _abbreviated(repo: Names, ref: Ref, name: str) -> CommitRecord:
+    """The one commit whose id begins with `name`."""
+    ids = repo.iter_prefix(name) if _DIGITS.match(name) else []
+    if len(ids) > 1:
+        raise RefNotFound(
+            repo.name, ref.text, why=f"{len(ids)} commits begin with these digits; write more of them"
+        )
+    if not ids:
+        raise RefNotFound(repo.name, ref.text, known=repo.ref_names())
+    return repo.get_record(ids[0])

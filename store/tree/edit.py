@@ -38,24 +38,29 @@ def edit(
     todo: Changes = sorted(changes.items(), key=lambda change: change[0])
     if root is None:
         return _grow([item for _, item in todo if item is not None], save)
-    for level in range(height):
-        todo = _edit_level(root, height, level, todo, load, save)
-    if not todo:
-        node = load(root)
-        return rise([summary(node.level, node.items, root)], height, save)
     fresh: dict[ObjectId, bytes] = {}
 
-    def save_top(plain: bytes) -> ObjectId:
+    def save_inner(plain: bytes) -> ObjectId:
         name = save(plain)
         fresh[name] = plain
         return name
 
-    def load_top(name: ObjectId) -> Node:
+    def load_inner(name: ObjectId) -> Node:
         """What was saved a moment ago need not be readable yet."""
         return decode(fresh[name]) if name in fresh else load(name)
 
-    nodes = [item for _, item in _edit_level(root, height, height, todo, load, save_top, keep=True)]
-    return _settle([child for child in nodes if isinstance(child, Child)], height, load_top, save)
+    for level in range(height):
+        todo = _edit_level(root, height, level, todo, load, save_inner if level else save)
+    if not todo:
+        node = load(root)
+        return rise([summary(node.level, node.items, root)], height, save)
+    nodes = [
+        item
+        for _, item in _edit_level(
+            root, height, height, todo, load, save_inner if height else save, keep=True
+        )
+    ]
+    return _settle([child for child in nodes if isinstance(child, Child)], height, load_inner, save)
 
 
 def _edit_level(
