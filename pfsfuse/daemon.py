@@ -5,7 +5,7 @@
                                 ├── scheduler    runs jobs, while it holds the scheduler's lock
                                 ├── supervisor   keeps services, while it holds the services' lock
                                 ├── control      answers `pfs status`, `refresh`, `stop`
-                                └── signals      SIGTERM and SIGINT
+                                └── signals      SIGTERM, SIGINT, SIGHUP
 
 Whatever asks it to end (a signal, `pfs umount`, somebody unmounting), it ends in this order: services, whose output
 is committed while the store and the mount still work; jobs, which the next scheduler takes up again; the mount; the
@@ -157,7 +157,7 @@ class _Daemon:
     async def _take_signals(
         self, everything: trio.CancelScope, *, task_status: trio.TaskStatus[None]
     ) -> None:
-        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
             task_status.started()
             async for number in signals:
                 log.info("%s", signal.Signals(number).name)

@@ -8,6 +8,7 @@ import click
 
 from pfsfuse.cli.app import App, pass_app
 from pfsfuse.cli.errors import CommandError
+from pfsfuse.cli.foreground import serve
 from pfsfuse.cli.group import Command
 from pfsfuse.cli.text import safe
 
@@ -34,9 +35,7 @@ def mount(app: App, mountpoint: str | None, foreground: bool, allow_other: bool)
     at = Path(mountpoint).absolute() if mountpoint is not None else config.mountpoint
     app.open_or_create().close()  # what is wrong with the store is said here, before anything is started
     if foreground:
-        from pfsfuse import daemon
-
-        daemon.run(config, mountpoint=at, allow_other=allow_other)
+        serve(config, mountpoint=at, allow_other=allow_other)
         return
     from pfsfuse.control import launch
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from store import Edit
 
 STDIN = "-"
+SHOWN = 3
+"""Sources that a commit without a message of its own names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +70,9 @@ def put(app: App, sources: tuple[str, ...], target: str, recursive: bool, messag
         steps = plan(sources, place.path, into=into, recursive=recursive)
         if there is not None and not there.is_dir and (into or steps[0].directory):
             raise CommandError(f"{safe(target)} is a file, and a directory is needed; nothing was put")
-        message = message or "put " + ", ".join(safe(source) for source in sources[:3]) + (
-            f" and {len(sources) - 3} more" if len(sources) > 3 else ""
-        )
         with (
             open_progress("put", total(steps)) as progress,
-            place.repo.edit(branch, message=message, author=author or None) as edit,
+            place.repo.edit(branch, message=message or described(sources), author=author or None) as edit,
         ):
             for step in steps:
                 act(edit, step, progress)
@@ -119,6 +118,12 @@ def _path(source: str, target: bytes, into: bool) -> bytes:
     if not into or own in (b".", b"..", b""):
         return target
     return target + b"/" + own if target else own
+
+
+def described(sources: Sequence[str]) -> str:
+    """`put a.csv, b.csv`: a message for a commit that was given none."""
+    named = ", ".join(safe(source) for source in sources[:SHOWN])
+    return f"put {named}" + (f" and {len(sources) - SHOWN} more" if len(sources) > SHOWN else "")
 
 
 def total(steps: Sequence[Step]) -> int | None:

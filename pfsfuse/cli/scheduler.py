@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from pfsfuse.cli.app import App, pass_app
+from pfsfuse.cli.foreground import serve
 from pfsfuse.cli.group import Command
 
 
@@ -30,6 +31,4 @@ def scheduler(app: App, background: bool) -> None:
         ready = launch.start_scheduler(config)
         click.echo(f"scheduling (pid {ready.pid})")
         return
-    from pfsfuse import daemon
-
-    daemon.run(config)
+    serve(config)

@@ -63,7 +63,7 @@ def find_output(store: Store, job: Job) -> Commit | None:
 
 def commit_output(store: Store, job: Job, tree: Entry) -> Commit:
     """Make `tree` the head of the job's output branch."""
-    edit = _edit(store, job, f"{job.pipeline}: {job.total} datums")
+    edit = _edit(store, job, f"{job.pipeline}: {job.total} datum{'' if job.total == 1 else 's'}")
     with edit:
         edit.graft("", tree)
     assert edit.result is not None  # allow_empty: there is always a commit

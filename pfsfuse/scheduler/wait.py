@@ -43,8 +43,9 @@ def wait_for(store: Store, commit: Commit, *, unscheduled_too: bool = False) -> 
         seen = store.last_txnid()
         found = look(store, commit.repo, commit.id)
         for job in found.failed:
+            why, *_ = job.reason.splitlines() or [""]
             raise JobError(
-                f"job {job.pipeline}@{job.id} failed: {job.reason}",
+                f"job {job.pipeline}@{job.id} failed: {why}",
                 hint=f"`pfs job logs {job.pipeline}@{job.id}` shows what its commands printed",
             )
         if not found.pending:

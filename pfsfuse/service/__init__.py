@@ -12,17 +12,19 @@
 ports, inputs at their commits, pid, out, log, commit. All of them are synchronous and import no event loop; what
 keeps services alive is `service.supervisor`, which only the daemon imports.
 
-    record.py      what is known of a service: an order and a status, each with one writer
-    orders.py      ordering, looking, stopping
-    jupyter.py     the specification of a JupyterLab on given commits
-    surroundings.py  what the command gets: environment and Jupyter's configuration (`jupyter_config/`)
-    ports.py       is this port free
-    lock.py        who supervises
-    output.py      /pfs/out: made, kept over crashes, committed
-    supervisor.py  reconciles what runs with what is ordered
-    keeper.py      one service's life: launch, wait until it answers, watch, restart, stop
-    health.py      does it answer
-    forward.py     from the port people connect to, to the port the command listens on
+    record.py        what is known of a service: an order and a status, each with one writer
+    orders.py        ordering, looking, stopping
+    jupyter.py       the specification of a JupyterLab on given commits
+    ports.py         is this port free
+    lock.py          who supervises
+    supervisor.py    makes what runs equal to what is ordered; plan.py decides
+    keeper.py        one service's life: launch, wait until it answers, watch, start again, stop
+    launching.py     from an order to what a worker runs
+    surroundings.py  what the command gets: environment, and Jupyter's configuration from jupyter_config/
+    output.py        /pfs/out: made, kept over crashes, committed
+    health.py        does it answer
+    logtail.py       the last it said
+    forward.py       from the port people connect to, to the port the command listens on
 """
 
 from pfsfuse.service.jupyter import start_jupyter

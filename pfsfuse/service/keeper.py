@@ -71,6 +71,8 @@ class Keeper:
         self._writing = trio.Lock()
         before = record.status_of(store, name, order)
         self._status = Status(serial=order.serial, state="starting", restarts=before.restarts)
+        self._has_answered = before.state == "running" or before.restarts > 0
+        """It worked once, perhaps under an earlier daemon: worth starting again when it dies."""
 
     @property
     def serial(self) -> int:
@@ -103,12 +105,12 @@ class Keeper:
             )
             log.error("service %s: %s", self._name, self._status.reason)
         else:
-            log.info("service %s %s %s", self._name, state, reason)
+            log.info("service %s %s%s", self._name, state, f": {reason}" if reason else "")
 
     def _explain(self, error: BaseException) -> str:
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
-        if isinstance(error, (PfsError, StoreError, OSError)):
+        if isinstance(error, PfsError | StoreError | OSError):
             return str(error)
         log.error("service %s", self._name, exc_info=error)
         return f"this is a bug, and the daemon's log has the traceback: {type(error).__name__}: {error}"
@@ -116,14 +118,14 @@ class Keeper:
     async def _run_again_and_again(self) -> tuple[str, str]:
         """The final state and its reason."""
         top = await trio.to_thread.run_sync(self._prepare)
-        failures, ever_answered = 0, self._status.restarts > 0
+        failures = 0
         while True:
             run = await self._run_once(top)
-            ever_answered |= run.answered
+            self._has_answered |= run.answered
             failures = 1 if run.seconds >= STEADY_SECONDS else failures + 1
             if self._stopping.is_set() or not run.reason:
                 return "stopped", run.reason
-            if not ever_answered or failures > RESTARTS:
+            if not self._has_answered or failures > RESTARTS:
                 return "failed", run.reason
             await self._report(
                 state="starting", pid=None, restarts=self._status.restarts + 1, reason=run.reason
@@ -215,10 +217,16 @@ class Keeper:
         return f"{what}: {said}" if said else f"{what} without a word"
 
     async def _report(self, **changes: Any) -> None:
-        """Write the status down where it differs. In a thread: a write waits for the disk and for other writers."""
+        """Write the status down where it differs; a store that takes no writes now is no reason to end a service.
+
+        In a thread: a write waits for the disk and for other writers.
+        """
         status = msgspec.structs.replace(self._status, **changes)
         if status == self._status:
             return
         self._status = status
-        async with self._writing:
-            await trio.to_thread.run_sync(record.put_status, self._store, self._name, self._status)
+        try:
+            async with self._writing:
+                await trio.to_thread.run_sync(record.put_status, self._store, self._name, self._status)
+        except (StoreError, OSError) as error:
+            log.error("the status of service %s cannot be written: %s", self._name, error)

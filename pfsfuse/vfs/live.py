@@ -71,6 +71,15 @@ class LiveDirectory(Known):
     def contents(self) -> Contents:
         return _Moment(self, self.entry)
 
+    def renew(self, name: bytes, candidate: Node) -> Node | None:
+        """Directories as they are now (empty when gone), so that none enters the inode table with an old tree."""
+        if isinstance(candidate, LiveDirectory):
+            now = self.find(name)
+            if isinstance(now, LiveDirectory):
+                return now
+            candidate.entry = None
+        return candidate
+
     def switch(self, entry: Entry | None, refresh: Refresh) -> None:
         """Show `entry` from now on, and add to `refresh` what the kernel knows that may have become wrong.
 

@@ -44,6 +44,7 @@ def remove_tree(path: Path) -> None:
     shutil.rmtree(path, ignore_errors=True)
     if path.exists():
         # Without root, a directory that may not be searched or written keeps its files.
+        path.chmod(stat.S_IRWXU)
         for directory, names, _ in os.walk(path):
             for below in (Path(directory, name) for name in names):
                 if not below.is_symlink():

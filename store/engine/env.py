@@ -30,6 +30,8 @@ MAP_SIZE = 1 << 40
 """Bytes of address space to begin with: sparse, so it costs nothing until data comes."""
 SMALLEST_MAP = 1 << 30
 MAX_READERS = 1024
+MAX_KEY = 511
+"""Bytes in a key: LMDB's own limit."""
 OBJECTS, SEGMENTS = b"objects", b"segments"
 TABLES = (
     tables.META,
@@ -54,13 +56,15 @@ class Reading:
         self._txn, self._handles = txn, handles
 
     def get_raw(self, table: bytes, key: bytes) -> memoryview | None:
-        """The bytes under `key`, or None."""
+        """The bytes under `key`, or None; also for a key that LMDB could not hold."""
+        if not 0 < len(key) <= MAX_KEY:
+            return None
         found: memoryview | None = self._txn.get(key, db=self._handles[table])
         return found
 
     def get(self, table: bytes, key: bytes) -> bytes | None:
         """The body of the sealed value under `key`, or None. Raises Corrupt."""
-        value = self._txn.get(key, db=self._handles[table])
+        value = self.get_raw(table, key)
         return None if value is None else sealed.unseal(table, key, value)
 
     def iter_raw(

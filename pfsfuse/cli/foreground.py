@@ -1,0 +1,29 @@
+"""A daemon in the foreground: this process serves, and says on stderr what happens."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import click
+
+from pfsfuse.cli.text import safe
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pfsfuse.config import Config
+
+
+def serve(config: Config, *, mountpoint: Path | None = None, allow_other: bool = False) -> None:
+    """Serve until Ctrl-C or SIGTERM; with a mountpoint, mounted there."""
+    from pfsfuse import daemon
+
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    what = f"mounted at {safe(str(mountpoint))}" if mountpoint is not None else "scheduling"
+    daemon.run(
+        config,
+        mountpoint=mountpoint,
+        allow_other=allow_other,
+        ready=lambda: click.echo(f"{what}; Ctrl-C ends it", err=True),
+    )
