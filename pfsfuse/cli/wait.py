@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pfsfuse.cli import jsonout
 from pfsfuse.cli.address import Reference, commit_only, str_commit
 from pfsfuse.cli.app import App, pass_app
 from pfsfuse.cli.group import Command
@@ -27,6 +28,7 @@ CLEAR = "\r\x1b[K"
 
 @click.command(
     cls=Command,
+    json=True,
     examples="""
     pfs wait trips  what is computed from the newest commit of trips
     pfs wait trips@master.31  from one commit
@@ -44,9 +46,13 @@ def wait(app: App, ref: str) -> None:
     with app.open() as opened:
         commit = commit_only(opened, ref)
         with showing(opened, commit):
-            outputs = wait_for(opened, commit)
-        for repo, made in outputs:
-            click.echo(f"{str_commit(opened.commit(repo, made))} {made}")
+            outputs = [opened.commit(repo, made) for repo, made in wait_for(opened, commit)]
+        app.refresh()  # what is printed here is what a mount shows next
+        if app.json:
+            jsonout.write_list(map(jsonout.commit, outputs))
+            return
+        for output in outputs:
+            click.echo(f"{str_commit(output)} {output.id}")
 
 
 @contextmanager

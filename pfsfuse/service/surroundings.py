@@ -46,7 +46,7 @@ def environment(order: Order, given: Mapping[str, str], home: Path) -> dict[str,
     overridden, so that no specification opens a server to everybody.
     """
     return {
-        "PATH": _path(),
+        "PATH": f"{_path()}:{home / '.jupyter/bin'}",
         "JUPYTER_CONFIG_DIR": str(home / ".jupyter"),
         # Before what the installation itself brings, which in a virtual environment would win over HOME.
         "JUPYTER_CONFIG_PATH": str(home / ".jupyter"),
@@ -71,6 +71,8 @@ def configure(home: Path, *, resumed: bool) -> None:
     shutil.copytree(
         JUPYTER_CONFIG, home / ".jupyter", dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__")
     )
+    for program in home.glob(".jupyter/bin/*"):  # whatever the installation made of their modes
+        program.chmod(0o755)
     runtime = home / ".local/share/jupyter/runtime"
     if not resumed:
         shutil.rmtree(runtime, ignore_errors=True)

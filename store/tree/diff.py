@@ -1,7 +1,7 @@
 """What differs between two directories: two cursors walk in step and skip what is equal by identity.
 
-A cursor stands before a node until somebody has to look inside: of two nodes that differ the higher one is opened, so that
-only nodes that differ are ever read.
+A cursor stands before a node until somebody has to look inside: of two nodes that differ the higher one is opened,
+so that only nodes that differ are ever read.
 """
 
 from __future__ import annotations

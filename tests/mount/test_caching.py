@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -119,8 +120,11 @@ def test_what_the_kernel_forgets_is_forgotten(opened: Store, mountpoint: Path) -
         for where in ("r", "r@master.1"):
             subprocess.run(["find", mount.path / where, "-size", "-1"], check=True, stdout=subprocess.DEVNULL)
         assert mount.inodes() > 6000
-        Path("/proc/sys/vm/drop_caches").write_text("2")
-        assert mount.inodes() < 100
+        # Something else may look at a name just then; the kernel lets go of it when asked again.
+        deadline = time.monotonic() + 30
+        while mount.inodes() >= 100:
+            assert time.monotonic() < deadline, f"{mount.inodes()} inodes are still known"
+            Path("/proc/sys/vm/drop_caches").write_text("2")
         assert (mount.path / "r" / "f7").read_bytes() == b"7"
 
 

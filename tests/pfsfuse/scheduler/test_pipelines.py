@@ -13,6 +13,7 @@ import pytest
 import trio
 from scheduling import files, put, run, settled, spec, told
 
+from pfsfuse.errors import JobError
 from pfsfuse.scheduler import create_pipeline, job_logs, wait_for
 from pfsfuse.scheduler.loop import Scheduler
 from pfsfuse.worker.local import open_local_executor
@@ -95,12 +96,15 @@ def test_a_failure_is_told_with_its_file_its_exit_code_and_what_it_printed(store
     )
     work(store)
     good = store.repo("sales").head()
-    put(store, "trips", {"bad": b"1"})
+    commit = put(store, "trips", {"bad": b"1"})
     work(store)
     job = told(store, "sales")[-1]
     first, *rest = job.reason.splitlines()
     assert first.startswith("1 of 2 datums failed: datum ") and first.endswith("(trips:/bad): exit code 3")
     assert rest[-1] == "bad figures"
+    with pytest.raises(JobError) as raised:
+        wait_for(store, commit)
+    assert str(raised.value) == f"job sales@{commit.id} failed: {first}"
     (log,) = job_logs(store, job)
     assert log.read_text().count("bad figures") == 2
     assert store.repo("sales").head() == good

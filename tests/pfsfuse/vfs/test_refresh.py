@@ -138,3 +138,15 @@ def test_a_name_the_kernel_did_not_take_is_not_counted(vfs: Vfs) -> None:
         if name == b"b":
             break
     assert len(vfs.inodes) == before + 1
+
+
+def test_a_directory_listed_after_the_head_moved_holds_what_it_holds_now(vfs: Vfs) -> None:
+    fh = vfs.open_directory(know(vfs, "r"))
+    put_tree(vfs.store.repo("r"), {"d/new": b"2"})
+    dropped(vfs)
+    listed = {name: node for name, node, _, _ in vfs.read_directory(fh, 2)}
+    assert vfs.lookup(listed[b"d"].ino, b"new") is not None
+    assert vfs.lookup(know(vfs, "r/d"), b"new") is not None
+    put_tree(vfs.store.repo("r"), {"e/z": b"2"})
+    dropped(vfs)
+    assert vfs.lookup(know(vfs, "r/e"), b"z") is not None

@@ -30,7 +30,8 @@ import os, sys, tempfile
 from pathlib import Path
 from pfsfuse.worker.rooms import remove_tree
 os.setuid(65534)
-top = Path(tempfile.mkdtemp())
+scratch = tempfile.TemporaryDirectory()
+top = Path(scratch.name)
 (top / "a" / "b").mkdir(parents=True)
 (top / "a" / "b" / "f").touch()
 (top / "elsewhere").mkdir(mode=0o500)
@@ -39,6 +40,7 @@ top = Path(tempfile.mkdtemp())
 (top / "a").chmod(0o500)
 remove_tree(top / "a")
 print((top / "a").exists(), oct((top / "elsewhere").stat().st_mode & 0o777))
+scratch.cleanup()
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.stdout.split(), done.stderr) == (["False", "0o500"], "")

@@ -368,7 +368,8 @@ os.setgid(65534)
 os.setuid(65534)
 ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # changing user without exec hides /proc/self from ourselves
 namespace.enter_private_mounts()
-top = Path(tempfile.mkdtemp())
+scratch = tempfile.TemporaryDirectory()
+top = Path(scratch.name)
 requests, reports = os.pipe(), os.pipe()
 
 async def ask():
@@ -388,6 +389,7 @@ async def main(opened):
 
 with store.create(top / "store") as opened:
     trio.run(main, opened)
+scratch.cleanup()
 """
 
 
