@@ -18,6 +18,9 @@ from pfsfuse.errors import ServiceError
 from pfsfuse.service.record import Order
 
 JUPYTER_CONFIG = Path(__file__).parent / "jupyter_config"
+CONFIG = "jupyter_config"
+RUNTIME = "jupyter_runtime"
+"""Both directly in HOME: the service cannot replace HOME itself, so nothing it leaves leads us elsewhere."""
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -46,10 +49,10 @@ def environment(order: Order, given: Mapping[str, str], home: Path) -> dict[str,
     overridden, so that no specification opens a server to everybody.
     """
     return {
-        "PATH": f"{_path()}:{home / '.jupyter/bin'}",
-        "JUPYTER_CONFIG_DIR": str(home / ".jupyter"),
-        # Before what the installation itself brings, which in a virtual environment would win over HOME.
-        "JUPYTER_CONFIG_PATH": str(home / ".jupyter"),
+        "PATH": f"{_path()}:{home / CONFIG / 'bin'}",
+        # Wins over what the installation brings and over ~/.jupyter, where people keep settings of their own.
+        "JUPYTER_CONFIG_PATH": str(home / CONFIG),
+        "JUPYTER_RUNTIME_DIR": str(home / RUNTIME),
         **given,
         "PFS_SERVICE_PORT": str(order.internal_port),
         "PFS_SERVICE_TOKEN": order.token,
@@ -63,18 +66,24 @@ def _path() -> str:
 
 
 def configure(home: Path, *, resumed: bool) -> None:
-    """Put Jupyter's configuration into the service's HOME, over whatever an earlier start left there.
+    """Put Jupyter's configuration into the service's HOME, instead of what an earlier start left there.
 
     `resumed` after a crash: then browsers stay logged in. A new order has a new token, and what an old one let in
-    must not get in any more.
+    must not get in any more. No process of the service may be alive.
     """
-    shutil.copytree(
-        JUPYTER_CONFIG, home / ".jupyter", dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__")
-    )
-    for program in home.glob(".jupyter/bin/*"):  # whatever the installation made of their modes
+    _remove(home / CONFIG)
+    shutil.copytree(JUPYTER_CONFIG, home / CONFIG, ignore=shutil.ignore_patterns("__pycache__"))
+    for program in (home / CONFIG / "bin").iterdir():  # whatever the installation made of their modes
         program.chmod(0o755)
-    runtime = home / ".local/share/jupyter/runtime"
-    if not resumed:
-        shutil.rmtree(runtime, ignore_errors=True)
-    for left_behind in runtime.glob("jpserver-*"):  # addresses of servers that are gone
+    if not resumed or (home / RUNTIME).is_symlink():
+        _remove(home / RUNTIME)
+    for left_behind in (home / RUNTIME).glob("jpserver-*"):  # addresses of servers that are gone
         left_behind.unlink()
+
+
+def _remove(path: Path) -> None:
+    """Remove what is at `path`, directly in HOME, where a service can put anything: a link to /etc, too."""
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    else:
+        shutil.rmtree(path, ignore_errors=True)

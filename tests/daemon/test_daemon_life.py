@@ -108,7 +108,7 @@ def test_stopping_leaves_no_mount_no_process_and_no_socket(
 
 
 @pytest.mark.usefixtures("store")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_it_with_status_0_and_without_a_word(config: Config, number: signal.Signals) -> None:
     with foreground(config) as process:
         process.send_signal(number)

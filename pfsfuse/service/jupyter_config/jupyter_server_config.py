@@ -1,6 +1,6 @@
 """How a Jupyter server behaves as a service: read by Jupyter, never imported by us.
 
-Copied to `~/.jupyter` of the service before each start, so that any Jupyter finds it, whether it was started by
+Copied to the service's HOME before each start, so that any Jupyter finds it, whether it was started by
 `pfs jupyter` or by a line of shell in a specification, and whether or not it can import pfsfuse. What is given to
 Jupyter on its command line wins over this.
 """

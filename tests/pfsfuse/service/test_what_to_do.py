@@ -12,7 +12,7 @@ from pfsfuse.service import logtail
 from pfsfuse.service.lock import ServicesLock, is_supervised
 from pfsfuse.service.plan import Plan, plan_services
 from pfsfuse.service.record import Order, Status, url
-from pfsfuse.service.surroundings import environment, runs_jupyter
+from pfsfuse.service.surroundings import configure, environment, runs_jupyter
 
 
 def order(wanted: str, *, jupyter: bool = False) -> Order:
@@ -87,6 +87,30 @@ def test_a_specification_sets_variables_but_never_the_token() -> None:
     given = {"PATH": "/opt/conda/bin", "RAIN": "1", "JUPYTER_TOKEN": ""}
     found = environment(order("running"), given, Path("/home"))
     assert (found["PATH"], found["RAIN"], found["JUPYTER_TOKEN"]) == ("/opt/conda/bin", "1", "secret")
+
+
+@pytest.mark.parametrize("name", ["jupyter_config", "jupyter_runtime"])
+@pytest.mark.parametrize("resumed", [True, False])
+def test_a_link_that_a_service_left_leads_nobody_elsewhere(tmp_path: Path, name: str, resumed: bool) -> None:
+    home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
+    home.mkdir()
+    elsewhere.mkdir()
+    (elsewhere / "jpserver-1.json").write_text("precious")
+    (home / name).symlink_to(elsewhere)
+    configure(home, resumed=resumed)
+    assert [path.read_text() for path in elsewhere.iterdir()] == ["precious"]
+    assert (home / "jupyter_config/jupyter_server_config.py").is_file()
+
+
+def test_browsers_stay_logged_in_over_a_crash_and_not_over_a_new_order(tmp_path: Path) -> None:
+    secret = tmp_path / "jupyter_runtime/jupyter_cookie_secret"
+    secret.parent.mkdir()
+    secret.touch()
+    (secret.parent / "jpserver-1.json").touch()
+    configure(tmp_path, resumed=True)
+    assert [path.name for path in secret.parent.iterdir()] == ["jupyter_cookie_secret"]
+    configure(tmp_path, resumed=False)
+    assert not secret.exists()
 
 
 def test_the_end_of_a_log_is_its_last_lines_since_the_start(tmp_path: Path) -> None:
