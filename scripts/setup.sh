@@ -36,7 +36,9 @@ missing_packages() {
     find_python >/dev/null || echo python3 python3-venv python3-dev
     local extra
     for extra in "$@"; do
-        command -v "$extra" >/dev/null || echo "$extra"
+        command -v "$extra" >/dev/null && continue
+        echo "$extra"
+        [ "$extra" != chromium ] || echo fonts-dejavu-core # without any font its pages are empty
     done
 }
 

@@ -142,17 +142,24 @@ class Repo:
 
     def log(self, ref: str = "") -> Iterator[Commit]:
         """The commit that `ref` names and its ancestors, newest first. Raises RefNotFound; empty for an empty
-        branch.
+        branch. Raises RepoNotFound when the repo is deleted meanwhile.
         """
         commit = self.find_commit(ref)
         while commit is not None:
             yield commit
-            commit = None if commit.parent is None else self.get(commit.parent)
+            commit = None if commit.parent is None else self._linked(commit.parent)
 
     def get(self, commit: CommitId) -> Commit:
         """The repo's commit with this id. Raises CommitNotFound."""
         with self._env.read() as reading:
             return self._commit(Refs(reading).get_commit(self.name, commit))
+
+    def _linked(self, commit: CommitId) -> Commit:
+        """The commit that another one names. Raises Corrupt when it is missing from a repo that is there."""
+        with self._env.read() as reading:
+            refs = Refs(reading)
+            refs.get_repo(self.name)
+            return self._commit(refs.get_link(self.name, commit))
 
     def at_depth(self, commit: Commit, depth: int) -> Commit:
         """The ancestor of `commit` at `depth`, from 1 to its own, in O(log depth)."""

@@ -41,7 +41,7 @@ def _version(context: click.Context, _: click.Parameter, value: bool) -> None:
     cls=Root,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     params=[
-        *global_options(hidden=False, json=False),
+        *global_options(hidden=False, json=True),
         click.Option(
             ["--version"],
             is_flag=True,

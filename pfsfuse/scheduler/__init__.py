@@ -13,7 +13,6 @@ processes that schedule import.
 from pfsfuse.scheduler.deploy import create_pipeline, delete_pipeline
 from pfsfuse.scheduler.job import Job, JobInput, Pipeline
 from pfsfuse.scheduler.ledger import Ledger
-from pfsfuse.scheduler.lock import SchedulerLock, is_scheduled
 from pfsfuse.scheduler.logs import job_logs
 from pfsfuse.scheduler.wait import wait_for
 
@@ -22,10 +21,8 @@ __all__ = [
     "JobInput",
     "Ledger",
     "Pipeline",
-    "SchedulerLock",
     "create_pipeline",
     "delete_pipeline",
-    "is_scheduled",
     "job_logs",
     "wait_for",
 ]

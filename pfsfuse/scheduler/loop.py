@@ -23,11 +23,11 @@ from msgspec.structs import replace
 
 from pfsfuse.errors import SpecError
 from pfsfuse.pipeline import Spec
+from pfsfuse.role import Role, RoleLock
 from pfsfuse.scheduler.deploy import spec_of
 from pfsfuse.scheduler.history import StoreHistory
 from pfsfuse.scheduler.job import Job, Pipeline
 from pfsfuse.scheduler.ledger import Ledger
-from pfsfuse.scheduler.lock import SchedulerLock
 from pfsfuse.scheduler.plan import Fail, Run, find_arrivals, next_steps, plan_jobs
 from pfsfuse.scheduler.run import JobRun, PipelineGone
 from pfsfuse.worker.api import Executor
@@ -73,7 +73,7 @@ class Scheduler:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Until cancelled: wait for the lock, then schedule. Jobs that run when it is cancelled stay open."""
-        with SchedulerLock(self._store.path) as lock:
+        with RoleLock(self._store.path, Role.SCHEDULER) as lock:
             task_status.started()
             while not lock.acquire_nowait():
                 await trio.sleep(self._poll_seconds)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from pfsfuse.errors import DaemonError, JobError
 from pfsfuse.pipeline import inputs
+from pfsfuse.role import Role, is_played
 from pfsfuse.scheduler.deploy import spec_of
 from pfsfuse.scheduler.history import StoreHistory
 from pfsfuse.scheduler.job import Job
 from pfsfuse.scheduler.ledger import Ledger
-from pfsfuse.scheduler.lock import is_scheduled
 from store import Commit, CommitId, Store
 
 POLL_SECONDS = 0.05
@@ -51,7 +51,7 @@ def wait_for(store: Store, commit: Commit, *, unscheduled_too: bool = False) -> 
         if not found.pending:
             return list(found.outputs)
         while store.last_txnid() == seen:
-            if not unscheduled_too and not is_scheduled(store.path):
+            if not unscheduled_too and not is_played(store.path, Role.SCHEDULER):
                 raise DaemonError(
                     f"nobody runs pipelines for this store, and {', '.join(found.pending)} has work to do",
                     hint="start one with `pfs mount` or `pfs scheduler`",

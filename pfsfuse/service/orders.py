@@ -15,8 +15,8 @@ import msgspec
 
 from pfsfuse.errors import DaemonError, ServiceError
 from pfsfuse.pipeline import PfsInput, Spec, inputs, spec_json
+from pfsfuse.role import Role, RoleLock, is_played
 from pfsfuse.service import output, ports, record, surroundings
-from pfsfuse.service.lock import ServicesLock, is_supervised
 from pfsfuse.service.record import Order, PinnedInput, Service, Status
 from store import Commit, CommitId, Store
 
@@ -42,7 +42,7 @@ def create_service(
         raise ServiceError(
             f"{spec.name}: not a service", hint="give it `service: {internal_port, external_port}`"
         )
-    if not is_supervised(store.path):
+    if not is_played(store.path, Role.SERVICES):
         raise DaemonError(
             "no pfs daemon runs for this store", hint="start one with `pfs mount` or `pfs scheduler`"
         )
@@ -100,7 +100,7 @@ def stop_service(store: Store, name: str, *, wait_seconds: float = 60.0) -> Comm
     order = _get_order(store, name)
     if not record.status_of(store, name, order).final:
         record.put_order(store, name, msgspec.structs.replace(order, wanted="stopped"))
-    with ServicesLock(store.path) as lock:
+    with RoleLock(store.path, Role.SERVICES) as lock:
         if lock.acquire_nowait():
             settle(store, name, order, "", "stopped")
     status = _wait(store, name, order, lambda status: status.final, wait_seconds)

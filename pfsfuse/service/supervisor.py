@@ -7,9 +7,9 @@ import logging
 import msgspec
 import trio
 
+from pfsfuse.role import Role, RoleLock
 from pfsfuse.service import record
 from pfsfuse.service.keeper import Keeper
-from pfsfuse.service.lock import ServicesLock
 from pfsfuse.service.orders import settle
 from pfsfuse.service.plan import plan_services
 from store import Store, StoreError
@@ -53,7 +53,7 @@ class Supervisor:
         `started` once it is decided which, so that a service can be ordered as soon as a daemon is there. Cancelled,
         it kills every service and leaves its scratch for the next supervisor.
         """
-        with ServicesLock(self._store.path) as lock:
+        with RoleLock(self._store.path, Role.SERVICES) as lock:
             mine = lock.acquire_nowait()
             task_status.started()
             while not mine:

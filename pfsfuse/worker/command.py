@@ -1,8 +1,11 @@
 """A sandboxed command as a process: started from the main thread, waited for by pidfd.
 
-`subprocess.Popen`, called in the thread that runs the event loop, and never `trio.run_process`: trio starts
-processes from its cached threads, `--die-with-parent` follows the *thread* that started the process, and the
-cache drops a thread after ten idle seconds (measured: a long command was killed after exactly 10.0 s).
+Started by the thread that runs the event loop, and never by `trio.run_process`: trio starts processes from its
+cached threads, `--die-with-parent` follows the *thread* that started the process, and the cache drops a thread after
+ten idle seconds (measured: a long command was killed after exactly 10.0 s). By `posix_spawn`, which, unlike
+`subprocess`, can put a descriptor at the number where the sandbox's shell expects the lease.
+
+The current directory of this process must not be on a mount that it serves itself: `handle.py` starts workers in `/`.
 """
 
 from __future__ import annotations
@@ -10,11 +13,14 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import trio
+
+LEASE = 3
+"""The descriptor on which the sandbox's PID 1 notices that this process is gone: `sandbox.py` says why."""
+SHELLS = frozenset({"sh", "dash", "bash", "busybox", "ksh", "zsh"})
 
 
 class Command:
@@ -25,18 +31,24 @@ class Command:
     ) -> None:
         """Start it, with `stdin` as lines and both outputs appended to `log`.
 
-        Raises OSError when the sandbox itself cannot be started.
+        Raises OSError when the sandbox itself cannot be started, ValueError for a NUL in an argument.
         """
-        with open(log, "ab", opener=_private) as output, _stdin_file(stdin) as given:
-            self._process = subprocess.Popen(
-                argv,
-                stdin=given,
-                stdout=output,
-                stderr=output,
-                env=dict(env),
-                cwd="/",  # never on a mount of our own, which this very process serves
-            )
-        self.pid = self._process.pid
+        lease, self._lease = os.pipe()
+        try:
+            with open(log, "ab", opener=_private) as output, _stdin_file(stdin) as given:
+                fds = {0: given, 1: output.fileno(), 2: output.fileno(), LEASE: lease}
+                self.pid = os.posix_spawnp(
+                    argv[0],
+                    list(argv),
+                    env,
+                    file_actions=[(os.POSIX_SPAWN_DUP2, here, there) for there, here in fds.items()],
+                    setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),  # which Python ignores
+                )
+        except BaseException:
+            os.close(self._lease)
+            raise
+        finally:
+            os.close(lease)
 
     async def wait(self) -> int:
         """The exit code as a shell shows it, once no process of the sandbox is alive."""
@@ -45,21 +57,29 @@ class Command:
             await trio.lowlevel.wait_readable(pidfd)
         finally:
             os.close(pidfd)
-        code = self._process.wait()  # ready: does not block
+        code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])  # ready: does not block
+        os.close(self._lease)
         return 128 - code if code < 0 else code
 
     def terminate(self) -> None:
-        """Ask the command itself to end (SIGTERM); without effect when it has not started or has ended."""
-        if (init := _child(self.pid)) and (command := _child(init)):
+        """Ask the command to end (SIGTERM); without effect when it has not started or has ended.
+
+        A shell without a trap that waits for the one program it runs is passed over: it would end at once, and take the
+        program along before that could save anything. It goes on with its script when the program has ended.
+        """
+        commands = [command for init in _children(self.pid)[:1] for command in _children(init)[1:2]]
+        for command in commands:
+            while _is_plain_shell(command) and len(below := _children(command)) == 1:
+                (command,) = below
             _send(command, signal.SIGTERM)
 
     def kill(self) -> None:
         """End everything in the sandbox (SIGKILL). `wait` returns soon after."""
         # Its PID 1 first: the kernel takes the whole namespace along, and the outer process reports that.
-        if init := _child(self.pid):
-            _send(init, signal.SIGKILL)
+        if inits := _children(self.pid):
+            _send(inits[0], signal.SIGKILL)
         else:
-            self._process.kill()
+            _send(self.pid, signal.SIGKILL)
 
 
 @contextlib.contextmanager
@@ -82,13 +102,23 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _child(pid: int) -> int | None:
-    """The oldest living child of a process whose only thread is its first; None when there is none."""
+def _children(pid: int) -> list[int]:
+    """The living children of a process whose only thread is its first, the oldest first."""
     try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except OSError:
-        return None
-    return int(children[0]) if children else None
+        return []
+
+
+def _is_plain_shell(pid: int) -> bool:
+    """Whether a process is a shell that does nothing about SIGTERM."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return False
+    said = dict(line.split(":\t", 1) for line in status if ":\t" in line)
+    caught = int(said["SigCgt"], 16) >> (signal.SIGTERM - 1) & 1
+    return said["Name"] in SHELLS and not caught
 
 
 def _send(pid: int, number: signal.Signals) -> None:

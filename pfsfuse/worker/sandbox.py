@@ -4,7 +4,11 @@ Both sandboxes build the same tree of processes, so everything above need not kn
 
     sandbox (bwrap | unshare)       on the host; when it has ended, nothing of the command is alive
     └── sh, PID 1 in there          waits for the command, hands its exit code up; its end ends all the rest
+        ├── the watcher             kills the rest when the lease ends, a pipe that the worker holds open
         └── the command             the one that SIGTERM is sent to
+
+The lease is there because --die-with-parent leaves a gap: a worker that is killed while bwrap is starting leaves a
+command that nobody ends (seen once in some dozens of kills), and unshare has no such wish at all.
 
 PID 1 is a shell for three reasons. The kernel ignores SIGTERM for a PID 1 that has no handler for it. bwrap's
 own PID 1 lets the outer process end before orphans are dead, and those could still write to /pfs/out while it
@@ -37,7 +41,10 @@ Kind = Literal["bubblewrap", "unshare"]
 
 TMP = Path("/tmp")  # noqa: S108  the very directory that a launch gets one of its own in place of
 
-PID_1 = 'cd -- "$1" || exit 126; shift; (exec "$@"); exit $?'
+PID_1 = (
+    "{ read -r _; kill -9 -1; } <&3 3<&- & "  # the watcher
+    'exec 3<&-; cd -- "$1" || exit 126; shift; (exec "$@"); exit $?'
+)
 """$1 the working directory, then the command. `exec`: `echo` is the program, not the shell's own."""
 
 # The view needs no read-only bind: it is a file system without writes.

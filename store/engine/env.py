@@ -13,6 +13,7 @@ table of readers holds process numbers).
 from __future__ import annotations
 
 import errno
+import mmap
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from typing import Any, TypeVar
 
 import lmdb
 
+from store.engine.lockfile import reserve
 from store.engine.residence import Residence
 from store.errors import Corrupt, Full, InUse, NotAStore, NotWritable, StoreError
 from store.format import commit, sealed, tables
@@ -29,7 +31,11 @@ from store.format import commit, sealed, tables
 MAP_SIZE = 1 << 40
 """Bytes of address space to begin with: sparse, so it costs nothing until data comes."""
 SMALLEST_MAP = 1 << 30
+NO_ROOM = 1 << 20
+"""Bytes free on a disk that counts as full."""
 MAX_READERS = 1024
+LOCK_SIZE = (MAX_READERS + 64) * 64
+"""Bytes of LMDB's lock file: a line of cache for each reader, and some for what stands before them."""
 MAX_KEY = 511
 """Bytes in a key: LMDB's own limit."""
 OBJECTS, SEGMENTS = b"objects", b"segments"
@@ -127,6 +133,7 @@ class Environment:
         self._closed = False
         self.residence = Residence((path / "data.mdb").resolve())
         with self._ours():
+            reserve(path / "lock.mdb", LOCK_SIZE)
             self._env = self._map(path, create, map_size)
             try:
                 self._env.reader_check()
@@ -221,10 +228,23 @@ class Environment:
             self._closed = True
             try:
                 self._gate.wait_for(lambda: self._open == 0)
+                self._check_room(size)
                 self._env.set_mapsize(size)
             finally:
                 self._closed = False
                 self._gate.notify_all()
+
+    def _check_room(self, size: int) -> None:
+        """Raise NotWritable when the address space has no room for a map of `size` bytes (`ulimit -v`).
+
+        LMDB lets go of the old map before it tries: after a failure the next access would end the process.
+        """
+        try:
+            # Neither readable nor writable: it takes address space and nothing else.
+            mmap.mmap(-1, size or mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=0).close()
+        except OSError:
+            why = f"its map cannot grow to {size >> 20} MiB in this address space; see `ulimit -v`"
+            raise NotWritable(self.path, why) from None
 
     @contextmanager
     def _passing(self) -> Iterator[None]:
@@ -255,8 +275,15 @@ class Environment:
             raise Corrupt("database", str(error)) from error
         except (lmdb.InvalidError, lmdb.VersionMismatchError) as error:
             raise NotAStore(self.path, "data.mdb is not a database of ours") from error
-        except lmdb.Error as error:
+        except (lmdb.Error, OSError) as error:
             raise self._system_error(error) from error
+
+    def _is_full(self) -> bool:
+        """Whether the disk has next to no room: LMDB says EIO when a write was cut short, which is what a disk that
+        is filling up does to the last one.
+        """
+        disk = os.statvfs(self.path)
+        return disk.f_bavail * disk.f_frsize < NO_ROOM
 
     def _system_error(self, error: Exception) -> StoreError:
         """What a failed system call under LMDB means to a person."""
@@ -267,7 +294,7 @@ class Environment:
         def says(*codes: int) -> bool:
             return any(os.strerror(code) in text for code in codes)
 
-        if says(errno.ENOSPC, errno.EDQUOT):
+        if says(errno.ENOSPC, errno.EDQUOT) or (says(errno.EIO) and self._is_full()):
             return Full(self.path)
         if says(errno.EACCES, errno.EROFS, errno.EPERM):
             return NotWritable(self.path, text.rpartition(": ")[2].lower())

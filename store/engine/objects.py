@@ -82,18 +82,21 @@ class ObjectReader:
         value = reading.get_raw(OBJECTS, name)
         if value is None:
             raise Corrupt(f"object {name}", "it is missing")
-        place = segment.decode_place(value)
-        cached = self._cache.get(place.segment)
-        payload = self._unpack(reading, name, place) if cached is None else cached
+        try:
+            place = segment.decode_place(value)
+            cached = self._cache.get(place.segment)
+            payload = self._unpack(reading, place) if cached is None else cached
+        except Corrupt as error:
+            raise Corrupt(f"object {name}", f"{error.record}: {error.why}") from None
         plain = bytes(payload[place.offset : place.offset + place.length])
         if ObjectId.of(plain) != name:
             raise Corrupt(f"object {name}", f"segment {place.segment} holds other bytes")
         return plain
 
-    def _unpack(self, reading: Reading, name: ObjectId, place: Place) -> bytes | memoryview:
+    def _unpack(self, reading: Reading, place: Place) -> bytes | memoryview:
         record = reading.get_raw(SEGMENTS, place.segment.to_bytes(8, "big"))
         if record is None:
-            raise Corrupt(f"object {name}", f"segment {place.segment} is missing")
+            raise Corrupt(f"segment {place.segment}", "it is missing")
         payload = segment.decode(record)
         self._env.residence.touched()
         if len(payload) > place.length and isinstance(payload, bytes):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from store import history, names, tree
 from store.contents import ListWriter, iter_chunks
-from store.engine import Reading, Refs
+from store.engine import Environment, Reading, Refs
 from store.engine.env import OBJECTS, SEGMENTS, TABLES
 from store.errors import BadName, Corrupt
 from store.format import chunklist, node, segment, tables
@@ -34,13 +34,13 @@ class Violation:
 
 def assert_sound(opened: Store) -> None:
     """Raise AssertionError with everything that is wrong with the store."""
-    found = list(iter_violations(opened))
+    found = list(iter_violations(opened._env))
     assert not found, "\n".join(f"{one.invariant} {one.record}: {one.why}" for one in found)
 
 
-def iter_violations(opened: Store) -> Iterator[Violation]:
+def iter_violations(env: Environment) -> Iterator[Violation]:
     """All violations, in no particular order. A damaged record hides what lies behind it."""
-    with opened._env.read() as reading:
+    with env.read() as reading:
         try:
             yield from _iter_seals(reading)
             yield from _iter_segments(reading)
@@ -79,24 +79,24 @@ def _iter_segments(reading: Reading) -> Iterator[Violation]:
 def _iter_tables(reading: Reading) -> Iterator[Violation]:
     header = reading.get(META, HEADER_KEY)
     if header is None or tables.decode(tables.Header, header).format != FORMAT:
-        yield Violation("I17", "header", "there is none of this format")
+        yield Violation("I16", "header", "there is none of this format")
     refs = Refs(reading)
     repos = dict(refs.iter_repos())
     for repo, body in repos.items():
         branches, tags = dict(refs.iter_refs(repo, BRANCH)), dict(refs.iter_refs(repo, TAG))
         if body.default_branch not in branches:
-            yield Violation("I19", f"repo {repo}", "its default branch is missing")
+            yield Violation("I18", f"repo {repo}", "its default branch is missing")
         for name, head in [*branches.items(), *tags.items()]:
             there = None if head is None else refs.find_commit(repo, head)
             if head is not None and there is None:
-                yield Violation("I18", f"{repo}@{name}", f"there is no commit {head}")
+                yield Violation("I17", f"{repo}@{name}", f"there is no commit {head}")
             if name in branches and there is not None and there.state != "finished":
-                yield Violation("I18", f"{repo}@{name}", "its head is a failed commit")
+                yield Violation("I17", f"{repo}@{name}", "its head is a failed commit")
         if both := branches.keys() & tags.keys():
-            yield Violation("I18", f"{repo}@{min(both)}", "it is a branch and a tag")
+            yield Violation("I17", f"{repo}@{min(both)}", "it is a branch and a tag")
     for key, _ in reading.iter_raw(tables.REFS):
         if key.split(b"\0")[0].decode() not in repos:
-            yield Violation("I19", f"ref {key!r}", "its repo does not exist")
+            yield Violation("I18", f"ref {key!r}", "its repo does not exist")
 
 
 class _Histories:
@@ -119,32 +119,32 @@ class _Histories:
     def _iter_commit(self, record: CommitRecord) -> Iterator[Violation]:
         what = f"commit {record.repo}@{record.id}"
         if self._refs.find_repo(record.repo) is None:
-            yield Violation("I19", what, "its repo does not exist")
+            yield Violation("I18", what, "its repo does not exist")
 
         def load(commit: CommitId) -> CommitRecord:
             return self._refs.get_link(record.repo, commit)
 
         parent = None if record.parent is None else load(record.parent)
         if record.depth != (1 if parent is None else parent.depth + 1):
-            yield Violation("I11", what, f"its depth is {record.depth}")
+            yield Violation("I10", what, f"its depth is {record.depth}")
         if record.jump != (None if parent is None else history.jump_of(load, parent)):
-            yield Violation("I12", what, f"its jump is {record.jump}")
+            yield Violation("I11", what, f"its jump is {record.jump}")
         if parent is not None and record.finished_ns <= parent.finished_ns:
-            yield Violation("I13", what, "it is not later than its parent")
+            yield Violation("I12", what, "it is not later than its parent")
         if record.digest != commits.chained(record, b"" if parent is None else parent.digest):
-            yield Violation("I14", what, "its digest does not follow from what it says")
+            yield Violation("I13", what, "its digest does not follow from what it says")
 
     def _iter_indexes(self, found: list[CommitRecord]) -> Iterator[Violation]:
         lines = {tables.log_key(record.repo, record.finished_ns, record.id) for record in found}
         for key in lines ^ {key for key, _ in self._reading.iter_raw(LOG)}:
-            yield Violation("I15", f"log line {key!r}", "the log and the commits differ")
+            yield Violation("I14", f"log line {key!r}", "the log and the commits differ")
         links = {
             tables.downstream_key((source.commit, source.repo), (record.id, record.repo))
             for record in found
             for source in record.provenance
         }
         for key in links ^ {key for key, _ in self._reading.iter_raw(DOWNSTREAM)}:
-            yield Violation("I16", f"downstream {key!r}", "the table and the commits' provenance differ")
+            yield Violation("I15", f"downstream {key!r}", "the table and the commits' provenance differ")
 
     def _iter_entry(self, where: str, entry: Entry) -> Iterator[Violation]:
         """What is wrong with `entry` and everything below."""
@@ -173,9 +173,9 @@ class _Histories:
             if (*lists.finish(), lists.size) != (_id(entry), entry.height, entry.size):
                 yield Violation("I6", name, "its lists or size are not what its chunks make")
         elif not entry.is_symlink or entry.target is None or entry.size != len(entry.target):
-            yield Violation("I10", name, "it is neither a file nor a directory nor a whole symlink")
+            yield Violation("I9", name, "it is neither a file nor a directory nor a whole symlink")
         if not entry.is_dir and entry.files != 1:
-            yield Violation("I10", name, f"it counts as {entry.files} files")
+            yield Violation("I9", name, f"it counts as {entry.files} files")
 
     @staticmethod
     def _iter_names(where: str, listed: list[bytes]) -> Iterator[Violation]:

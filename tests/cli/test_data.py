@@ -345,5 +345,10 @@ def test_the_store_can_be_named_before_the_command_after_it_or_by_the_environmen
 
 
 @pytest.mark.usefixtures("trips")
+def test_json_can_be_asked_for_before_the_command_or_after_it(ok):
+    assert ok("--json", "log", "trips") == ok("log", "trips", "--json") == ok("log", "--json", "trips")
+
+
+@pytest.mark.usefixtures("trips")
 def test_there_is_no_colour_where_none_is_wanted(ok):
     assert "\x1b" not in ok("log", "trips") + ok("ls", "-l", "trips") + ok("diff", "trips")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-TEXT = st.text(alphabet=st.characters(exclude_categories=(), exclude_characters="\x00"), max_size=40)
-"""Anything; NUL cannot be in an argument."""
+TEXT = st.one_of(
+    st.text(max_size=40),
+    st.binary(max_size=40).map(os.fsdecode),
+).map(lambda text: text.replace("\x00", ""))
+"""Any argument there can be: text or bytes, without NUL."""
 
 PLACES = [
     "ls {}",

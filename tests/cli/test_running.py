@@ -193,7 +193,7 @@ def test_a_service_starts_answers_and_its_output_is_committed(ok, run, work, unu
     (work / "web.yaml").write_text(
         "pipeline: {name: web}\n"
         "transform: {cmd: [sh], stdin: ['echo saved > /pfs/out/note', "
-        f"'cd /pfs/trips && exec python3 -m http.server {unused_port} --bind 127.0.0.1']}}\n"
+        f"'cd /pfs/trips && exec {sys.executable} -m http.server {unused_port} --bind 127.0.0.1']}}\n"
         "input: {pfs: {repo: trips, branch: master, glob: /}}\n"
         f"service: {{internal_port: {unused_port}, external_port: {unused_port}}}\n"
     )

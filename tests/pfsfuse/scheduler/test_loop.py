@@ -12,8 +12,8 @@ from scheduling import files, is_settled, put, run, settle, settled, spec, told
 
 from pfsfuse.errors import DaemonError, JobError, SpecError
 from pfsfuse.pipeline import Spec, parse_specs
+from pfsfuse.role import Role, RoleLock, is_played
 from pfsfuse.scheduler import Ledger, create_pipeline, delete_pipeline, wait_for
-from pfsfuse.scheduler.lock import SchedulerLock, is_scheduled
 from pfsfuse.scheduler.loop import Scheduler
 from pfsfuse.testing.executor import FakeExecutor
 from pfsfuse.worker.api import Task
@@ -289,8 +289,8 @@ def test_only_one_scheduler_schedules_and_the_next_takes_over(store: Store) -> N
     create_pipeline(store, spec("sales", "trips"))
 
     async def go() -> None:
-        with SchedulerLock(store.path) as lock:
-            assert lock.acquire_nowait() and is_scheduled(store.path)
+        with RoleLock(store.path, Role.SCHEDULER) as lock:
+            assert lock.acquire_nowait() and is_played(store.path, Role.SCHEDULER)
             async with trio.open_nursery() as nursery:
                 scheduler = Scheduler(store, FakeExecutor(store), poll_seconds=0.01)
                 await nursery.start(scheduler.run)
@@ -303,7 +303,7 @@ def test_only_one_scheduler_schedules_and_the_next_takes_over(store: Store) -> N
                 nursery.cancel_scope.cancel()
 
     run(go)
-    assert not is_scheduled(store.path)
+    assert not is_played(store.path, Role.SCHEDULER)
 
 
 # ---- making and deleting

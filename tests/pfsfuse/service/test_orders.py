@@ -13,6 +13,7 @@ import pytest
 
 from pfsfuse.errors import DaemonError, ServiceError
 from pfsfuse.pipeline import Spec, inputs, parse_service, spec_json
+from pfsfuse.role import Role, RoleLock
 from pfsfuse.service import (
     create_service,
     delete_service,
@@ -23,7 +24,6 @@ from pfsfuse.service import (
     stop_service,
     surroundings,
 )
-from pfsfuse.service.lock import ServicesLock
 from pfsfuse.service.output import scratch
 from store import RefNotFound, RepoNotFound, Store
 
@@ -31,9 +31,9 @@ SpecMaker = Callable[..., Spec]
 
 
 @pytest.fixture
-def supervised(store: Store) -> Iterator[ServicesLock]:
+def supervised(store: Store) -> Iterator[RoleLock]:
     """Somebody holds the services lock, and does nothing else."""
-    with ServicesLock(store.path) as lock:
+    with RoleLock(store.path, Role.SERVICES) as lock:
         assert lock.acquire_nowait()
         yield lock
 
@@ -151,7 +151,7 @@ def test_a_service_nobody_knows_is_an_error(store: Store) -> None:
 
 
 def test_stopping_without_a_daemon_commits_what_a_crash_left(
-    store: Store, service_spec: SpecMaker, port: int, supervised: ServicesLock
+    store: Store, service_spec: SpecMaker, port: int, supervised: RoleLock
 ) -> None:
     create_service(store, service_spec(port=port, input=pfs("trips")), wait_seconds=0)
     out = scratch(store.path, "lab") / "out"
@@ -168,7 +168,7 @@ def test_stopping_without_a_daemon_commits_what_a_crash_left(
 
 
 def test_a_stopped_service_can_be_forgotten_and_its_repo_stays(
-    store: Store, service_spec: SpecMaker, port: int, supervised: ServicesLock
+    store: Store, service_spec: SpecMaker, port: int, supervised: RoleLock
 ) -> None:
     create_service(store, service_spec(port=port), wait_seconds=0)
     with pytest.raises(ServiceError, match="is running"):

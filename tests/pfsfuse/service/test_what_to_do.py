@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from pfsfuse.role import Role, RoleLock, is_played
 from pfsfuse.service import logtail
-from pfsfuse.service.lock import ServicesLock, is_supervised
 from pfsfuse.service.plan import Plan, plan_services
 from pfsfuse.service.record import Order, Status, url
 from pfsfuse.service.surroundings import configure, environment, runs_jupyter
@@ -132,26 +132,26 @@ def test_a_very_long_log_is_not_read_whole(tmp_path: Path) -> None:
 
 
 def test_services_are_supervised_by_one_process(tmp_path: Path) -> None:
-    assert not is_supervised(tmp_path)
-    with ServicesLock(tmp_path) as lock, ServicesLock(tmp_path) as other:
+    assert not is_played(tmp_path, Role.SERVICES)
+    with RoleLock(tmp_path, Role.SERVICES) as lock, RoleLock(tmp_path, Role.SERVICES) as other:
         assert lock.acquire_nowait()
         assert not other.acquire_nowait()
-        assert is_supervised(tmp_path)
-    assert not is_supervised(tmp_path)
+        assert is_played(tmp_path, Role.SERVICES)
+    assert not is_played(tmp_path, Role.SERVICES)
 
 
 def test_a_supervisor_that_is_killed_leaves_no_lock(tmp_path: Path) -> None:
     code = """
 import sys, time
 from pathlib import Path
-from pfsfuse.service.lock import ServicesLock
-assert ServicesLock(Path(sys.argv[1])).acquire_nowait()
+from pfsfuse.role import Role, RoleLock, is_played
+assert RoleLock(Path(sys.argv[1]), Role.SERVICES).acquire_nowait()
 print("held", flush=True)
 time.sleep(60)
 """
     with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"held\n"
-        assert is_supervised(tmp_path)
+        assert is_played(tmp_path, Role.SERVICES)
         process.kill()
-    assert not is_supervised(tmp_path)
+    assert not is_played(tmp_path, Role.SERVICES)

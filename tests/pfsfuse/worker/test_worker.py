@@ -148,6 +148,36 @@ def test_a_stop_lets_the_command_end_by_itself(store: Store, launch: Launches) -
     assert (out / "saved").read_text() == "saved\n"
 
 
+def test_a_stop_reaches_the_program_that_a_shell_waits_for(store: Store, launch: Launches) -> None:
+    program = """
+import signal, sys, time
+def save(*_):
+    open("/pfs/out/saved", "w").write("at the end")
+    sys.exit()
+signal.signal(signal.SIGTERM, save)
+open("/pfs/out/ready", "w").close()
+time.sleep(600)
+"""
+    (store.path.parent / "out").mkdir()
+    out = store.path.parent / "out"
+
+    async def go() -> None:
+        async with open_worker(store.path) as worker, trio.open_nursery() as nursery:
+
+            async def hold(task_status: trio.TaskStatus[int]) -> None:
+                script = ("sh", "-c", 'python3 -c "$1"; echo on >> /pfs/out/saved', "sh", program)
+                given = launch(script, out=str(out), name="service")
+                await worker.launch(given, task_status=task_status)
+
+            await nursery.start(hold)
+            while not (out / "ready").exists():
+                await trio.sleep(0.02)
+            await worker.stop("service", grace_seconds=20)
+
+    run(go)
+    assert (out / "saved").read_text() == "at the endon\n"
+
+
 def test_a_stop_kills_what_does_not_listen(store: Store, launch: Launches) -> None:
     async def go() -> Ended:
         async with open_worker(store.path) as worker, trio.open_nursery() as nursery:

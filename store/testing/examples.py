@@ -1,0 +1,83 @@
+"""One of each record, with fixed values: what the format pages show and `tests/format/golden` pins."""
+
+from __future__ import annotations
+
+from store.contents import ListWriter
+from store.format import chunklist, node, sealed, segment, tables
+from store.format import commit as commits
+from store.format.chunklist import Piece
+from store.format.tables import BRANCH, Header, PinBody, RefBody, RepoBody
+from store.ids import CommitId, ObjectId
+from store.records import CommitRecord, Entry, Provenance
+
+NOON = 1469966400_000000000
+"""2016-07-31T12:00 UTC, in ns since 1970."""
+HELLO, TABLE = b"hello, /pfs\n", b"date,trips\n"
+CAUSE = CommitId.parse("00112233445566778899aabbccddeeff")
+RESULT = CommitId.parse("ffeeddccbbaa99887766554433221100")
+
+FILE = Entry(b"7-31-16", 0o100644, NOON, 12, ObjectId.of(HELLO))
+EMPTY = Entry(b"empty", 0o040755, NOON, 0, files=0, digest=Entry(b"", 0o040755, 0, 0, files=0).identity())
+LINK = Entry(b"latest", 0o120777, NOON, 7, target=b"7-31-16")
+LEAF = [FILE, EMPTY, LINK]
+CHILD = node.summary(0, LEAF, ObjectId.of(node.encode(0, LEAF)))
+PIECES = [Piece(ObjectId.of(HELLO), 12), Piece(ObjectId.of(TABLE), 11)]
+ROOT = Entry(b"", 0o040755, NOON, CHILD.size, CHILD.id, 0, CHILD.files, CHILD.digest)
+_UNCHAINED = CommitRecord(
+    id=RESULT,
+    repo="sales",
+    branch="master",
+    depth=1,
+    parent=None,
+    jump=None,
+    tree=ROOT,
+    started_ns=NOON,
+    finished_ns=NOON + 1,
+    author="ada",
+    message="31 July",
+    provenance=(Provenance("trips", "master", CAUSE),),
+    origin="pipeline",
+    state="finished",
+    reason="",
+    digest=b"",
+)
+COMMIT = CommitRecord(
+    **{name: getattr(_UNCHAINED, name) for name in CommitRecord.__slots__ if name != "digest"},
+    digest=commits.chained(_UNCHAINED, b""),
+)
+
+
+def records() -> dict[str, bytes]:
+    """The bytes of each example, by its name on the pages and in `tests/format/golden`."""
+    objects = [(ObjectId.of(plain), plain) for plain in (HELLO, TABLE)]
+    return {
+        "sealed": sealed.seal(b"shelves", b"notes\0today", b"rain\n"),
+        "segment": segment.encode(objects, 3),
+        "place": segment.encode_place(segment.Place(7, 12, 11)),
+        "node-leaf": node.encode(0, LEAF),
+        "node-inner": node.encode(1, [CHILD]),
+        "chunklist": chunklist.encode(1, PIECES),
+        "commit-key": commits.key(RESULT, "sales"),
+        "commit": commits.encode(COMMIT),
+        "header": tables.encode(Header(1, NOON, bytes(range(16)))),
+        "repo": tables.encode(RepoBody("rides of a day", "user", NOON)),
+        "ref-key": tables.ref_key("sales", BRANCH, "master"),
+        "ref": tables.encode(RefBody(bytes(RESULT))),
+        "log-key": tables.log_key("sales", NOON + 1, RESULT),
+        "downstream-key": tables.downstream_key((CAUSE, "trips"), (RESULT, "sales")),
+        "pin": tables.encode(PinBody(ROOT, b"note")),
+    }
+
+
+def identities() -> dict[str, ObjectId]:
+    """The ids of those examples that are objects."""
+    made = records()
+    return {name: ObjectId.of(made[name]) for name in ("node-leaf", "node-inner", "chunklist")}
+
+
+def file_of_two_chunks() -> tuple[ObjectId | None, int]:
+    """Content and height of the file whose chunks are those of the example of a list."""
+    writer = ListWriter(ObjectId.of)
+    for piece in PIECES:
+        writer.push(ObjectId(piece.id), piece.size)
+    return writer.finish()

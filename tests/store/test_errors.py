@@ -1,0 +1,82 @@
+"""The errors are a tree, and the drawing of it is right."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import store
+from store import errors
+
+
+def classes(base: type[store.StoreError] = store.StoreError) -> Iterator[type[store.StoreError]]:
+    yield base
+    for below in base.__subclasses__():
+        yield from classes(below)
+
+
+def drawn() -> dict[str, str]:
+    """Class names in the drawing, each with the class it hangs from."""
+    found: dict[str, str] = {}
+    group = "StoreError"
+    for line in (errors.__doc__ or "").splitlines()[2:]:
+        names = [word for word in line.split() if word.isidentifier() and hasattr(errors, word)]
+        if line.strip().startswith(("├──", "└──")):
+            group = names[0]
+            found[group] = "StoreError"
+        elif "└──" in line:
+            found |= dict.fromkeys(names, group)
+    return found
+
+
+def test_the_drawing_shows_every_class_where_it_hangs():
+    assert drawn() == {
+        one.__name__: one.__mro__[1].__name__ for one in classes() if one is not store.StoreError
+    }
+
+
+def test_every_class_is_at_the_front_door_and_says_what_it_means():
+    for one in classes():
+        assert getattr(store, one.__name__) is one
+        assert inspect.getdoc(one)
+
+
+EXAMPLES = [
+    errors.RepoNotFound("tripz", known=["trips"]),
+    errors.RepoNotFound("x"),
+    errors.RefNotFound("trips", "x", known=["master"]),
+    errors.RefNotFound("trips", "x.9", why="commits are numbered from 1 to 5"),
+    errors.CommitNotFound("trips", "0" * 32),
+    errors.PathNotFound(b"a\n\xff", where="trips@master"),
+    errors.NotAStore(Path("/x"), "there is no data.mdb in it"),
+    errors.Exists("repo", "trips"),
+    errors.HeadMoved("trips", "master", expected=None, found="1" * 32),
+    errors.BadName("repo", "a\nb\x1b[31m", "why"),
+    errors.BadExpression("trips@\n", 6, "why"),
+    errors.NotADirectory(b"\x1b[31m\xff"),
+    errors.IsADirectory(b"a\nb"),
+    errors.SpecialFile(b"a\tb", "socket"),
+    errors.InUse("something"),
+    errors.NewerFormat(Path("/x"), 9, 1),
+    errors.NotWritable(Path("/x"), "permission denied"),
+    errors.Corrupt("segment 1", "why"),
+    errors.Full(Path("/x")),
+]
+
+
+@pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
+def test_an_error_is_one_printable_line_with_a_hint(error):
+    assert str(error) and str(error).isprintable()
+    assert isinstance(error.hint(), str) and error.hint().isprintable()
+
+
+def test_every_class_that_is_raised_has_an_example():
+    groups = {"StoreError", "NotFound", "Conflict", "Refused"}
+    assert {type(error).__name__ for error in EXAMPLES} == {one.__name__ for one in classes()} - groups
+
+
+def test_what_is_not_found_is_a_lookup_error_as_well():
+    assert issubclass(store.NotFound, LookupError)
