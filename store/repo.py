@@ -55,7 +55,8 @@ class Repo:
     def create_branch(self, name: str, at: Commit | None = None) -> Branch:
         """Make a branch whose head is `at` (None: no commit yet).
 
-        Raises BadName, Exists, RepoNotFound; CommitNotFound when `at` is no commit of this repo.
+        Raises BadName, Exists, RepoNotFound; CommitNotFound when `at` is no commit of this repo; Refused when it
+        failed.
         """
         return Branch(name, self._create_ref(BRANCH, names.branch(name), at.id if at is not None else None))
 
@@ -69,14 +70,14 @@ class Repo:
         """Point `branch` at `to`, provided it still points at `expect` (None: no commit, or no such branch).
 
         Raises HeadMoved, with the commit found instead, if someone was faster; CommitNotFound when the repo has no
-        commit `to`. Then nothing has changed. Durable on return.
+        commit `to`; Refused when it failed. Then nothing has changed. Durable on return.
         """
 
         def work(writing: Writing) -> None:
             refs = RefsWriting(writing)
             refs.get_repo(self.name)
             if to is not None:
-                refs.get_commit(self.name, to)
+                refs.check_head(self.name, to)
             refs.advance(self.name, names.branch(branch), expect=expect, to=to)
 
         self._env.write(work)

@@ -33,6 +33,8 @@ MAP_SIZE = 1 << 40
 SMALLEST_MAP = 1 << 30
 NO_ROOM = 1 << 20
 """Bytes free on a disk that counts as full."""
+SLACK = 1 << 20
+"""Bytes by which the data file may end before its last page: pages taken and given back in one transaction."""
 MAX_READERS = 1024
 LOCK_SIZE = (MAX_READERS + 64) * 64
 """Bytes of LMDB's lock file: a line of cache for each reader, and some for what stands before them."""
@@ -136,6 +138,7 @@ class Environment:
             reserve(path / "lock.mdb", LOCK_SIZE)
             self._env = self._map(path, create, map_size)
             try:
+                self._check_length()
                 self._env.reader_check()
                 self._handles = self._tables(create)
             except BaseException:
@@ -159,6 +162,16 @@ class Environment:
                 if size <= SMALLEST_MAP:
                     raise
                 size //= 2
+
+    def _check_length(self) -> None:
+        """Raise Corrupt when the data file was cut off (a copy that was interrupted, say).
+
+        Reading a page beyond the end of the file through the map would end the process with SIGBUS.
+        """
+        needed = (self._env.info()["last_pgno"] + 1) * self._env.stat()["psize"]
+        missing = needed - os.stat(self.path / "data.mdb").st_size
+        if missing > SLACK:
+            raise Corrupt("data.mdb", f"it was cut off; the last {missing} bytes are missing")
 
     def _tables(self, create: bool) -> dict[bytes, Any]:
         # In a write transaction, because py-lmdb forgets handles that were opened in a reading one; it writes

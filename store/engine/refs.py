@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from store import names
 from store.engine.env import Reading, Writing
-from store.errors import CommitNotFound, Corrupt, Exists, HeadMoved, RefNotFound, RepoNotFound
+from store.errors import CommitNotFound, Corrupt, Exists, HeadMoved, RefNotFound, Refused, RepoNotFound
 from store.format import commit as commits
 from store.format import tables
 from store.format.tables import BRANCH, DOWNSTREAM, LOG, REFS, REPOS, TAG, RefBody, RepoBody
@@ -152,12 +152,21 @@ class RefsWriting(Refs):
             raise Exists("tag", f"{repo}@{branch}")
         self._point(repo, BRANCH, branch, to)
 
+    def check_head(self, repo: str, commit: CommitId) -> None:
+        """Raise CommitNotFound or Refused unless a branch may point to `commit`: it is there, and did not fail."""
+        if self.get_commit(repo, commit).state == "failed":
+            raise Refused(f"{repo}@{commit} failed; no branch points to a failed commit")
+
     def create_ref(self, repo: str, kind: bytes, name: str, to: CommitId | None) -> None:
-        """Make a branch or tag. Raises Exists, for a name that either kind already has; CommitNotFound."""
+        """Make a branch or tag. Raises Exists, for a name that either kind already has; CommitNotFound,
+        and Refused for a branch at a failed commit.
+        """
         for other, noun in ((BRANCH, "branch"), (TAG, "tag")):
             if self.find_ref(repo, other, name) is not None:
                 raise Exists(noun, f"{repo}@{name}")
-        if to is not None:
+        if to is not None and kind == BRANCH:
+            self.check_head(repo, to)
+        elif to is not None:
             self.get_commit(repo, to)
         self._point(repo, kind, name, to)
 

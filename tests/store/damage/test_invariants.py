@@ -135,9 +135,9 @@ def lose_header(hand: Hand) -> None:
     hand.delete(b"meta", b"header")
 
 
-def change_in_root(name: bytes, **changes: Any) -> Callable[[Hand], None]:
+def change_in_root(wanted: bytes, **changes: Any) -> Callable[[Hand], None]:
     def change(entries: list[Entry]) -> list[Entry]:
-        return [msgspec.structs.replace(one, **changes) if one.name == name else one for one in entries]
+        return [msgspec.structs.replace(one, **changes) if one.name == wanted else one for one in entries]
 
     return lambda hand: hand.replace_root(change)
 

@@ -106,6 +106,16 @@ def test_a_store_whose_files_are_cut_in_another_way_is_refused(tmp_path):
         store.open(tmp_path)
 
 
+@pytest.mark.parametrize("share", [0.7, 0.3, 0.002])
+def test_a_data_file_that_was_cut_off_is_noticed_before_it_is_read(tmp_path, share):
+    with store.create(tmp_path / "s") as data, data.create_repo("trips").edit() as edit:
+        edit.write("large", os.urandom(5_000_000))
+    size = (tmp_path / "s/data.mdb").stat().st_size
+    os.truncate(tmp_path / "s/data.mdb", int(size * share))
+    with pytest.raises(store.Corrupt, match="cut off"):
+        store.open(tmp_path / "s")
+
+
 def test_a_process_has_a_store_open_once(tmp_path):
     with store.create(tmp_path):
         for opening in (store.open, store.open_or_create):

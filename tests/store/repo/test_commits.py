@@ -77,6 +77,17 @@ def test_failing_records_why_and_moves_no_branch(data, trips):
     assert data.commit("trips", failed.id) == failed
 
 
+def test_no_branch_points_to_a_failed_commit(trips):
+    good = put(trips)
+    with trips.edit() as edit:
+        failed = edit.fail("exit code 1")
+    with pytest.raises(store.Refused, match="failed"):
+        trips.create_branch("dev", failed)
+    with pytest.raises(store.Refused, match="failed"):
+        trips.advance("master", expect=good.id, to=failed.id)
+    assert trips.head() == good and trips.create_tag("why", failed).commit == failed.id
+
+
 def test_failing_before_the_first_commit_works_too(trips):
     with trips.edit() as edit:
         edit.fail("no input")

@@ -1,0 +1,40 @@
+"""The map is true: its program runs, its layers are all there are, and what it points to exists."""
+
+from __future__ import annotations
+
+import doctest
+import re
+from pathlib import Path
+
+import store
+
+HOME = Path(store.__file__).parent
+TEXT = (HOME / "README.md").read_text()
+
+
+def test_the_notebook_runs_as_shown(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (program,) = re.findall(r"```python\n(>>>.+?)```", TEXT, re.DOTALL)
+    example = doctest.DocTestParser().get_doctest(program, {}, "README.md", "README.md", 0)
+    result = doctest.DocTestRunner(optionflags=doctest.IGNORE_EXCEPTION_DETAIL).run(example)
+    assert result.failed == 0 and result.attempted > 10
+
+
+def test_the_layers_name_every_module_once():
+    (drawing,) = re.findall(r"```\n(testing .+?)```", TEXT, re.DOTALL)
+    named = [word for line in drawing.splitlines() for word in re.split(r" \| | {2,}|(?<=chunker) ", line)]
+    modules = {
+        path.stem for path in HOME.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert sorted(word for word in named if word in modules) == sorted(modules - {"__init__"})
+
+
+def test_what_it_points_to_exists():
+    for name in re.findall(r"`([a-z/]+\.py)`|\(([a-z/]+\.md)\)", TEXT):
+        assert (HOME / (name[0] or name[1])).is_file(), name
+
+
+def test_the_errors_and_names_it_mentions_are_real():
+    for owner, member in re.findall(r"`([A-Z][A-Za-z]+)\.([a-z_]+)`", TEXT):
+        sources = [path.read_text() for path in HOME.rglob("*.py")]
+        assert any(f"class {owner}" in source and f"def {member}(" in source for source in sources)
