@@ -17,7 +17,7 @@ map of the package.
 
 from store import names
 from store.commit import Commit
-from store.edit import TreeEdit
+from store.edit import Edit, TreeEdit
 from store.errors import (
     BadExpression,
     BadName,
@@ -43,7 +43,7 @@ from store.errors import (
 )
 from store.ids import CommitId, ObjectId
 from store.records import Branch, Change, Entry, Extent, Pin, Provenance, Tag
-from store.repo import Edit, Repo
+from store.repo import Repo
 from store.shelf import Pins, Shelf
 from store.store import Store, Target, create, open, open_or_create
 from store.transfer import export

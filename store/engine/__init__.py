@@ -2,6 +2,15 @@
 
 from store.engine.env import Environment, Reading, Writing
 from store.engine.objects import ObjectReader, ObjectWriter
-from store.engine.refs import Refs, RefsWriting
+from store.engine.refs import Refs, RefsWriting, RepoRefs
 
-__all__ = ["Environment", "ObjectReader", "ObjectWriter", "Reading", "Refs", "RefsWriting", "Writing"]
+__all__ = [
+    "Environment",
+    "ObjectReader",
+    "ObjectWriter",
+    "Reading",
+    "Refs",
+    "RefsWriting",
+    "RepoRefs",
+    "Writing",
+]

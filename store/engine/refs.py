@@ -100,6 +100,33 @@ class Refs:
             yield key[len(prefix) :].decode(), None if commit is None else CommitId(commit)
 
 
+class RepoRefs:
+    """The commits, branches and tags of one repo, seen through one transaction: what resolving an expression asks."""
+
+    def __init__(self, refs: Refs, name: str) -> None:
+        self._refs, self.name = refs, name
+
+    def find_ref(self, name: str) -> tuple[bool, CommitId | None]:
+        body = self._refs.find_ref(self.name, BRANCH, name) or self._refs.find_ref(self.name, TAG, name)
+        return (
+            (False, None) if body is None else (True, None if body.commit is None else CommitId(body.commit))
+        )
+
+    def find_record(self, commit: CommitId) -> CommitRecord | None:
+        return self._refs.find_commit(self.name, commit)
+
+    def get_record(self, commit: CommitId) -> CommitRecord:
+        return self._refs.get_link(self.name, commit)
+
+    def iter_prefix(self, digits: str) -> list[CommitId]:
+        # An odd digit is half a byte: look for the whole bytes and compare the hex.
+        found = self._refs.iter_commit_set(bytes.fromhex(digits[: len(digits) // 2 * 2]))
+        return [commit for commit, repo in found if repo == self.name and str(commit).startswith(digits)]
+
+    def ref_names(self) -> list[str]:
+        return [name for kind in (BRANCH, TAG) for name, _ in self._refs.iter_refs(self.name, kind)]
+
+
 class RefsWriting(Refs):
     """The same in a write transaction."""
 

@@ -1,0 +1,182 @@
+"""An edit of a tree: files, directories and symlinks made, replaced, removed and grafted.
+
+File contents are written as they come, in batches of bounded size, long before anything points to them. An edit that is
+given up, or a process that dies, leaves unreachable objects and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from store import names
+from store.edit.files import link, write_file
+from store.edit.overlay import Overlaid, Overlay
+from store.engine import Environment, ObjectWriter
+from store.errors import IsADirectory, NotADirectory, PathNotFound, SpecialFile
+from store.records import Entry
+from store.trees import Trees
+
+AnyPath = str | bytes
+LAST_NS = (1 << 63) - 1
+_SPECIAL = {
+    stat.S_IFSOCK: "socket",
+    stat.S_IFIFO: "named pipe",
+    stat.S_IFCHR: "device",
+    stat.S_IFBLK: "device",
+}
+
+
+class TreeEdit:
+    """Changes on top of `base` (a directory's entry; None: an empty one). Paths are made as needed.
+
+    Use as a context manager, so that its threads end. Not for use by several threads at once.
+    """
+
+    def __init__(
+        self, env: Environment, trees: Trees, base: Entry | None, *, now_ns: int | None = None
+    ) -> None:
+        self._now_ns = time.time_ns() if now_ns is None else now_ns
+        self._overlaid = Overlaid(trees, base, self._now_ns)
+        self._replaced = False
+        """Whether the base is a grafted root: then no head that comes later takes its place."""
+        self._writer = ObjectWriter(env)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._writer.__exit__(kind, error, trace)
+
+    # what may be done
+
+    def write(
+        self, path: AnyPath, data: bytes | BinaryIO, *, mode: int = 0o644, mtime_ns: int | None = None
+    ) -> None:
+        """Make `path` a file with these bytes, read from `data` to its end. Raises IsADirectory, NotADirectory."""
+        self._put(names.path(path), write_file(self._writer, data, mode, self._time(mtime_ns)))
+
+    def mkdir(self, path: AnyPath, *, mode: int = 0o755, mtime_ns: int | None = None) -> None:
+        """Make `path` a directory, or set these on the one that is there. Raises NotADirectory."""
+        overlay = self._overlaid.directory(names.path(path))
+        overlay.mode = stat.S_IMODE(mode)
+        overlay.mtime_ns = overlay.mtime_ns if mtime_ns is None else self._time(mtime_ns)
+
+    def symlink(self, path: AnyPath, target: AnyPath, *, mtime_ns: int | None = None) -> None:
+        """Make `path` a symlink to `target`, which is kept as given. Raises IsADirectory, NotADirectory."""
+        to = os.fsencode(target)
+        self._put(names.path(path), link(to, self._time(mtime_ns)))
+
+    def remove(self, path: AnyPath) -> None:
+        """Remove a file, a symlink, or a directory with everything in it. Raises PathNotFound."""
+        raw = names.path(path)
+        if self.find(raw) is None:
+            raise PathNotFound(raw)
+        if not raw:
+            self._overlaid.overlay = Overlay(fresh=True)
+            return
+        parent, _, name = raw.rpartition(b"/")
+        self._overlaid.directory(parent).names[name] = None
+
+    def graft(self, path: AnyPath, entry: Entry) -> None:
+        """Make `path` what `entry` is, from this store: a file, a symlink or a whole directory, in O(1).
+
+        With path "" the directory `entry` becomes the root. Raises NotADirectory.
+        """
+        raw = names.path(path)
+        if raw:
+            parent, _, name = raw.rpartition(b"/")
+            self._overlaid.directory(parent).names[name] = entry.renamed(name)
+        elif not entry.is_dir:
+            raise NotADirectory(entry.name)
+        else:
+            self._overlaid.base, self._overlaid.overlay = entry.renamed(b""), Overlay()
+            self._replaced = True
+
+    def put(self, source: str | Path, path: AnyPath) -> None:
+        """Make `path` the host's file or symlink `source`, with its mode and mtime.
+
+        Raises OSError when it cannot be read, SpecialFile for sockets, pipes and devices, IsADirectory for one.
+        """
+        raw = names.path(path)
+        status = os.lstat(source)
+        if stat.S_ISLNK(status.st_mode):
+            self._put(raw, link(os.fsencode(os.readlink(source)), self._time(status.st_mtime_ns)))
+        elif stat.S_ISREG(status.st_mode):
+            with open(source, "rb", buffering=0) as stream:
+                self._put(
+                    raw, write_file(self._writer, stream, status.st_mode, self._time(status.st_mtime_ns))
+                )
+        elif stat.S_ISDIR(status.st_mode):
+            raise IsADirectory(os.fsencode(source))
+        else:
+            raise SpecialFile(os.fsencode(source), _SPECIAL.get(stat.S_IFMT(status.st_mode), "special file"))
+
+    def put_directory(
+        self,
+        source: str | Path,
+        path: AnyPath = "",
+        *,
+        skip: Callable[[bytes], bool] = lambda name: False,
+        progress: Callable[[int], None] = lambda size: None,
+    ) -> None:
+        """Put everything below the host's directory `source` below `path`, with modes, mtimes and symlinks as they are.
+
+        Names for which `skip` holds are left out, with what is below them. `progress` is told the bytes of each file
+        that was put. Raises what `put` raises; then part of it may be in the edit, which should be given up.
+        """
+        raw = names.path(path)
+        status = os.stat(source)
+        self.mkdir(raw, mode=status.st_mode, mtime_ns=status.st_mtime_ns)
+        with os.scandir(os.fsencode(source)) as found:
+            items = sorted(found, key=lambda item: item.name)
+        for item in items:
+            if skip(item.name):
+                continue
+            below = raw + b"/" + item.name if raw else item.name
+            host = Path(os.fsdecode(item.path))
+            if item.is_dir(follow_symlinks=False):
+                self.put_directory(host, below, skip=skip, progress=progress)
+            else:
+                self.put(host, below)
+                progress(item.stat(follow_symlinks=False).st_size)
+
+    def find(self, path: AnyPath) -> Entry | None:
+        """The entry at `path` as it would be saved, or None. A changed directory answers with what is below
+        unsummed.
+        """
+        return self._overlaid.find(names.path(path))
+
+    def save(self) -> Entry:
+        """Write everything and give the new root; durable on return."""
+        root = self._save_tree()
+        self._writer.flush()
+        return root
+
+    @property
+    def stored(self) -> int:
+        """Bytes this edit has added to the store so far, after deduplication and compression."""
+        return self._writer.stored
+
+    # how it is done
+
+    def _time(self, mtime_ns: int | None) -> int:
+        """An mtime within 64 bits, which is what an entry holds (some file systems know years beyond 2262)."""
+        return self._now_ns if mtime_ns is None else max(-LAST_NS, min(mtime_ns, LAST_NS))
+
+    def _put(self, path: bytes, entry: Entry) -> None:
+        there = self._overlaid.find(path)
+        if not path or (there is not None and there.is_dir):
+            raise IsADirectory(path)
+        parent, _, name = path.rpartition(b"/")
+        self._overlaid.directory(parent).names[name] = entry.renamed(name)
+
+    def _save_tree(self) -> Entry:
+        return self._overlaid.lay(self._writer.put)
