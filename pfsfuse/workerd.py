@@ -29,7 +29,7 @@ def main(store_path: Path, parent: int) -> int:
     """Serve until the requests end: 0 then; 1 when this process cannot be a worker here, which it has
     reported."""
     logging.basicConfig(format="%(asctime)s worker %(process)d %(levelname)s %(message)s")
-    reports = os.dup(1)
+    reports, last_word = os.dup(1), os.dup(1)  # the first is closed when the work ends
     os.dup2(2, 1)  # whatever prints cannot spoil the reports
     status = 0
     try:
@@ -40,7 +40,7 @@ def main(store_path: Path, parent: int) -> int:
             trio.run(partial(work, opened, directory, fuse.serve, requests=0, reports=reports))
     except* (PfsError, store.StoreError) as group:
         status = 1
-        report_broken(reports, group)
+        report_broken(last_word, group)
     return status
 
 

@@ -175,7 +175,7 @@ def print_jobs(jobs: list[Job]) -> None:
                 str(each.skipped),
                 text.when(each.created_ns),
                 took(each),
-                text.safe(each.reason[:60]),
+                text.safe(text.first_line(each.reason)),
             )
             for each in jobs
         ),

@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 
 from pfsfuse.cli.app import App, pass_app
-from pfsfuse.cli.errors import CommandError
 from pfsfuse.cli.foreground import serve
 from pfsfuse.cli.group import Command
 from pfsfuse.cli.text import safe
+from pfsfuse.errors import MountError
 
 
 @click.command(
@@ -57,20 +57,31 @@ def umount(app: App, mountpoint: str | None) -> None:
 
     Services are stopped and what they saved is committed; jobs go on when the scheduler runs again.
     """
+    from pfsfuse import fuse
     from pfsfuse.control import client
 
-    config = app.config()
-    at = Path(mountpoint).absolute() if mountpoint is not None else None
-    if at is None:
-        mounts = [each.mountpoint for each in client.daemons(config.store) if each.mountpoint is not None]
-        if len(mounts) > 1:
-            raise CommandError(
-                f"mounted at {', '.join(map(safe, mounts))}", hint="say which: `pfs umount MOUNTPOINT`"
-            )
-        at = Path(mounts[0]) if mounts else config.mountpoint
-    if (daemon := client.find_mount(config.store, at)) is not None:
-        client.stop(config.store, daemon.pid)
-        return
-    from pfsfuse import fuse
+    store_path = app.config().store
+    at = (
+        Path(mountpoint).absolute()
+        if mountpoint is not None
+        else _only(fuse.mounts_of(store_path), store_path)
+    )
+    served = fuse.store_at(at) or store_path  # another store's mount can be named, too
+    if (daemon := client.find_mount(served, at)) is not None:
+        client.stop(served, daemon.pid)
+    else:
+        fuse.unmount(at)
 
-    fuse.unmount(at)
+
+def _only(mounts: list[Path], store_path: Path) -> Path:
+    """The one mount of a store."""
+    if not mounts:
+        raise MountError(
+            f"{safe(str(store_path))} is not mounted", hint="`findmnt -t fuse.pfs` lists what is mounted"
+        )
+    if len(mounts) > 1:
+        raise MountError(
+            f"mounted at {', '.join(safe(str(path)) for path in mounts)}",
+            hint="say which: `pfs umount MOUNTPOINT`",
+        )
+    return mounts[0]

@@ -126,7 +126,7 @@ def show(app: App, name: str) -> None:
             ("description", text.safe(found.spec.get("description", ""))),
             ("created", text.when(found.created_ns)),
             ("newest job", f"{job.pipeline}@{job.id} {state(job)}" if job else "(none yet)"),
-            ("reason", text.safe(job.reason) if job else ""),
+            ("reason", text.safe(text.first_line(job.reason)) if job else ""),
         ]
     )
     jsonout.write(found.spec)

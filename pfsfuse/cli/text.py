@@ -20,6 +20,11 @@ def safe(name: bytes | str) -> str:
     return text if text.isprintable() else "".join(map(_printable, text))
 
 
+def first_line(said: str) -> str:
+    """The first line of something that may have many, for a column of a table."""
+    return said.partition("\n")[0]
+
+
 def _printable(character: str) -> str:
     if character.isprintable():
         return character

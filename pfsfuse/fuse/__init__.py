@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pfsfuse.fuse.invalidate import Refresher
 from pfsfuse.fuse.mount import serve
+from pfsfuse.fuse.mountinfo import mounts_of, store_at
 from pfsfuse.fuse.mountpoint import prepare_mountpoint, unmount
 
-__all__ = ["Refresher", "prepare_mountpoint", "serve", "unmount"]
+__all__ = ["Refresher", "mounts_of", "prepare_mountpoint", "serve", "store_at", "unmount"]

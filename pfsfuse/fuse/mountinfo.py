@@ -39,15 +39,31 @@ def parse(text: str) -> tuple[MountEntry, ...]:
 
 def mount_at(path: Path) -> MountEntry | None:
     """The topmost mount whose mountpoint is exactly `path`, which is absolute and without symlinks."""
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-        entries = parse(file.read())
-    return next((entry for entry in reversed(entries) if entry.path == path), None)
+    return next((entry for entry in reversed(_entries()) if entry.path == path), None)
+
+
+def mounts_of(store_path: Path) -> list[Path]:
+    """Where this store is mounted, by living daemons and by dead ones."""
+    real = os.path.realpath(store_path)
+    ours = (entry for entry in _entries() if entry.type == TYPE)
+    return [entry.path for entry in ours if os.path.realpath(entry.source) == real]
+
+
+def store_at(path: Path) -> Path | None:
+    """The store whose mount is at `path`; None when no mount of ours is there."""
+    entry = mount_at(real_path(path))
+    return Path(entry.source) if entry is not None and entry.type == TYPE else None
 
 
 def real_path(path: str | os.PathLike[str]) -> Path:
     """`path` made absolute with its parents' symlinks followed, its last part left alone: it may be a dead mount."""
     absolute = Path(os.path.abspath(path))
     return Path(os.path.realpath(absolute.parent)) / absolute.name
+
+
+def _entries() -> tuple[MountEntry, ...]:
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+        return parse(file.read())
 
 
 def _plain(text: str) -> str:

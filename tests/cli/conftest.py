@@ -43,6 +43,7 @@ def surroundings(tmp_path: Path, store_path: Path) -> dict[str, str]:
         "HOME": str(tmp_path / "home"),
         "LANG": "C.UTF-8",
         "PATH": os.environ["PATH"],
+        "PFS_MOUNTPOINT": str(tmp_path / "mountpoint"),
         "PFS_STORE": str(store_path),
         "PYTHONPATH": str(ROOT),
         "TZ": "UTC",

@@ -135,6 +135,7 @@ BAD = [
     ("mount a", 9, "a"),
     ("mount dir", 9, "empty"),
     ("umount nosuch", 9, "nosuch"),
+    ("umount", 9, "is not mounted"),
     ("umount dir", 9, "mounted at"),
 ]
 

@@ -79,6 +79,20 @@ def test_mount_makes_the_store_and_umount_leaves_nothing(pfs, store_path, mountp
     assert not is_running(daemon["pid"])
 
 
+def test_umount_without_a_name_leaves_the_mounts_of_other_stores(
+    pfs, store_path, mountpoint, tmp_path, surroundings
+):
+    pfs("mount", str(mountpoint))
+    surroundings["PFS_MOUNTPOINT"] = str(mountpoint)
+    for other in ("--store", str(tmp_path / "other"), "umount"), ("--store", str(tmp_path), "umount"):
+        refused = pfs(*other)
+        assert refused.code != 0
+        assert "is not mounted" in refused.err
+        assert os.path.ismount(mountpoint)
+    assert pfs("--store", str(tmp_path / "other"), "umount", str(mountpoint)).code == 0
+    assert not os.path.ismount(mountpoint)
+
+
 def test_what_is_put_is_in_the_mount_when_put_returns(ok, work, mounted):
     ok("repo", "create", "trips")
     assert set(os.listdir(mounted)) - {".pfs"} == {"trips"}

@@ -391,9 +391,10 @@ from pfsfuse.worker.api import Launch
 from pfsfuse.worker.lines import LineReader
 from pfsfuse.worker.process import work
 from pfsfuse.worker.protocol import decode_report, encode
-from pfsfuse.worker.protocol import encode
 from pfsfuse.worker.rooms import worker_directory
 
+with tempfile.TemporaryDirectory() as elsewhere:
+    store.create(Path(elsewhere) / "store").close()  # loads what is loaded at the first use
 os.setgid(65534)
 os.setuid(65534)
 ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # changing user without exec hides /proc/self from ourselves
