@@ -83,7 +83,8 @@ def test_a_writer_killed_at_any_moment_loses_nothing_it_acknowledged(tmp_path):
 def test_two_writers_killed_at_once_leave_the_lock_to_the_next(tmp_path):
     print(f"CRASH_SEED={SEED}")
     path = tmp_path / "store"
-    store.create(path).close()
+    with store.create(path) as data:
+        data.create_repo("trips")
     command = [sys.executable, "-c", WRITER, path]
     pair = [subprocess.Popen([*command, str(SEED + n)], stdout=subprocess.PIPE, text=True) for n in range(2)]
     for writer in pair:
