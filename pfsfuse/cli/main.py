@@ -65,6 +65,7 @@ def pfs(context: click.Context) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run `pfs` with `arguments` (None: those of this process) and end the process."""
+    _open_standard_streams()
     app = App()
     code = _run(sys.argv[1:] if arguments is None else arguments, app)
     try:
@@ -77,6 +78,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if code == PIPE_CLOSED:
         _discard_output()
     sys.exit(code)
+
+
+def _open_standard_streams() -> None:
+    """Let those that are closed (`>&-`) lead nowhere; else files of the store get their numbers, and what we print."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    sys.stdin = sys.stdin or os.fdopen(0, closefd=False)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 
 def _discard_output() -> None:

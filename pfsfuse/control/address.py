@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pfsfuse.processes import is_alive
+
 SUFFIX = ".sock"
 
 
@@ -48,16 +50,6 @@ def pids(store_path: Path) -> list[int]:
         return []
     found = (name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX))
     return sorted(int(stem) for stem in found if stem.isascii() and stem.isdigit())
-
-
-def is_alive(pid: int) -> bool:
-    """Is there such a process, and is it more than an entry that its parent has not collected yet?"""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    # "pid (name) state …", and the name may hold anything.
-    return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
 
 
 def sweep(store_path: Path) -> None:

@@ -24,6 +24,7 @@ from pfsfuse.control.messages import (
     shown,
 )
 from pfsfuse.errors import DaemonError
+from pfsfuse.processes import is_alive
 
 
 def daemons(store_path: Path, *, timeout_seconds: float = 2.0) -> list[Status]:
@@ -94,7 +95,7 @@ def _ask(store_path: Path, pid: int, request: Request, deadline: float) -> Reply
             return _read_reply(stream, deadline)
     except ConnectionRefusedError:
         # Refused by a live process means bound and not listening yet: it is starting.
-        if not address.is_alive(pid):
+        if not is_alive(pid):
             address.socket_path(store_path, pid).unlink(missing_ok=True)
         return None
     except OSError:

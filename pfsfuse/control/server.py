@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import struct
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -60,11 +61,11 @@ async def serve(
             os.chmod(name, 0o600)  # nobody can connect before listen()
         listener.listen(32)
         try:
+            # Which waits, and goes on, where there are no descriptors left for another asker.
             async with trio.open_nursery() as nursery:
+                serve_peer = partial(_serve_peer, answers=answers)
+                await nursery.start(trio.serve_listeners, serve_peer, [trio.SocketListener(listener)])
                 task_status.started()
-                while True:
-                    peer, _ = await listener.accept()
-                    nursery.start_soon(_serve_peer, trio.SocketStream(peer), answers)
         finally:
             path.unlink(missing_ok=True)
 

@@ -38,6 +38,9 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 0.25
 """Between two looks for changes that other processes have made; a look reads one number."""
 
+RETRY_SECONDS = 2.0
+"""Before a job whose end could not be recorded (a full disk) is taken up again."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Running:
@@ -88,6 +91,7 @@ class Scheduler:
                 self.scheduling = False
 
     async def _step(self, nursery: trio.Nursery) -> None:
+        busy = set(self._running)  # a job that ends while we read may still be open in what we have read
         try:
             pipelines = await trio.to_thread.run_sync(self._plan)
             steps = await trio.to_thread.run_sync(self._next_steps)
@@ -99,7 +103,7 @@ class Scheduler:
             if name not in pipelines or pipelines[name].created_ns != running.pipeline.created_ns:
                 running.scope.cancel()
         for step in steps:
-            if step.job.pipeline in pipelines and step.job.pipeline not in self._running:
+            if step.job.pipeline in pipelines and step.job.pipeline not in busy:
                 self._start(step, pipelines[step.job.pipeline], nursery)
 
     def _start(self, step: Run | Fail, pipeline: Pipeline, nursery: trio.Nursery) -> None:
@@ -113,6 +117,10 @@ class Scheduler:
                     await self._record_failure(step.job, step.reason)
                 else:
                     await self._run(step.job, running.pipeline)
+        except* StoreError as group:
+            # The end of one job that cannot be written down must not end the others, nor the mount beside us.
+            log.error("%s@%s stays open: %s", step.job.pipeline, step.job.id, _first(group))
+            await trio.sleep(RETRY_SECONDS)
         finally:
             del self._running[running.pipeline.name]
             self.wake()
@@ -125,12 +133,13 @@ class Scheduler:
         run = JobRun(self._store, self._executor, spec, job, self._now_ns)
         try:
             await run.run()
-        except PipelineGone:
+        except* PipelineGone:
             log.info("pipeline %s was deleted while its job %s ran", job.pipeline, job.id)
-        except Exception as error:
-            # A bug of ours in one job must not end the others, nor the mount beside us.
+        except* StoreError:
+            raise  # its end could not be recorded
+        except* Exception as group:
             log.exception("job %s@%s", job.pipeline, job.id)
-            await self._record_failure(run.job, f"internal error, see the daemon's log: {error!r}")
+            await self._record_failure(run.job, f"internal error, see the daemon's log: {_first(group)!r}")
 
     async def _record_failure(self, job: Job, reason: str) -> None:
         failed = replace(job, state="failed", reason=reason, finished_ns=self._now_ns())
@@ -174,3 +183,11 @@ class Scheduler:
             with trio.move_on_after(self._poll_seconds):
                 await self._bell.wait()
         self._bell = trio.Event()
+
+
+def _first(group: BaseExceptionGroup[Exception]) -> BaseException:
+    """What went wrong, out of the groups that nurseries wrap around it."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -151,6 +151,8 @@ class JobRun:
 
     async def _fail(self, reason: str) -> None:
         with trio.CancelScope(shield=True):
+            if await trio.to_thread.run_sync(self._settled):
+                return  # it was the record of its success that failed
             log.info("job %s@%s failed: %s", self.job.pipeline, self.job.id, reason)
             try:
                 await trio.to_thread.run_sync(output.fail_output, self._store, self.job, reason)

@@ -17,6 +17,9 @@ from store import Commit, CommitId, Store
 
 POLL_SECONDS = 0.05
 
+HANDOVER_SECONDS = 1.0
+"""For another daemon of the store to schedule when the one that did has died."""
+
 Output = tuple[str, CommitId]
 """A repo and the commit of it that was computed."""
 
@@ -50,8 +53,11 @@ def wait_for(store: Store, commit: Commit, *, unscheduled_too: bool = False) -> 
             )
         if not found.pending:
             return list(found.outputs)
+        played = time.monotonic()
         while store.last_txnid() == seen:
-            if not unscheduled_too and not is_played(store.path, Role.SCHEDULER):
+            if unscheduled_too or is_played(store.path, Role.SCHEDULER):
+                played = time.monotonic()
+            elif time.monotonic() - played > HANDOVER_SECONDS:
                 raise DaemonError(
                     f"nobody runs pipelines for this store, and {', '.join(found.pending)} has work to do",
                     hint="start one with `pfs mount` or `pfs scheduler`",

@@ -97,15 +97,14 @@ class Keeper:
         try:
             # In a thread, for it hashes and writes; waited for, whatever happens, since it cannot be interrupted.
             with trio.CancelScope(shield=True):
-                await trio.to_thread.run_sync(settle, self._store, self._name, self._order, reason, state)
-        except (StoreError, OSError) as error:
-            out = output.scratch(self._store.path, self._name) / "out"
-            await self._report(
-                state="failed", pid=None, reason=f"cannot be committed: {error}; all of it is in {out}"
-            )
-            log.error("service %s: %s", self._name, self._status.reason)
+                end = await trio.to_thread.run_sync(
+                    settle, self._store, self._name, self._order, reason, state
+                )
+        except Exception as error:  # noqa: BLE001 - as above
+            await self._report(state="failed", pid=None, reason=self._explain(error))
+            log.error("service %s cannot be settled: %s", self._name, self._status.reason)
         else:
-            log.info("service %s %s%s", self._name, state, f": {reason}" if reason else "")
+            log.info("service %s %s%s", self._name, end.state, f": {end.reason}" if end.reason else "")
 
     def _explain(self, error: BaseException) -> str:
         while isinstance(error, BaseExceptionGroup):

@@ -18,7 +18,7 @@ from pfsfuse.pipeline import PfsInput, Spec, inputs, spec_json
 from pfsfuse.role import Role, RoleLock, is_played
 from pfsfuse.service import output, ports, record, surroundings
 from pfsfuse.service.record import Order, PinnedInput, Service, Status
-from store import Commit, CommitId, Store
+from store import Commit, CommitId, Store, StoreError
 
 ORIGIN = "service"
 WATCH_SECONDS = 0.05
@@ -95,7 +95,8 @@ def stop_service(store: Store, name: str, *, wait_seconds: float = 60.0) -> Comm
     """End the service and return the commit of what it saved in /pfs/out; None if it never saved anything.
 
     Harmless on one that has ended already. Works without a daemon, too: what a crash left behind is committed then.
-    Raises ServiceError when there is no such service, or when it has not ended within `wait_seconds`.
+    Raises ServiceError when there is no such service, when it has not ended within `wait_seconds`, or when what it
+    saved cannot be committed.
     """
     order = _get_order(store, name)
     if not record.status_of(store, name, order).final:
@@ -106,6 +107,11 @@ def stop_service(store: Store, name: str, *, wait_seconds: float = 60.0) -> Comm
     status = _wait(store, name, order, lambda status: status.final, wait_seconds)
     if not status.final:
         raise ServiceError(f"service {name!r} has not ended after {wait_seconds:.0f} s", hint="try again")
+    if (output.scratch(store.path, name) / "out").exists():
+        raise ServiceError(
+            f"service {name!r} has ended; {status.reason}",
+            hint="mend that and create it again: it goes on with what is there",
+        )
     return None if status.commit is None else store.commit(name, CommitId.parse(status.commit))
 
 
@@ -120,13 +126,18 @@ def delete_service(store: Store, name: str) -> None:
 def settle(store: Store, name: str, order: Order, reason: str, state: str) -> Status:
     """Commit what the service saved, clear its scratch away and write its final status, unless that is done.
 
+    What cannot be committed stays where it is, and the final status says so; another call tries again.
     To be called by whoever holds the services lock, when no process of the service is alive.
     """
-    before = record.status_of(store, name, order)
-    if before.final:
+    before, out = record.status_of(store, name, order), output.scratch(store.path, name) / "out"
+    if before.final and not out.exists():
         return before
-    saved = output.commit(store, name, order, message=f"{name} {state}")
-    output.discard(store.path, name)
+    saved = None
+    try:
+        saved = output.commit(store, name, order, message=f"{name} {state}")
+        output.discard(store.path, name)
+    except (StoreError, OSError) as error:
+        state, reason = "failed", f"cannot be committed: {error}; all of it is in {out}"
     status = Status(
         serial=order.serial,
         state=state,

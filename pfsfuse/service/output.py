@@ -16,14 +16,14 @@ again. It outlives crashes of the service and of the daemon, and is removed once
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import store as storage
 from pfsfuse.service.record import Order
-from store import Commit, CommitId, Edit, Provenance, Store
+from pfsfuse.worker.removal import remove_tree
+from store import Commit, CommitId, Edit, Provenance, Store, names
 
 BRANCH = "master"
 
@@ -47,7 +47,7 @@ def prepare(store: Store, name: str) -> Path:
     top.chmod(0o700)
     out, filled = top / "out", top / "out.new"
     if not out.exists():
-        _remove(filled)
+        remove_tree(filled)
         head = store.repo(name).head(BRANCH)
         if head is None:
             filled.mkdir()
@@ -85,9 +85,9 @@ def discard(store_path: Path, name: str) -> None:
     top = scratch(store_path, name)
     if (top / "out").exists():
         # In one step: what is half removed must not be taken for what somebody saved.
-        _remove(top / "out.old")
+        remove_tree(top / "out.old")
         (top / "out").rename(top / "out.old")
-    _remove(top / "out.old")
+    remove_tree(top / "out.old")
 
 
 def _put(edit: Edit, path: bytes, entry: os.DirEntry[bytes]) -> None:
@@ -111,17 +111,16 @@ def _remove_others(edit: Edit, head: Commit, saved: Mapping[bytes, os.DirEntry[b
 
 
 def _walk(top: bytes, prefix: bytes = b"") -> Iterator[tuple[bytes, os.DirEntry[bytes]]]:
-    """Everything below `top` that a commit can hold, with its path there; depth first, in name order."""
+    """Everything below `top` that a commit can hold, with its path there; depth first, in name order.
+
+    Raises BadName for what is too deep for a commit, before it is too deep for us.
+    """
     for entry in sorted(os.scandir(top), key=lambda entry: entry.name):
         if any(fnmatchcase(entry.name, pattern.encode()) for pattern in IGNORED):
             continue
-        path = prefix + entry.name
+        path = names.path(prefix + entry.name)
         if entry.is_dir(follow_symlinks=False):
             yield path, entry
             yield from _walk(entry.path, path + b"/")
         elif entry.is_symlink() or entry.is_file(follow_symlinks=False):
             yield path, entry
-
-
-def _remove(path: Path) -> None:
-    shutil.rmtree(path, ignore_errors=True)

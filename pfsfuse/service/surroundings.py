@@ -16,6 +16,7 @@ from pathlib import Path
 
 from pfsfuse.errors import ServiceError
 from pfsfuse.service.record import Order
+from pfsfuse.worker.removal import remove_tree
 
 JUPYTER_CONFIG = Path(__file__).parent / "jupyter_config"
 CONFIG = "jupyter_config"
@@ -78,12 +79,12 @@ def configure(home: Path, *, resumed: bool) -> None:
     if not resumed or (home / RUNTIME).is_symlink():
         _remove(home / RUNTIME)
     for left_behind in (home / RUNTIME).glob("jpserver-*"):  # addresses of servers that are gone
-        left_behind.unlink()
+        _remove(left_behind)
 
 
 def _remove(path: Path) -> None:
     """Remove what is at `path`, directly in HOME, where a service can put anything: a link to /etc, too."""
-    if path.is_symlink() or path.is_file():
-        path.unlink()
+    if path.is_dir() and not path.is_symlink():
+        remove_tree(path)
     else:
-        shutil.rmtree(path, ignore_errors=True)
+        path.unlink(missing_ok=True)

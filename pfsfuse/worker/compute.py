@@ -22,7 +22,6 @@ from store import Entry, Store, StoreError
 async def compute(task: Task, runner: Runner, store: Store, stopper: Stopper) -> Outcome:
     """Up to `task.tries` attempts, each in a clean room, until one succeeds."""
     log = Path(task.launch.log)
-    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     outcome = None
     for attempt in range(1, max(1, task.tries) + 1):
         try:
@@ -38,6 +37,7 @@ async def compute(task: Task, runner: Runner, store: Store, stopper: Stopper) ->
 
 async def _attempt(task: Task, runner: Runner, store: Store, stopper: Stopper) -> Outcome:
     """One attempt. Raises StoreError or OSError when its room or view cannot be made."""
+    Path(task.launch.log).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with runner.open_room(task.launch) as room:
         ended = await runner.run(task.launch, room, stopper)
         if ended.reason or (ended.exit_code != 0 and ended.exit_code not in task.accept):

@@ -29,7 +29,8 @@ from pfsfuse.errors import JobError
 from pfsfuse.worker.api import Ended, Launch, Outcome, Task
 from pfsfuse.worker.lines import LineReader
 from pfsfuse.worker.protocol import Broken, Ready, Report, Request, Started, Stop, decode_report, encode
-from pfsfuse.worker.rooms import remove_tree, worker_directory
+from pfsfuse.worker.removal import remove_tree
+from pfsfuse.worker.rooms import worker_directory
 
 PROGRAM = "pfsfuse.workerd"
 """The module that is run; it sits above this layer because it brings the mount along."""

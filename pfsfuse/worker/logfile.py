@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 TAIL_LINES = 20
@@ -19,20 +20,24 @@ def job_log_directory(store: Path, pipeline: str, job: str) -> Path:
 
 
 def write_line(path: Path, line: str) -> None:
-    """Append a line of our own (it starts with `pfs: `) to a log, which is made if need be."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with open(path, "a", encoding="utf-8", errors="surrogateescape") as file:
-        file.write(f"pfs: {line}\n")
+    """Append a line of our own (it starts with `pfs: `) to a log, which is made if need be.
+
+    A log that cannot be written (a full disk) is no reason to fail: what the line says is in the outcome, too.
+    """
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(path, "a", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(f"pfs: {line}\n")
 
 
 def tail(path: Path) -> tuple[str, ...]:
-    """The last lines of a log, without anything a terminal would obey; () when there is none."""
+    """The last lines of a log, without anything a terminal would obey; () when there is none to be read."""
     try:
         with open(path, "rb") as file:
             size = file.seek(0, 2)
             file.seek(max(0, size - TAIL_BYTES))
             data = file.read()
-    except FileNotFoundError:
+    except OSError:
         return ()
     lines = data.decode("utf-8", "replace").splitlines()
     return tuple(_printable(line) for line in lines[-TAIL_LINES:])

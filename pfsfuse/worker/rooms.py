@@ -11,16 +11,15 @@ directory; `remove_stale` clears away those whose process is gone.
 
 from __future__ import annotations
 
-import os
-import shutil
-import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import trio
 
+from pfsfuse.processes import is_alive
 from pfsfuse.worker.api import Launch
+from pfsfuse.worker.removal import remove_tree
 from pfsfuse.worker.sandbox import Room
 
 PREFIX = "worker-"
@@ -35,21 +34,8 @@ def remove_stale(store: Path) -> None:
     """Remove what workers that are no longer alive have left."""
     for path in sorted((store / "scratch").glob(f"{PREFIX}*")):
         pid = path.name.removeprefix(PREFIX)
-        if pid.isdecimal() and not Path("/proc", pid).exists():
+        if pid.isdecimal() and not is_alive(int(pid)):
             remove_tree(path)
-
-
-def remove_tree(path: Path) -> None:
-    """Remove a directory whatever the modes in it; what is not there, or cannot be removed, is left."""
-    shutil.rmtree(path, ignore_errors=True)
-    if path.exists():
-        # Without root, a directory that may not be searched or written keeps its files.
-        path.chmod(stat.S_IRWXU)
-        for directory, names, _ in os.walk(path):
-            for below in (Path(directory, name) for name in names):
-                if not below.is_symlink():
-                    below.chmod(stat.S_IRWXU)
-        shutil.rmtree(path, ignore_errors=True)
 
 
 class Rooms:
@@ -59,6 +45,7 @@ class Rooms:
         self.directory = directory
         self.mountpoint = directory / "view"
         self._made = 0
+        remove_tree(directory)  # left by a worker that had this pid before us
         self.mountpoint.mkdir(mode=0o700, parents=True)
         directory.chmod(0o700)
 

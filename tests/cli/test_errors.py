@@ -141,3 +141,15 @@ def test_a_full_disk_under_standard_output_is_an_error(surroundings, ok):
         )
     assert done.returncode == 1
     assert b"Traceback" not in done.stderr and b"No space left" in done.stderr
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_command_works_where_its_standard_streams_are_closed(surroundings, ok, work, closed):
+    ok("repo", "create", "trips")
+    (work / "a").write_text("1")
+    command = f'"$0" -m pfsfuse.cli put a trips {closed}'
+    done = subprocess.run(
+        ["sh", "-c", command, sys.executable], cwd=work, env=surroundings, capture_output=True
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert ok("cat", "trips:a") == "1"

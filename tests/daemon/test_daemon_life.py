@@ -17,6 +17,7 @@ from pfsfuse.control import address, client, launch
 from pfsfuse.control.launch import StartFailed
 from pfsfuse.errors import MountError
 from pfsfuse.fuse.mountinfo import mount_at
+from pfsfuse.processes import is_alive
 from store import Store
 
 pytestmark = pytest.mark.usefixtures("fuse")
@@ -131,7 +132,7 @@ def test_after_a_kill_the_next_start_cleans_up_and_serves(
 ) -> None:
     killed = mounted(config)
     os.kill(killed.pid, signal.SIGKILL)
-    assert wait_for(lambda: not address.is_alive(killed.pid))
+    assert wait_for(lambda: not is_alive(killed.pid))
     assert mount_at(config.mountpoint) is not None
     assert address.pids(config.store) == [killed.pid]
     again = mounted(config)

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from pfsfuse.config import Config
-from pfsfuse.control import address, client, launch
+from pfsfuse.control import client, launch
 from pfsfuse.errors import ServiceError
 from pfsfuse.fuse.mountinfo import mount_at
 from pfsfuse.pipeline import Spec, parse_service
+from pfsfuse.processes import is_alive
 from pfsfuse.service import Service, create_service, keeper, list_services, show_service, stop_service
 from store import Store
 
@@ -219,9 +220,7 @@ def test_after_the_daemon_was_killed_the_next_one_starts_the_service_again(
     made = create_service(store, spec(port, "echo start >> /pfs/out/starts", SERVE))
     (Path(made.out) / "notebook").write_text("not committed yet")
     os.kill(killed.pid, signal.SIGKILL)
-    assert wait_for(lambda: made.pid is None or not address.is_alive(made.pid)), (
-        "its worker outlived the daemon"
-    )
+    assert wait_for(lambda: made.pid is None or not is_alive(made.pid)), "its worker outlived the daemon"
 
     launch.start_mount(config, config.mountpoint)
     assert "trips" in os.listdir(config.mountpoint)
@@ -240,7 +239,7 @@ def test_a_second_signal_ends_the_daemon_at_once_and_loses_nothing(
     os.kill(daemon.pid, signal.SIGTERM)
     assert wait_for(lambda: show_service(store, "web").state == "stopping")
     os.kill(daemon.pid, signal.SIGTERM)
-    assert wait_for(lambda: not address.is_alive(daemon.pid), keeper.GRACE_SECONDS / 2)
+    assert wait_for(lambda: not is_alive(daemon.pid), keeper.GRACE_SECONDS / 2)
     commit = stop_service(store, "web")
     assert commit is not None
     assert commit.read("a") == b"1\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import stat
 import subprocess
@@ -10,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +21,7 @@ import trio
 from pfsfuse.control import address, client, server
 from pfsfuse.control.messages import LINE_LIMIT, Status
 from pfsfuse.errors import DaemonError
+from pfsfuse.processes import is_alive
 
 ME = os.getpid()
 
@@ -176,7 +178,7 @@ def test_sweeping_leaves_the_sockets_of_the_living(tmp_path: Path, dead_pid: int
 def test_a_process_that_has_ended_and_was_not_collected_is_dead() -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    assert not address.is_alive(process.pid)
+    assert not is_alive(process.pid)
     process.wait()
 
 
@@ -217,6 +219,25 @@ def test_somebody_who_connects_and_says_nothing_keeps_nobody_waiting(tmp_path: P
         assert client.status(tmp_path, ME) is not None
 
 
+def test_a_daemon_without_a_free_descriptor_answers_when_it_has_one(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with (
+        serving(tmp_path, Scripted()),
+        address.open_address(tmp_path, ME) as name,
+        socket.socket(socket.AF_UNIX) as asker,
+        ExitStack() as taken,
+    ):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 256), hard))
+        taken.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        with suppress(OSError):
+            while True:
+                taken.callback(os.close, os.dup(0))
+        asker.connect(name)
+        time.sleep(0.2)
+        taken.close()
+        assert client.status(tmp_path, ME) is not None
+
+
 def test_stopping_waits_until_the_process_is_gone(tmp_path: Path) -> None:
     program = """
 import os, sys, trio
@@ -236,7 +257,7 @@ trio.run(main)
     assert process.stdout is not None
     assert process.stdout.readline() == b"up\n"
     client.stop(tmp_path, process.pid)
-    assert not address.is_alive(process.pid)
+    assert not is_alive(process.pid)
     process.communicate()
     assert process.returncode == 0
     client.stop(tmp_path, process.pid)  # once more does no harm

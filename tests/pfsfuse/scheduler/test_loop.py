@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 
 import pytest
@@ -13,11 +14,12 @@ from scheduling import files, is_settled, put, run, settle, settled, spec, told
 from pfsfuse.errors import DaemonError, JobError, SpecError
 from pfsfuse.pipeline import Spec, parse_specs
 from pfsfuse.role import Role, RoleLock, is_played
-from pfsfuse.scheduler import Ledger, create_pipeline, delete_pipeline, wait_for
+from pfsfuse.scheduler import Job, Ledger, create_pipeline, delete_pipeline, loop, wait_for
 from pfsfuse.scheduler.loop import Scheduler
+from pfsfuse.scheduler.plan import Fail, Run
 from pfsfuse.testing.executor import FakeExecutor
 from pfsfuse.worker.api import Task
-from store import Exists, Provenance, RefNotFound, RepoNotFound, Store
+from store import Exists, Full, Provenance, RefNotFound, RepoNotFound, Store
 
 
 def test_a_new_pipeline_runs_at_once_on_the_current_head(store: Store) -> None:
@@ -213,6 +215,103 @@ def test_an_executor_that_breaks_fails_the_job_and_the_scheduler_goes_on(
     settle(store, executor)
     assert [job.state for job in told(store, "sales")] == ["failed", "success"]
     assert "Broken" in caplog.text
+
+
+@pytest.mark.parametrize("script", ["ok", "fail", "die"])
+def test_a_job_whose_end_cannot_be_recorded_stays_open_until_it_can(
+    store: Store, monkeypatch: pytest.MonkeyPatch, script: str
+) -> None:
+    monkeypatch.setattr(loop, "RETRY_SECONDS", 0.01)
+    full, put_job = [True], Ledger.put_job
+
+    def put_job_where_there_is_room(ledger: Ledger, job: Job) -> bool:
+        if job.ended and full:
+            raise Full("no space left")
+        return put_job(ledger, job)
+
+    monkeypatch.setattr(Ledger, "put_job", put_job_where_there_is_room)
+    create_pipeline(store, spec("sales", "trips"))
+    create_pipeline(store, spec("report", "sales"))
+    put(store, "trips", {"1": b"a"})
+
+    async def go() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(Scheduler(store, FakeExecutor(store, script), poll_seconds=0.01).run)
+            await trio.sleep(0.3)
+            assert not is_settled(store)
+            full.clear()
+            await settled(store)
+            nursery.cancel_scope.cancel()
+
+    run(go)
+    assert [job.state for job in told(store, "sales")] == ["failed" if script == "fail" else "success"]
+
+
+def test_a_job_whose_success_could_not_be_recorded_at_first_has_not_failed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_job = Ledger.put_job
+
+    def put_job_where_there_is_room(ledger: Ledger, job: Job) -> bool:
+        if job.state == "success":
+            monkeypatch.undo()  # once is enough
+            raise Full("no space left")
+        return put_job(ledger, job)
+
+    monkeypatch.setattr(Ledger, "put_job", put_job_where_there_is_room)
+    create_pipeline(store, spec("sales", "trips"))
+    put(store, "trips", {"1": b"a"})
+    settle(store, FakeExecutor(store))
+    (job,) = told(store, "sales")
+    assert (job.state, job.reason) == ("success", "")
+    assert files(store.repo("sales").head()) == {"1": b"/1"}
+
+
+def test_waiting_goes_on_while_one_scheduler_takes_over_from_another(store: Store) -> None:
+    create_pipeline(store, spec("sales", "trips"))
+    head = put(store, "trips", {"1": b"a"})
+
+    async def go() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.to_thread.run_sync, wait_for, store, head)
+            await trio.sleep(0.3)
+            scheduler = trio.CancelScope()
+            nursery.start_soon(until_cancelled, scheduler)
+            await settled(store)
+            await trio.sleep(0.1)
+            scheduler.cancel()
+
+    async def until_cancelled(scope: trio.CancelScope) -> None:
+        with scope:
+            await Scheduler(store, FakeExecutor(store), poll_seconds=0.01).run()
+
+    run(go)
+
+
+def test_a_job_that_ends_while_the_next_steps_are_read_is_not_run_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    next_steps = Scheduler._next_steps
+
+    def read_slowly(scheduler: Scheduler) -> list[Run | Fail]:
+        steps = next_steps(scheduler)
+        time.sleep(0.1)
+        return steps
+
+    monkeypatch.setattr(Scheduler, "_next_steps", read_slowly)
+    executor = FakeExecutor(store)
+    create_pipeline(store, spec("sales", "trips"))
+    put(store, "trips", {"1": b"a"})
+
+    async def go() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(Scheduler(store, executor, poll_seconds=0.01).run)
+            await settled(store)
+            await trio.sleep(0.3)
+            nursery.cancel_scope.cancel()
+
+    run(go)
+    assert [(job.state, job.total, job.done) for job in told(store, "sales")] == [("success", 1, 1)]
 
 
 def test_an_interrupted_job_is_taken_up_again_and_runs_what_was_not_finished(store: Store) -> None:

@@ -240,3 +240,22 @@ def test_ordering_imports_no_event_loop() -> None:
     code = "import sys, pfsfuse.service; print({'trio', 'pyfuse3', 'pandas'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_what_cannot_be_committed_is_kept_and_said_until_it_can(
+    store: Store, service_spec: SpecMaker, port: int, supervised: RoleLock
+) -> None:
+    create_service(store, service_spec(port=port), wait_seconds=0)
+    out = scratch(store.path, "lab") / "out"
+    out.mkdir(parents=True)
+    (out / "notes").write_text("saved")
+    store.delete_repo("lab")
+    supervised.close()
+    for _ in range(2):
+        with pytest.raises(ServiceError, match=f"cannot be committed: .*{out}"):
+            stop_service(store, "lab")
+    assert show_service(store, "lab").state == "failed"
+    store.create_repo("lab", origin="service")
+    commit = stop_service(store, "lab")
+    assert commit is not None and commit.read("notes") == b"saved"
+    assert (show_service(store, "lab").state, out.exists()) == ("stopped", False)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from pfsfuse.service import output
 from pfsfuse.service.record import Order, PinnedInput
-from store import Commit, Store
+from store import BadName, Commit, Store
 
 
 @pytest.fixture
@@ -158,3 +159,13 @@ def test_home_outlives_the_service_and_is_never_committed(store: Store, order: O
     output.discard(store.path, "lab")
     assert os.listdir(top) == ["home"]
     assert stat.S_IMODE(top.stat().st_mode) == 0o700
+
+
+def test_what_is_too_deep_for_a_commit_is_refused_and_kept(store: Store, order: Order) -> None:
+    out = out_of(store)
+    subprocess.run(["sh", "-c", "for n in $(seq 1500); do mkdir d && cd d; done"], cwd=out)
+    with pytest.raises(BadName, match="names deep"):
+        committed(store, order)
+    assert (out / "d").is_dir()
+    output.discard(store.path, "lab")
+    assert [path.name for path in output.scratch(store.path, "lab").iterdir()] == ["home"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -100,6 +101,14 @@ def test_a_link_that_a_service_left_leads_nobody_elsewhere(tmp_path: Path, name:
     configure(home, resumed=resumed)
     assert [path.read_text() for path in elsewhere.iterdir()] == ["precious"]
     assert (home / "jupyter_config/jupyter_server_config.py").is_file()
+
+
+def test_what_a_service_left_in_place_of_a_directory_is_taken_away(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "jupyter_config")
+    (tmp_path / "jupyter_runtime/jpserver-1.json").mkdir(parents=True)
+    configure(tmp_path, resumed=True)
+    assert list((tmp_path / "jupyter_runtime").iterdir()) == []
+    assert (tmp_path / "jupyter_config/jupyter_server_config.py").is_file()
 
 
 def test_browsers_stay_logged_in_over_a_crash_and_not_over_a_new_order(tmp_path: Path) -> None:

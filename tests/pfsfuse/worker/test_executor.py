@@ -115,3 +115,30 @@ def test_where_commands_cannot_be_sandboxed_it_says_what_to_do(
             assert "make the directory /pfs" in raised.value.hint()
 
     run(go)
+
+
+def test_an_output_that_is_too_deep_fails_its_datum_and_leaves_nothing(store: Store, task: Tasks) -> None:
+    dig = "cd /pfs/out; for n in $(seq 1500); do mkdir d && cd d; done"
+
+    async def go() -> tuple[Outcome, Outcome]:
+        async with open_local_executor(store.path, 1) as executor:
+            return await executor.run(task(dig)), await executor.run(task("true", number=2))
+
+    deep, other = run(go)
+    assert deep.state == "failed" and "names deep" in deep.reason
+    assert other.state == "success"
+    assert worker_pids(store) == []
+
+
+def test_a_log_that_cannot_be_written_fails_its_datum_and_not_the_worker(store: Store, task: Tasks) -> None:
+    (store.path / "logs" / "file").touch()
+    log = str(store.path / "logs" / "file" / "datum.log")
+
+    async def go() -> tuple[Outcome, Outcome, list[int]]:
+        async with open_local_executor(store.path, 1) as executor:
+            failed = await executor.run(task("true", log=log, tries=2))
+            return failed, await executor.run(task("true", number=2)), worker_pids(store)
+
+    failed, other, pids = run(go)
+    assert failed.state == "failed" and "File exists" in failed.reason
+    assert other.state == "success" and len(pids) == 1

@@ -41,3 +41,8 @@ def test_our_own_lines_in_a_log_say_so(tmp_path: Path) -> None:
 )
 def test_an_exit_code_is_told_as_a_shell_means_it(code: int, words: str) -> None:
     assert describe_exit(code) == words
+
+
+def test_a_log_that_cannot_be_written_is_no_reason_to_fail(tmp_path: Path) -> None:
+    (tmp_path / "logs").touch()
+    write_line(tmp_path / "logs" / "log", "worker 7 died")

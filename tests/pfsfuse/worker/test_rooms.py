@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pfsfuse.worker.rooms import remove_tree
+from pfsfuse.worker.removal import remove_tree
+from pfsfuse.worker.rooms import Rooms, remove_stale
 
 
 def test_a_tree_is_removed_and_what_its_links_point_to_is_left(tmp_path: Path) -> None:
@@ -28,7 +29,7 @@ def test_without_root_modes_do_not_keep_a_tree_from_being_removed() -> None:
     code = """
 import os, sys, tempfile
 from pathlib import Path
-from pfsfuse.worker.rooms import remove_tree
+from pfsfuse.worker.removal import remove_tree
 os.setuid(65534)
 scratch = tempfile.TemporaryDirectory()
 top = Path(scratch.name)
@@ -44,3 +45,34 @@ scratch.cleanup()
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.stdout.split(), done.stderr) == (["False", "0o500"], "")
+
+
+def test_a_tree_is_removed_however_deep_it_is(tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    dig = "import os\nfor n in range(2000): os.mkdir('deep'); os.chdir('deep')\nopen('end', 'w').close()"
+    subprocess.run([sys.executable, "-c", dig], cwd=tmp_path / "tree", check=True)
+    remove_tree(tmp_path / "tree")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_is_not_followed_to_the_tree_it_points_to(tmp_path: Path) -> None:
+    (tmp_path / "kept" / "below").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "kept")
+    remove_tree(tmp_path / "link")
+    assert (tmp_path / "kept" / "below").exists()
+
+
+def test_a_worker_does_not_mind_what_one_with_the_same_pid_has_left(tmp_path: Path) -> None:
+    left = Rooms(tmp_path / "worker-7")
+    (left.directory / "1" / "out").mkdir(parents=True)
+    assert list(Rooms(tmp_path / "worker-7").directory.iterdir()) == [left.mountpoint]
+
+
+def test_what_dead_workers_left_is_removed_though_nobody_has_collected_them(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, dead.pid, os.WEXITED | os.WNOWAIT)
+    for pid in (dead.pid, os.getpid()):
+        (tmp_path / "scratch" / f"worker-{pid}" / "1").mkdir(parents=True)
+    remove_stale(tmp_path)
+    assert [path.name for path in (tmp_path / "scratch").iterdir()] == [f"worker-{os.getpid()}"]
+    dead.wait()
