@@ -147,6 +147,19 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class PathConflict:
+    """One path that both sides of a merge changed, each in its own way; a side without it is None."""
+
+    path: bytes
+    base: Entry | None
+    ours: Entry | None
+    theirs: Entry | None
+    kind: str
+    """"both modified", "both added", "deleted by ours", "deleted by theirs", "kinds differ" (a file here, a directory
+    there) or "modes differ" (a directory's)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pin:
     """A name that keeps a tree alive, with a note for whoever set it."""
 

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import getpass
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from types import EllipsisType
 
 from store import history, names, refexpr
 from store.commit import Commit, handle
-from store.edit import Draft, Edit
+from store.edit import ATTEMPTS, Draft, Edit, Merge, plan
 from store.engine import Environment, Refs, RefsWriting, RepoRefs, Writing
-from store.errors import InUse, RefNotFound
+from store.errors import HeadMoved, InUse, RefNotFound, Refused
 from store.format.tables import BRANCH, TAG, RepoBody
 from store.ids import CommitId
-from store.records import Branch, CommitRecord, Provenance, Tag
+from store.records import Branch, CommitRecord, Entry, PathConflict, Provenance, Tag
+from store.tree import Resolve
 from store.trees import Trees
+
+
+def _undecided(conflict: PathConflict) -> None:
+    """Takes no side in any conflict."""
 
 
 class Repo:
@@ -173,6 +179,15 @@ class Repo:
         with self._env.read() as reading:
             return history.is_ancestor(RepoRefs(Refs(reading), self.name).get_record, old, new)
 
+    def merge_base(self, ours: Commit, theirs: Commit) -> Commit | None:
+        """The latest commit that both already hold, by ancestry or by an earlier merge; None when they share none."""
+        with self._env.read() as reading:
+            load = RepoRefs(Refs(reading), self.name).get_record
+            found = history.merge_base(load, ours, theirs)
+        return None if found is None else self._commit(found)
+
+    # changes
+
     def edit(
         self,
         branch: str | None = None,
@@ -184,16 +199,23 @@ class Repo:
         commit_id: CommitId | None = None,
         allow_empty: bool = False,
         now_ns: int | None = None,
+        base: Commit | EllipsisType | None = ...,
     ) -> Edit:
         """Changes on top of the head of `branch` (None: the default; made if missing), committed when the block ends.
 
         `commit_id` joins a change that began in another repo. With `allow_empty` a commit is made even when nothing
-        changed. Raises BadName; Refused when `origin` says that a person edits what a pipeline computes.
+        changed. An edit that was worked out by looking at the head says which one with `base`: it then raises HeadMoved
+        instead of being laid over another. Raises BadName; Refused when `origin` says that a person edits what a
+        pipeline computes.
         """
         name = names.branch(self.default_branch if branch is None else branch)
-        if self.origin == "pipeline" and origin == "user":
-            raise InUse(f"{self.name!r} is what pipeline {self.name!r} computes; it is not edited by hand")
-        base = self.head(name) if self.find_branch(name) is not None else None
+        if origin == "user":
+            self.check_editable()
+        if isinstance(base, EllipsisType):
+            rebase = True
+            base = self.head(name) if self.find_branch(name) is not None else None
+        else:
+            rebase = False
         started_ns = time.time_ns() if now_ns is None else now_ns
         return Edit(
             self._env,
@@ -209,11 +231,99 @@ class Repo:
                 commit_id=commit_id,
                 allow_empty=allow_empty,
                 started_ns=started_ns,
+                rebase=rebase,
             ),
         )
 
+    def merge(
+        self,
+        branch: str,
+        theirs: Commit,
+        *,
+        resolve: Resolve = _undecided,
+        message: str = "",
+        author: str | None = None,
+        fast_forward: bool = True,
+    ) -> Merge:
+        """Bring what `theirs` and its ancestry changed since the merge base to `branch`, whose head is ours.
+
+        `theirs` holds nothing new: nothing changes. Ours is in its ancestry: the branch moves there, without a commit
+        (not so with `fast_forward` off). Else one commit, which names `theirs` in its provenance; the next merge
+        starts from there. `resolve` is asked about each path that both changed; where it answers None, the path is
+        among the conflicts, and nothing changes. Loses no race: a head that moves meanwhile is merged with instead.
+        Raises RefNotFound, Refused when `theirs` is of another repo or failed.
+        """
+        self.check_editable()
+        if theirs.repo != self.name or theirs.state == "failed":
+            why = "it failed" if theirs.repo == self.name else f"it is a commit of {theirs.repo!r}"
+            raise Refused(f"{theirs.title} cannot be merged into {self.name!r}: {why}")
+
+        def attempt(ours: Commit | None) -> Merge:
+            base = None if ours is None else self.merge_base(ours, theirs)
+            if base is not None and base.id == theirs.id:
+                return Merge(ours, False, base)
+            if fast_forward and (ours is None or self.is_ancestor(ours, theirs)):
+                self.advance(branch, expect=None if ours is None else ours.id, to=theirs.id)
+                return Merge(theirs, True, base)
+            found = plan(self._trees, _tree(base), _tree(ours), theirs.tree, resolve)
+            if found.conflicts:
+                return Merge(ours, False, base, found.conflicts)
+            provenance = (Provenance(self.name, theirs.branch, theirs.id),)
+            with self.edit(
+                branch, message=message, author=author, provenance=provenance, allow_empty=True, base=ours
+            ) as edit:
+                found.apply(edit)
+            return Merge(edit.result, edit.changed, base)
+
+        return self._on_head(branch, attempt)
+
+    def replay(
+        self,
+        branch: str,
+        old: Entry | None,
+        new: Entry | None,
+        *,
+        resolve: Resolve = _undecided,
+        message: str = "",
+        author: str | None = None,
+    ) -> Merge:
+        """Make on `branch` the change that turns the directory `old` into `new` (trees of this store; None: empty).
+
+        From a commit's parent to the commit, that is a cherry-pick; the other way round it reverts. One commit, or none
+        when the branch holds the change already. Conflicts as for `merge`.
+        """
+        self.check_editable()
+
+        def attempt(ours: Commit | None) -> Merge:
+            found = plan(self._trees, old, _tree(ours), new, resolve)
+            if found.conflicts:
+                return Merge(ours, False, None, found.conflicts)
+            with self.edit(branch, message=message, author=author, base=ours) as edit:
+                found.apply(edit)
+            return Merge(edit.result, edit.changed, None)
+
+        return self._on_head(branch, attempt)
+
+    def _on_head(self, branch: str, attempt: Callable[[Commit | None], Merge]) -> Merge:
+        """What `attempt` makes of the branch's head, which it is given anew when somebody else moved it meanwhile."""
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return attempt(self.head(branch))
+            except HeadMoved:
+                continue
+        return attempt(self.head(branch))
+
+    def check_editable(self) -> None:
+        """Raise InUse when people do not edit this repo, since a pipeline computes what is in it."""
+        if self.origin == "pipeline":
+            raise InUse(f"{self.name!r} is what pipeline {self.name!r} computes; it is not edited by hand")
+
     def _commit(self, record: CommitRecord) -> Commit:
         return handle(record, self._trees)
+
+
+def _tree(commit: Commit | None) -> Entry | None:
+    return None if commit is None else commit.tree
 
 
 def _user() -> str:

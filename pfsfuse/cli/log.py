@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice, pairwise
 from typing import TYPE_CHECKING
 
 import click
@@ -11,10 +11,11 @@ import click
 from pfsfuse.cli import jsonout, text
 from pfsfuse.cli.address import Reference, commit_only, str_commit
 from pfsfuse.cli.app import App, pass_app
+from pfsfuse.cli.diff import below
 from pfsfuse.cli.group import Command
 
 if TYPE_CHECKING:
-    from store import Commit
+    from store import Commit, Entry, Store
 
 
 @click.command(
@@ -24,26 +25,49 @@ if TYPE_CHECKING:
     pfs log trips  the default branch
     pfs log trips@dev -n 5  the last five commits of another branch
     pfs log trips@master.10  from the tenth commit back
+    pfs log trips -- 2016/a.csv  the commits that changed a file or directory
     pfs log trips --json  with whole ids, for programs
     """,
 )
 @click.argument("ref", metavar="REPO[@REF]", type=Reference())
+@click.argument("paths", metavar="[PATH]...", nargs=-1)
 @click.option("-n", "--number", type=click.IntRange(min=1), metavar="N", help="At most N commits.")
 @pass_app
-def log(app: App, ref: str, number: int | None) -> None:
-    """List the commits of a branch, newest first."""
+def log(app: App, ref: str, paths: tuple[str, ...], number: int | None) -> None:
+    """List the commits of a branch, newest first.
+
+    With PATHs, only the commits that changed one of them, or something below.
+    """
     with app.open() as opened:
         target = opened.resolve(ref)
         if target.commit is None and not target.path:
             commits: Iterator[Commit] = iter(())
         else:
             start = commit_only(opened, ref)
-            commits = islice(target.repo.log(str(start.id)), number)
+            ancestry = target.repo.log(str(start.id))
+            commits = islice(touching(opened, ancestry, paths) if paths else ancestry, number)
         if app.json:
             jsonout.write_list(map(jsonout.commit, commits))
             return
         for commit in commits:
             click.echo(line(commit, target.branch or ""))
+
+
+def touching(store: Store, ancestry: Iterator[Commit], paths: Sequence[str]) -> Iterator[Commit]:
+    """Those commits that are not like their parents at one of `paths`; looked at as they are taken."""
+    import store as storage
+
+    raw = [storage.names.path(path) for path in paths]
+
+    def seen() -> Iterator[tuple[Commit | None, list[Entry | None]]]:
+        for commit in ancestry:
+            yield commit, [commit.find(path) for path in raw]
+
+    nothing: tuple[Commit | None, list[Entry | None]] = (None, [None] * len(raw))
+    for (commit, new), (_, old) in pairwise(chain(seen(), [nothing])):
+        assert commit is not None, "only the last pair has none, as its parent"
+        if any(next(below(store, path, *each), None) for path, *each in zip(raw, old, new, strict=True)):
+            yield commit
 
 
 def line(commit: Commit, branch: str = "") -> str:

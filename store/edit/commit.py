@@ -36,6 +36,8 @@ class Draft:
     allow_empty: bool
     """Make a commit even when nothing changed."""
     started_ns: int
+    rebase: bool = True
+    """Lay the changes over a new head when a race for the branch was lost; else HeadMoved."""
 
 
 class Edit(TreeEdit):
@@ -67,9 +69,10 @@ class Edit(TreeEdit):
         """Write everything and move the branch. Durable on return.
 
         If someone else moved the branch meanwhile, the changes are laid over the new head; HeadMoved only after losing
-        that race 100 times. Nothing changed: no commit, and the head is the result (None: there is none).
-        Raises Full; RepoNotFound and CommitNotFound when the repo was deleted meanwhile; Exists when it has a commit
-        with `commit_id`, or a tag with the branch's name. The branch is then where it was.
+        that race 100 times, or at once when the edit was made for one `base`. Nothing changed: no commit, and the
+        head is the result (None: there is none). Raises Full; RepoNotFound and CommitNotFound when the repo was deleted
+        meanwhile; Exists when it has a commit with `commit_id`, or a tag with the branch's name. The branch is then
+        where it was.
         """
         for attempt in range(ATTEMPTS):
             root = self._save_tree()
@@ -82,7 +85,7 @@ class Edit(TreeEdit):
             try:
                 record = self._writer.flush(partial(self._advance, root=root))
             except HeadMoved:
-                if attempt == ATTEMPTS - 1:
+                if attempt == ATTEMPTS - 1 or not self._draft.rebase:
                     raise
                 self._rebase()
                 continue

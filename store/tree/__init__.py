@@ -8,5 +8,19 @@ from store.tree.build import Load, Root, Save, build
 from store.tree.cursor import iter_entries, lookup
 from store.tree.diff import diff_names
 from store.tree.edit import edit
+from store.tree.merge import Answer, Resolve, Side, merge
 
-__all__ = ["Load", "Root", "Save", "build", "diff_names", "edit", "iter_entries", "lookup"]
+__all__ = [
+    "Answer",
+    "Load",
+    "Resolve",
+    "Root",
+    "Save",
+    "Side",
+    "build",
+    "diff_names",
+    "edit",
+    "iter_entries",
+    "lookup",
+    "merge",
+]

@@ -9,13 +9,13 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
 import pytest
 
-from pfsfuse.cli.progress import PATIENCE_SECONDS
 from pfsfuse.control import client
 from tests.cli.conftest import Run
 
@@ -242,17 +242,33 @@ def test_colours_are_for_terminals_and_can_be_refused(surroundings):
 
 def test_a_put_that_takes_long_shows_its_progress_on_a_terminal(surroundings, ok):
     ok("repo", "create", "trips")
-    slow = (
-        f"import os, time; os.write(1, b'x'); time.sleep({PATIENCE_SECONDS + 0.3}); os.write(1, bytes(65536))"
-    )
-    with subprocess.Popen([sys.executable, "-c", slow], stdout=subprocess.PIPE) as writer:
-        shown = on_terminal(surroundings, "put", "-", "trips:x", stdin=writer.stdout)
+    # The input goes on until the line is there, however long this machine takes to show it.
+    taking, feeding = os.pipe()
+    shown_enough = threading.Event()
+
+    def feed() -> None:
+        with open(feeding, "wb", buffering=0) as pipe:
+            while not shown_enough.wait(0.01):
+                pipe.write(bytes(4096))
+
+    feeder = threading.Thread(target=feed)
+    feeder.start()
+    with open(taking, "rb") as stdin:
+        shown = on_terminal(
+            surroundings, "put", "-", "trips:x", stdin=stdin, seen=(b"\x1b[Kput ", shown_enough.set)
+        )
+    feeder.join()
     assert re.search(rb"\r\x1b\[Kput  [0-9.]+ KiB  [0-9.]+ KiB/s", shown)
     assert b"trips@master.1 " in shown
 
 
-def on_terminal(surroundings: dict[str, str], *arguments: str, stdin: IO[bytes] | None = None) -> bytes:
-    """What a command writes when stdout and stderr are a terminal."""
+def on_terminal(
+    surroundings: dict[str, str],
+    *arguments: str,
+    stdin: IO[bytes] | None = None,
+    seen: tuple[bytes, Callable[[], None]] = (b"\0", lambda: None),
+) -> bytes:
+    """What a command writes when stdout and stderr are a terminal; `seen`: what to do once something was written."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         [sys.executable, "-m", "pfsfuse.cli", *arguments],
@@ -265,6 +281,8 @@ def on_terminal(surroundings: dict[str, str], *arguments: str, stdin: IO[bytes] 
         shown = b""
         while piece := read_terminal(ours):
             shown += piece
+            if seen[0] in shown:
+                seen[1]()
         process.wait(30)
     os.close(ours)
     assert process.returncode == 0, shown

@@ -19,6 +19,9 @@ READING = [
     "pipeline list",
     "job list",
     "service list",
+    "store check",
+    "store gc",
+    "store stats",
 ]
 
 

@@ -1,0 +1,93 @@
+"""`pfs put --append`: what is put goes to the ends of files that are there.
+
+A file's new bytes are the old ones and then the others. All are cut into chunks again, up to the old end into the
+chunks that the store has: only the last of them and what is new take space.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from io import RawIOBase
+from shutil import copyfileobj
+from typing import IO, TYPE_CHECKING, BinaryIO, cast
+
+from pfsfuse.cli.change import on_head
+from pfsfuse.cli.errors import CommandError
+from pfsfuse.cli.progress import Progress
+from pfsfuse.cli.sources import STDIN, Step, act
+from pfsfuse.cli.text import safe
+
+if TYPE_CHECKING:
+    from store import Commit, Edit, Target
+
+IN_MEMORY = 16 << 20
+"""Bytes of standard input that are kept in memory; more go to a temporary file."""
+
+
+def append_all(
+    place: Target, steps: Sequence[Step], progress: Progress, *, message: str, author: str
+) -> Edit:
+    """The edit that appended, committed. Worked out again when somebody else moves the branch meanwhile."""
+    if folder := next((step for step in steps if step.directory), None):
+        raise CommandError(f"{safe(folder.source)} is a directory, and files are appended; nothing was put")
+    if len({step.path for step in steps}) < len(steps):
+        raise CommandError("a file is named twice; nothing was put", hint="append it once more afterwards")
+    with _kept_input(steps, progress) as kept:
+
+        def attempt(head: Commit | None) -> Edit:
+            with place.repo.edit(place.branch, message=message, author=author or None, base=head) as edit:
+                for step in steps:
+                    _append(edit, step, head, progress, kept)
+            return edit
+
+        return on_head(place.repo, place.branch or "", attempt)
+
+
+@contextmanager
+def _kept_input(steps: Sequence[Step], progress: Progress) -> Iterator[IO[bytes]]:
+    """Standard input, where a step wants it, in a form that can be read twice."""
+    with tempfile.SpooledTemporaryFile(IN_MEMORY) as kept:
+        if any(step.source == STDIN for step in steps):
+            copyfileobj(progress.reading(sys.stdin.buffer), kept)
+        yield kept
+
+
+def _append(edit: Edit, step: Step, head: Commit | None, progress: Progress, kept: IO[bytes]) -> None:
+    there = head.find(step.path) if head is not None else None
+    kept.seek(0)
+    if head is None or there is None:
+        if step.source == STDIN:
+            edit.write(step.path, cast(BinaryIO, kept))
+        else:
+            act(edit, step, progress)
+        return
+    with head.open(step.path) as old:
+        if step.source == STDIN:
+            edit.write(step.path, _joined(old, kept), mode=there.mode)
+            return
+        with open(step.source, "rb", buffering=0) as new:
+            edit.write(step.path, _joined(old, progress.reading(new)), mode=there.mode)
+
+
+class _Joined(RawIOBase):
+    """One stream after another."""
+
+    def __init__(self, *parts: IO[bytes]) -> None:
+        self._parts = list(parts)
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, count: int | None = -1, /) -> bytes:
+        while self._parts:
+            if piece := self._parts[0].read(-1 if count is None else count):
+                return piece
+            self._parts.pop(0)
+        return b""
+
+
+def _joined(*parts: IO[bytes]) -> BinaryIO:
+    return cast(BinaryIO, _Joined(*parts))

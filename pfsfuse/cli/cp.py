@@ -1,0 +1,61 @@
+"""`pfs cp`: files and directories of any commit, in another place too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from pfsfuse.cli.address import Reference, readable, writable
+from pfsfuse.cli.app import App, pass_app
+from pfsfuse.cli.change import described, on_head, options, report
+from pfsfuse.cli.copying import Source, plan
+from pfsfuse.cli.errors import CommandError
+from pfsfuse.cli.group import Command
+from pfsfuse.cli.text import safe
+
+if TYPE_CHECKING:
+    from store import Commit, Edit
+
+
+@click.command(
+    cls=Command,
+    examples="""
+    pfs cp trips:7-01-16 trips:first  a file, under another name
+    pfs cp trips@master.3:7-01-16 trips:7-01-16  as it was in the third commit
+    pfs cp -r trips:2015 trips@dev:2016 archive:trips/  directories, to another repo
+    pfs cp -r trips@master.31 archive:july  all of a commit
+    """,
+)
+@click.argument("sources", metavar="REPO[@REF][:PATH]...", nargs=-1, required=True, type=Reference())
+@click.argument("dest", metavar="REPO[@BRANCH][:PATH]", type=Reference())
+@click.option("-r", "--recursive", is_flag=True, help="Copy directories, with all they hold.")
+@options
+@pass_app
+def cp(app: App, sources: tuple[str, ...], dest: str, recursive: bool, message: str, author: str) -> None:
+    """Copy files or directories within a repo or from one to another, as one commit.
+
+    Nothing is read or stored again, however large it is: a copied directory is the same directory. Names are chosen as
+    by cp: with several sources, or a destination that is a directory or ends in /, each keeps its own name below it.
+    """
+    with app.open() as opened:
+        target = writable(opened, dest)
+        branch = target.branch or ""
+        target.repo.check_editable()
+
+        def attempt(head: Commit | None) -> Edit:
+            found = [Source(text, readable(opened, text)) for text in sources]
+            copies = plan(found, dest, target.path, head, done="copied")
+            for copy in copies:
+                if copy.entry.is_dir and not recursive:
+                    raise CommandError(
+                        f"{safe(copy.source.text)} is a directory", hint="-r copies directories"
+                    )
+            said = message or described("cp", sources)
+            with target.repo.edit(branch, message=said, author=author or None, base=head) as edit:
+                for copy in copies:
+                    edit.graft(copy.path, copy.entry)
+            return edit
+
+        edit = on_head(target.repo, branch, attempt)
+    report(app, edit.result, branch, edit.changed)

@@ -1,0 +1,77 @@
+"""`pfs rm`: a commit without some files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from pfsfuse.cli.address import Reference, first_commit, writable
+from pfsfuse.cli.app import App, pass_app
+from pfsfuse.cli.change import described, on_head, options, report
+from pfsfuse.cli.errors import CommandError
+from pfsfuse.cli.group import Command
+from pfsfuse.cli.text import safe
+
+if TYPE_CHECKING:
+    from store import Commit, Edit, Target
+
+
+@click.command(
+    cls=Command,
+    examples="""
+    pfs rm trips:7-01-16  a file
+    pfs rm -r trips@dev:2015 trips@dev:tmp -m "tidy up"  directories, as one commit
+    """,
+)
+@click.argument("paths", metavar="REPO[@BRANCH]:PATH...", nargs=-1, required=True, type=Reference())
+@click.option("-r", "--recursive", is_flag=True, help="Remove directories, with all they hold.")
+@options
+@pass_app
+def rm(app: App, paths: tuple[str, ...], recursive: bool, message: str, author: str) -> None:
+    """Remove files or directories from a branch, as one commit.
+
+    Earlier commits keep them. When one PATH is not there, nothing is removed.
+    """
+    with app.open() as opened:
+        targets = [writable(opened, path) for path in paths]
+        place = one_branch(paths, targets)
+        place.repo.check_editable()
+
+        def attempt(head: Commit | None) -> Edit:
+            if head is None:
+                raise CommandError(f"{safe(paths[0])} has no commits yet", hint=first_commit(place.repo))
+            for text, target in zip(paths, targets, strict=True):
+                if head.entry(target.path).is_dir and not recursive:
+                    raise CommandError(f"{safe(text)} is a directory", hint="-r removes directories")
+            said = message or described("rm", [target.path for target in targets])
+            with place.repo.edit(place.branch, message=said, author=author or None, base=head) as edit:
+                for path in outermost([target.path for target in targets]):
+                    edit.remove(path)
+            return edit
+
+        edit = on_head(place.repo, place.branch or "", attempt)
+    report(app, edit.result, place.branch or "", edit.changed)
+
+
+def one_branch(texts: Sequence[str], targets: Sequence[Target]) -> Target:
+    """The first of `targets`, if all are paths on one branch, none its root. Raises CommandError."""
+    first = targets[0]
+    for text, target in zip(texts, targets, strict=True):
+        if not target.path:
+            raise CommandError(f"{safe(text)} names a whole branch", hint=f"write {target.repo.name}:PATH")
+        if (target.repo.name, target.branch) != (first.repo.name, first.branch):
+            raise CommandError(
+                f"{safe(texts[0])} and {safe(text)} are on two branches", hint="a command makes one commit"
+            )
+    return first
+
+
+def outermost(paths: Sequence[bytes]) -> list[bytes]:
+    """`paths` without those that lie below others, each once, in order."""
+    chosen: list[bytes] = []
+    for path in sorted(set(paths), key=lambda each: each.split(b"/")):
+        if not chosen or not path.startswith(chosen[-1] + b"/"):
+            chosen.append(path)
+    return chosen

@@ -1,0 +1,133 @@
+"""`pfs store`: check, gc, stats."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+
+import lmdb
+import pytest
+
+import store
+from store.engine.env import SEGMENTS
+
+
+@pytest.fixture
+def damaged(trips, store_path):
+    """The segment that holds `first` has other bytes."""
+    with lmdb.open(os.fspath(store_path), max_dbs=32) as env, env.begin(write=True) as txn:
+        segments = env.open_db(SEGMENTS, txn=txn)
+        for key, value in list(txn.cursor(segments)):
+            if b"first\n" in value:
+                txn.put(key, value.replace(b"first\n", b"FIRST\n"), db=segments)
+
+
+def test_a_sound_store_is_said_to_be_sound(run, trips):
+    result = run("store", "check")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith("sound: 1 repo, 3 commits, ") and "--read-data" in result.out
+    assert "not read" not in run("store", "check", "--read-data").out
+
+
+def test_damage_is_named_with_commits_and_paths_and_exit_code_7(run, damaged, store_path):
+    result = run("store", "check", "--read-data")
+    assert result.code == 7
+    lines = result.out.splitlines()
+    assert lines[0].startswith("I2 object ") and lines[-1].startswith("1 problem in 1 repo, ")
+    with store.open(store_path) as data:
+        ids = [str(commit.id) for commit in data.repo("trips").log()]
+    assert {line.strip() for line in lines[1:-1]} == {f"trips@{commit}:7-01-16" for commit in ids}
+
+
+def test_damage_as_json(run, damaged):
+    result = run("store", "check", "--read-data", "--json")
+    assert result.code == 7
+    found = json.loads(result.out)
+    assert not found["sound"] and found["problems"][0]["invariant"] == "I2"
+    assert {each["path"] for each in found["problems"][0]["affects"]} == {"7-01-16"}
+    assert run("store", "check", "--json").code == 0
+
+
+def test_a_page_of_the_database_that_is_damaged_is_an_answer_too(run, ok, store_path, work):
+    (work / "data").write_bytes(random.Random(1).randbytes(300_000))
+    ok("repo", "create", "trips")
+    ok("put", "data", "trips")
+    whole = (store_path / "data.mdb").read_bytes()
+    rng = random.Random(5)
+    for _ in range(12):
+        page = rng.randrange(2, len(whole) // 4096)
+        broken = bytearray(whole)
+        broken[page * 4096 : page * 4096 + 32] = rng.randbytes(32)
+        (store_path / "data.mdb").write_bytes(broken)
+        result = run("store", "check", "--read-data")
+        assert result.code in (0, 3, 7), (page, result)
+        assert "Traceback" not in result.err + result.out
+        assert result.out or result.err
+    (store_path / "data.mdb").write_bytes(whole)
+    assert run("store", "check", "--read-data").code == 0
+
+
+def test_a_check_that_crashes_is_damage(run, ok, store_path, monkeypatch, tmp_path):
+    ok("repo", "create", "trips")
+    crash = tmp_path / "python"
+    crash.write_text("#!/bin/sh\nkill -BUS $$\n")
+    crash.chmod(0o700)
+    monkeypatch.setattr("sys.executable", str(crash))
+    result = run("store", "check")
+    assert result.code == 7 and result.out.startswith("damaged database: ") and "SIGBUS" in result.out
+    assert not json.loads(run("store", "check", "--json").out)["sound"]
+
+
+def test_gc_says_what_it_would_free_and_frees_it(ok, trips, work):
+    (work / "large").write_bytes(os.urandom(500_000))
+    ok("repo", "create", "large")
+    ok("put", "large", "large")
+    ok("repo", "delete", "large", "--yes")
+    plan = json.loads(ok("store", "gc", "--dry-run", "--json"))
+    assert plan["freed"] > 480_000 and plan["drop_objects"] > 2  # the last, small chunk shares its segment
+    assert "would drop" in ok("store", "gc", "-n")
+    swept = json.loads(ok("store", "gc", "--json"))
+    assert swept["dropped_objects"] == plan["drop_objects"] and swept["freed"] == plan["freed"]
+    assert ok("store", "gc") == "dropped 0 objects, freed 0 B\n"
+    assert ok("cat", "trips:7-01-16") == "first\n"
+    ok("store", "check", "--read-data")
+
+
+def test_gc_gives_up_while_an_edit_is_at_work(run, ok, trips, store_path):
+    ok("repo", "delete", "trips", "--yes")
+    with store.open(store_path) as data, data.create_repo("weather").edit() as edit:
+        edit.write("a", b"1")
+        # In a process of its own, as this one has the store open.
+        assert data.plan_gc().drop
+        with pytest.raises(store.InUse):
+            data.sweep(data.plan_gc(), patience_seconds=0)
+    assert run("store", "gc", "--wait", "0").code == 0
+
+
+def test_gc_refuses_where_damage_hides_what_is_alive(run, trips, store_path):
+    with store.open(store_path) as data:
+        root = data.repo("trips").commit().tree.content
+        data._env.write(lambda writing: writing.delete(b"objects", root))
+    result = run("store", "gc")
+    assert result.code == 7 and "it is missing" in result.err
+
+
+def test_stats_add_up(ok, trips, work):
+    (work / "large").write_bytes(b"0123456789" * 50_000)
+    ok("put", "large", "trips")
+    (work / "note").write_text("note")
+    ok("put", "note", "trips")
+    found = json.loads(ok("store", "stats", "--json"))
+    (repo,) = found["repos"]
+    assert (repo["repo"], repo["commits"], repo["files"]) == ("trips", 5, 5)
+    assert found["logical"] == repo["logical"] > 1_000_000 > repo["head"] == 500_000 + 6 + 7 + 4 + 4
+    assert repo["unique"] == found["unique"] > found["stored"] > 0
+    assert found["deduplication"] > 1 and found["compression"] > 5
+    assert "trips" in ok("store", "stats") and "times less" in ok("store", "stats")
+
+
+def test_stats_of_an_empty_store(ok):
+    ok("repo", "create", "trips")
+    assert json.loads(ok("store", "stats", "--json"))["deduplication"] == 0
+    assert "trips" in ok("store", "stats")
