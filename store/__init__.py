@@ -17,7 +17,7 @@ map of the package.
 
 from store import names
 from store.commit import Commit
-from store.edit import Edit, TreeEdit
+from store.edit import Edit, Merge, TreeEdit
 from store.errors import (
     BadExpression,
     BadName,
@@ -29,6 +29,7 @@ from store.errors import (
     HeadMoved,
     InUse,
     IsADirectory,
+    MergeConflict,
     NewerFormat,
     NotADirectory,
     NotAStore,
@@ -41,14 +42,19 @@ from store.errors import (
     SpecialFile,
     StoreError,
 )
+from store.fsck import Affected, Problem, Report
+from store.gc import GcPlan, Swept
 from store.ids import CommitId, ObjectId
-from store.records import Branch, Change, Entry, Extent, Pin, Provenance, Tag
+from store.records import Branch, Change, Entry, Extent, PathConflict, Pin, Provenance, Tag
 from store.repo import Repo
 from store.shelf import Pins, Shelf
+from store.stats import RepoStats, Stats
 from store.store import Store, Target, create, open, open_or_create
 from store.transfer import export
+from store.tree import Side
 
 __all__ = [
+    "Affected",
     "BadExpression",
     "BadName",
     "Branch",
@@ -63,27 +69,37 @@ __all__ = [
     "Exists",
     "Extent",
     "Full",
+    "GcPlan",
     "HeadMoved",
     "InUse",
     "IsADirectory",
+    "Merge",
+    "MergeConflict",
     "NewerFormat",
     "NotADirectory",
     "NotAStore",
     "NotFound",
     "NotWritable",
     "ObjectId",
+    "PathConflict",
     "PathNotFound",
     "Pin",
     "Pins",
+    "Problem",
     "Provenance",
     "RefNotFound",
     "Refused",
     "Repo",
     "RepoNotFound",
+    "RepoStats",
+    "Report",
     "Shelf",
+    "Side",
     "SpecialFile",
+    "Stats",
     "Store",
     "StoreError",
+    "Swept",
     "Tag",
     "Target",
     "TreeEdit",

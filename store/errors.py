@@ -5,7 +5,7 @@
     │   └── RepoNotFound  RefNotFound  CommitNotFound  PathNotFound  NotAStore
     ├── Exists            pick another name                        exit 4
     ├── Conflict          look again, then retry                   exit 5
-    │   └── HeadMoved
+    │   └── HeadMoved  MergeConflict
     ├── Refused           change the request                       exit 6
     │   └── BadName  BadExpression  NotADirectory  IsADirectory  SpecialFile  InUse  NewerFormat  NotWritable
     ├── Corrupt           the bytes on disk are not what was written   exit 7
@@ -125,6 +125,17 @@ class HeadMoved(Conflict):
         return "look at the new head and repeat the command"
 
 
+class MergeConflict(Conflict):
+    """Both sides changed the same paths, each in its own way; nothing was changed."""
+
+    def __init__(self, what: str, count: int) -> None:
+        super().__init__(f"{what} meets {count} conflict{'' if count == 1 else 's'}; nothing was changed")
+        self.what, self.count = what, count
+
+    def hint(self) -> str:
+        return "`--ours PATTERN` and `--theirs PATTERN` choose a side"
+
+
 class Refused(StoreError):
     """The request itself cannot be carried out."""
 
@@ -206,7 +217,7 @@ class Corrupt(StoreError):
         self.record, self.why = record, why
 
     def hint(self) -> str:
-        return "everything else stays readable; restore the store from a copy"
+        return "`pfs store check` names what it affects; everything else stays readable"
 
 
 class Full(StoreError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from store.engine import Environment, Writing
+from store.engine import Environment, Writing, presence
 from store.errors import Exists
 from store.format import tables
 from store.format.tables import PINS, SHELVES, PinBody
@@ -75,9 +75,18 @@ class Pins:
         self._env = env
 
     def put(self, name: bytes, tree: Entry, note: bytes = b"") -> None:
-        """Keep `tree`, which must have been saved, under `name`; a pin of that name is replaced. Durable on return."""
+        """Keep `tree`, which must have been saved, under `name`; a pin of that name is replaced. Durable on return.
+
+        Raises Conflict when part of it was collected meanwhile, because nothing else kept it; then nothing has changed.
+        """
         body = tables.encode(PinBody(tree, note))
-        self._env.write(lambda writing: writing.put(PINS, _checked(name), body))
+
+        def work(writing: Writing) -> None:
+            presence.require(writing, tree)
+            writing.put(PINS, _checked(name), body)
+
+        self._env.write(work)
+        self._env.leases.settle()
 
     def get(self, name: bytes) -> Pin | None:
         """The pin called `name`, or None. Raises Corrupt."""

@@ -9,17 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from store import names, refexpr
+from store import fsck, gc, names, refexpr, stats
 from store.commit import Commit, handle
 from store.edit import TreeEdit
 from store.engine import Environment, Refs, RefsWriting, Writing
 from store.errors import Corrupt, Exists, NewerFormat, NotAStore, NotWritable, RefNotFound
 from store.format import tables
 from store.format.tables import FORMAT, HEADER_KEY, META, Header, RepoBody
+from store.gc import GcPlan, Swept
 from store.ids import CommitId
 from store.records import Change, Entry, Extent
 from store.repo import Repo
 from store.shelf import Pins, Shelf
+from store.stats import Stats
 from store.trees import Trees
 
 DATA = "data.mdb"
@@ -92,7 +94,10 @@ class Store:
             return [Repo(self._env, self._trees, name, body) for name, body in Refs(reading).iter_repos()]
 
     def delete_repo(self, name: str) -> None:
-        """Remove a repo with its branches, tags and commits. Raises RepoNotFound. Durable on return."""
+        """Remove a repo with its branches, tags and commits. Raises RepoNotFound. Durable on return.
+
+        Its space is used again after `sweep`.
+        """
         self._env.write(lambda writing: RefsWriting(writing).delete_repo(name))
 
     # commits
@@ -173,6 +178,40 @@ class Store:
     def shelf(self, name: str) -> Shelf:
         """The durable table called `name`, for the programs on top of the store."""
         return Shelf(self._env, name)
+
+    # the store as a whole
+
+    def check(
+        self, *, read_data: bool = False, progress: fsck.Progress = lambda what, done, total: None
+    ) -> fsck.Report:
+        """Whether every invariant of the format pages holds, and whom damage affects. Damage is never raised.
+
+        `read_data` verifies every byte; without it files' chunks are not read. `progress` is told what is being
+        checked, how many are done, and how many there are. A damaged page of LMDB's own may end the process: check a
+        store that is in doubt in a process of its own, as `pfs store check` does.
+        """
+        return fsck.check(self._env, read_data=read_data, progress=progress)
+
+    def plan_gc(self, progress: gc.Progress = lambda objects: None) -> GcPlan:
+        """What no commit and no pin leads to any more; changes nothing. `progress` is told the objects met so far.
+
+        Raises Corrupt when damage hides what is alive: then nothing may be dropped.
+        """
+        return gc.plan_gc(self._env, progress)
+
+    def sweep(
+        self, plan: GcPlan, *, patience_seconds: float = 30.0, progress: gc.Progress = lambda segments: None
+    ) -> Swept:
+        """Drop what `plan` found dead and still is, so that its space is used again. `progress`: segments done so far.
+
+        Safe beside readers, writers and mounts. Edits that begin meanwhile wait a moment. Raises InUse, having changed
+        nothing, when edits that had begun are still at work after `patience_seconds`; an edit of this process counts.
+        """
+        return gc.sweep(self._env, plan, patience_seconds=patience_seconds, progress=progress)
+
+    def stats(self) -> Stats:
+        """Logical, unique and stored bytes, by repo and altogether. Raises Corrupt."""
+        return stats.measure(self._env)
 
     def _read_header(self) -> Header:
         with self._env.read() as reading:

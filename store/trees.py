@@ -125,6 +125,15 @@ class Trees:
             below = path + b"/" + named.name if path else named.name
             yield from self._changed(below, before, after)
 
+    def merge(
+        self, base: Entry | None, ours: Entry | None, theirs: Entry | None, resolve: tree.Resolve
+    ) -> Iterator[tree.Answer]:
+        """What turns the directory `ours` into its merge with `theirs`, and the conflicts left, in the order of paths.
+
+        `tree/merge.py` says what a merge is. Equal directories are skipped by identity; None is an empty one.
+        """
+        return tree.merge(self._nodes.get, base, ours, theirs, resolve)
+
     def _changed(self, path: bytes, old: Entry | None, new: Entry | None) -> Iterator[Change]:
         if _differ(old, new):
             yield Change(path, old, new)

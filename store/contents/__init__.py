@@ -1,6 +1,6 @@
 """A file's bytes as a list of chunks: writing one from a stream, and turning a read into extents."""
 
-from store.contents.lists import ListWriter, iter_chunks
+from store.contents.lists import ListWriter, ends_after, iter_chunks
 from store.contents.plan import plan_read
 
-__all__ = ["ListWriter", "iter_chunks", "plan_read"]
+__all__ = ["ListWriter", "ends_after", "iter_chunks", "plan_read"]

@@ -47,7 +47,7 @@ class ListWriter:
             self._levels.append([])
         pieces = self._levels[level]
         pieces.append(piece)
-        if len(pieces) >= 2 and (int.from_bytes(piece.id[:2], "big") % TARGET == 0 or len(pieces) >= LIMIT):
+        if ends_after(piece.id, len(pieces)):
             self._end(level)
 
     def _end(self, level: int) -> None:
@@ -56,6 +56,11 @@ class ListWriter:
             name = self._save(chunklist.encode(level + 1, pieces))
             self._levels[level] = []
             self._push(level + 1, Piece(name, sum(piece.size for piece in pieces)))
+
+
+def ends_after(name: bytes, count: int) -> bool:
+    """Whether a list ends after the item with the id `name`, its `count`-th."""
+    return count >= 2 and (int.from_bytes(name[:2], "big") % TARGET == 0 or count >= LIMIT)
 
 
 def iter_chunks(load: Load, entry: Entry) -> Iterator[tuple[ObjectId, int]]:

@@ -1,5 +1,6 @@
 """LMDB, and the only folder that says so."""
 
+from store.engine import presence
 from store.engine.env import Environment, Reading, Writing
 from store.engine.objects import ObjectReader, ObjectWriter
 from store.engine.refs import Refs, RefsWriting, RepoRefs
@@ -13,4 +14,5 @@ __all__ = [
     "RefsWriting",
     "RepoRefs",
     "Writing",
+    "presence",
 ]

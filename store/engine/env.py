@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 
 import lmdb
 
+from store.engine.lease import Lease, Leases
 from store.engine.lockfile import reserve
 from store.engine.residence import Residence
 from store.errors import Corrupt, Full, InUse, NotAStore, NotWritable, StoreError
@@ -38,6 +39,8 @@ SLACK = 1 << 20
 MAX_READERS = 1024
 LOCK_SIZE = (MAX_READERS + 64) * 64
 """Bytes of LMDB's lock file: a line of cache for each reader, and some for what stands before them."""
+MAX_SEEN = 1 << 20
+"""Objects to remember as present: about 130 MB, once a sweep has come and a million objects were referred to."""
 MAX_KEY = 511
 """Bytes in a key: LMDB's own limit."""
 OBJECTS, SEGMENTS = b"objects", b"segments"
@@ -62,6 +65,15 @@ class Reading:
 
     def __init__(self, txn: Any, handles: dict[bytes, Any]) -> None:
         self._txn, self._handles = txn, handles
+
+    @property
+    def number(self) -> int:
+        """The number of the last transaction that this one sees."""
+        return int(self._txn.id())
+
+    def count(self, table: bytes) -> int:
+        """How many records the table has."""
+        return int(self._txn.stat(self._handles[table])["entries"])
 
     def get_raw(self, table: bytes, key: bytes) -> memoryview | None:
         """The bytes under `key`, or None; also for a key that LMDB could not hold."""
@@ -95,11 +107,6 @@ class Reading:
         for key, value in self.iter_raw(table, prefix, reverse=reverse):
             yield key, sealed.unseal(table, key, value)
 
-    @property
-    def number(self) -> int:
-        """The number of the last transaction that this one sees."""
-        return int(self._txn.id())
-
     @staticmethod
     def _seek_last(cursor: Any, prefix: bytes) -> bool:
         beyond = prefix.rstrip(b"\xff")
@@ -108,8 +115,33 @@ class Reading:
         return bool(cursor.last())
 
 
+class Seen:
+    """What a transaction has found to be there, beside what those before it have."""
+
+    def __init__(self, before: set[bytes]) -> None:
+        self._before = before
+        self.fresh: set[bytes] = set()
+
+    def add(self, mark: bytes) -> bool:
+        """Note `mark`; whether it is new."""
+        if mark in self._before or mark in self.fresh:
+            return False
+        self.fresh.add(mark)
+        return True
+
+
 class Writing(Reading):
     """A transaction that writes; all of it becomes durable at once, or none."""
+
+    def __init__(self, txn: Any, handles: dict[bytes, Any], seen: Seen | None) -> None:
+        super().__init__(txn, handles)
+        self.seen = seen
+        """None: no sweep has dropped anything since this process opened the store (`presence.py`)."""
+
+    @property
+    def number(self) -> int:
+        """The transaction's number; the one before it is the last that was committed."""
+        return int(self._txn.id())
 
     def put_raw(self, table: bytes, key: bytes, value: bytes, *, append: bool = False) -> None:
         """Store `value` as it is; `append` when `key` is greater than all others."""
@@ -139,7 +171,11 @@ class Environment:
         self._open = 0
         self._closed = False
         self.residence = Residence((path / "data.mdb").resolve())
+        self.leases = Leases(path)
         with self._ours():
+            # Before anything is read: what a sweep drops from now on may be in this process' hands.
+            self._sweeps_at_opening = self._sweeps = self.leases.sweeps()
+            self._seen: set[bytes] = set()
             reserve(path / "lock.mdb", LOCK_SIZE)
             self._env = self._map(path, create, map_size)
             try:
@@ -192,7 +228,13 @@ class Environment:
 
     def close(self) -> None:
         """End the use of the store by this object; open transactions must have ended."""
+        self.leases.close()
         self._env.close()
+
+    def lease(self) -> Lease:
+        """A lease on objects that nothing refers to yet. Raises Full, NotWritable."""
+        with self._ours():
+            return self.leases.take()
 
     def last_txnid(self) -> int:
         """The number of the last write transaction that a reader sees now.
@@ -223,14 +265,25 @@ class Environment:
                 with self._ours(), self._passing():
                     txn = self._begin(write=True)
                     try:
-                        result = work(Writing(txn, self._handles))
+                        seen = self._seen_since_the_last_sweep()
+                        result = work(Writing(txn, self._handles, seen))
                         txn.commit()
+                        self._seen.update(seen.fresh if seen is not None else ())
                         return result
                     except BaseException:
                         txn.abort()
                         raise
             except lmdb.MapFullError:
                 self._resize(int(self._env.info()["map_size"]) * 2)
+
+    def _seen_since_the_last_sweep(self) -> Seen | None:
+        """To be called by the one thread that writes."""
+        sweeps = self.leases.sweeps()
+        if sweeps == self._sweeps_at_opening:
+            return None
+        if sweeps != self._sweeps or len(self._seen) > MAX_SEEN:
+            self._seen, self._sweeps = set(), sweeps
+        return Seen(self._seen)
 
     def _begin(self, *, write: bool) -> Any:
         while True:

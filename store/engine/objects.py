@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -79,40 +80,59 @@ class ObjectReader:
                 yield self._get(reading, name)
 
     def _get(self, reading: Reading, name: ObjectId) -> bytes:
-        value = reading.get_raw(OBJECTS, name)
-        if value is None:
-            raise Corrupt(f"object {name}", "it is missing")
-        try:
-            place = segment.decode_place(value)
-            cached = self._cache.get(place.segment)
-            payload = self._unpack(reading, place) if cached is None else cached
-        except Corrupt as error:
-            raise Corrupt(f"object {name}", f"{error.record}: {error.why}") from None
-        plain = bytes(payload[place.offset : place.offset + place.length])
-        if ObjectId.of(plain) != name:
-            raise Corrupt(f"object {name}", f"segment {place.segment} holds other bytes")
-        return plain
+        return read_object(reading, name, self._unpack)
 
     def _unpack(self, reading: Reading, place: Place) -> bytes | memoryview:
-        record = reading.get_raw(SEGMENTS, place.segment.to_bytes(8, "big"))
-        if record is None:
-            raise Corrupt(f"segment {place.segment}", "it is missing")
-        payload = segment.decode(record)
-        self._env.residence.touched()
-        if len(payload) > place.length and isinstance(payload, bytes):
-            self._cache.put(place.segment, payload)
+        payload: bytes | memoryview | None = self._cache.get(place.segment)
+        if payload is None:
+            payload = unpack(reading, place)
+            self._env.residence.touched()
+            if len(payload) > place.length and isinstance(payload, bytes):
+                self._cache.put(place.segment, payload)
         return payload
+
+
+def unpack(reading: Reading, place: Place) -> bytes | memoryview:
+    """The payload of the segment of `place`; a view is valid as long as `reading` lasts. Raises Corrupt."""
+    record = reading.get_raw(SEGMENTS, place.segment.to_bytes(8, "big"))
+    if record is None:
+        raise Corrupt(f"segment {place.segment}", "it is missing")
+    return segment.decode(record)
+
+
+def read_object(
+    reading: Reading,
+    name: ObjectId,
+    unpack: Callable[[Reading, Place], bytes | memoryview] = unpack,
+) -> bytes:
+    """The object's bytes. Raises Corrupt when it is missing or is not what its id says."""
+    value = reading.get_raw(OBJECTS, name)
+    if value is None:
+        raise Corrupt(f"object {name}", "it is missing")
+    try:
+        place = segment.decode_place(value)
+        payload = unpack(reading, place)
+    except Corrupt as error:
+        raise Corrupt(f"object {name}", f"{error.record}: {error.why}") from None
+    plain = bytes(payload[place.offset : place.offset + place.length])
+    if ObjectId.of(plain) != name:
+        raise Corrupt(f"object {name}", f"segment {place.segment} holds other bytes")
+    return plain
 
 
 class ObjectWriter:
     """Puts objects that are not there yet; use as a context manager.
 
-    Everything put is durable after `flush`, and invisible garbage if the process ends before. Not for use by several
-    threads at once.
+    Everything put is durable after `flush`, and invisible garbage if the process ends before. No sweep drops anything
+    while a writer lives (`lease.py`). Not for use by several threads at once.
     """
 
     def __init__(self, env: Environment, *, threads: int | None = None) -> None:
         self._env = env
+        self._lease = env.lease()  # before anything is looked up: what is found there must stay
+        weakref.finalize(self, self._lease.release)
+        self._loose = False
+        """Whether something was flushed that nothing refers to yet."""
         self._pool = ThreadPoolExecutor(threads or os.cpu_count() or 1, thread_name_prefix="store-writer")
         self._pending: dict[ObjectId, bytes] = {}
         self._pending_bytes = 0
@@ -129,6 +149,7 @@ class ObjectWriter:
 
     def __exit__(self, *exception: object) -> None:
         self._pool.shutdown(cancel_futures=True)
+        self._lease.release(linger=self._loose)
 
     def put(self, plain: bytes) -> ObjectId:
         """Store one small object (a node, a small file); its id."""
@@ -164,6 +185,9 @@ class ObjectWriter:
         self.stored += self._ready_bytes
         self._ready, self._ready_bytes = [], 0
         self._seen.clear()
+        self._loose = also is None
+        if also is not None:
+            self._env.leases.settle()
         return result
 
     def _prepare(self, chunks: list[bytes]) -> list[_Prepared]:

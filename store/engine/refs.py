@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from store import names
+from store.engine import presence
 from store.engine.env import Reading, Writing
 from store.errors import CommitNotFound, Corrupt, Exists, HeadMoved, RefNotFound, Refused, RepoNotFound
 from store.format import commit as commits
@@ -157,7 +158,10 @@ class RefsWriting(Refs):
         self._writing.delete(REPOS, repo.encode())
 
     def add_commit(self, record: CommitRecord) -> None:
-        """Write the commit, its line in the log and its provenance. Raises Exists."""
+        """Write the commit, its line in the log and its provenance. Raises Exists; Conflict when part of its tree was
+        collected meanwhile.
+        """
+        presence.require(self._writing, record.tree)
         if self.find_commit(record.repo, record.id) is not None:
             raise Exists("commit", f"{record.repo}@{record.id}")
         self._writing.put(commits.TABLE, commits.key(record.id, record.repo), commits.encode(record))

@@ -90,6 +90,11 @@ def rows(record: bytes | memoryview) -> list[tuple[ObjectId, int]]:
     return found
 
 
+def plain_size(record: bytes | memoryview) -> int:
+    """The bytes of the payload after decoding, as the header says. Raises only Corrupt."""
+    return _header(record)[2]
+
+
 def encode_place(place: Place) -> bytes:
     """The value under an object's id."""
     return PLACE.pack(place.segment, place.offset, place.length)

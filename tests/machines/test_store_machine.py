@@ -263,6 +263,13 @@ class StoreMachine(RuleBasedStateMachine):
             assert self.data.find_commit(*made) is None
 
     @rule()
+    def collect(self) -> None:
+        """Afterwards exactly what is alive is there; the invariants say that nothing else is missing."""
+        plan = self.data.plan_gc()
+        assert self.data.sweep(plan, patience_seconds=0).dropped == plan.drop
+        assert self.data.check().garbage == 0
+
+    @rule()
     def reopen(self) -> None:
         self.data.close()
         self.data = store.open(self.path)

@@ -17,9 +17,9 @@ from store.engine import Environment
 from store.format import commit as commits
 from store.format import node, segment, tables
 from store.format.sealed import seal
+from store.fsck import check
 from store.ids import CommitId, ObjectId
 from store.records import CommitRecord, Entry
-from store.testing.invariants import iter_violations
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def sound(tmp_path: Path) -> Path:
                 edit.write("large", bytes(range(256)) * 2_000 + b"%d" % number)
         trips.create_tag("v1", edit.result)
         data.pins.put(b"pin", edit.result.tree)
-        assert list(iter_violations(data._env)) == []
+        assert check(data._env, read_data=True).sound
     return tmp_path / "s"
 
 
@@ -175,7 +175,7 @@ def test_a_lie_is_found_by_the_invariant_it_breaks(sound, lie, invariant):
         lie(Hand(env, txn))
     environment = Environment(sound)
     try:
-        found = {violation.invariant for violation in iter_violations(environment)}
+        found = {problem.invariant for problem in check(environment, read_data=True).problems}
     finally:
         environment.close()
     assert invariant in found
