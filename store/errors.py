@@ -8,7 +8,7 @@
     │   └── HeadMoved  MergeConflict
     ├── Refused           change the request                       exit 6
     │   └── BadName  BadExpression  NotADirectory  IsADirectory  SpecialFile  InUse  NewerFormat  NotWritable
-    ├── Corrupt           the bytes on disk are not what was written   exit 7
+    ├── Corrupt           run `pfs store check`                    exit 7
     └── Full              free space                               exit 8
 
 Classes hold fields, not sentences: `str()` says what happened to which noun on one line, `hint()` the next

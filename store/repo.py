@@ -9,7 +9,7 @@ from types import EllipsisType
 
 from store import history, names, refexpr
 from store.commit import Commit, handle
-from store.edit import ATTEMPTS, Draft, Edit, Merge, plan
+from store.edit import ATTEMPTS, Edit, Heading, Merge, plan
 from store.engine import Environment, Refs, RefsWriting, RepoRefs, Writing
 from store.errors import HeadMoved, InUse, RefNotFound, Refused
 from store.format.tables import BRANCH, TAG, RepoBody
@@ -223,7 +223,7 @@ class Repo:
             repo=self.name,
             branch=name,
             base=base,
-            draft=Draft(
+            heading=Heading(
                 author=names.prose(author or _user()),
                 message=names.prose(message),
                 provenance=tuple(provenance),

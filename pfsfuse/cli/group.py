@@ -48,9 +48,7 @@ def global_options(*, hidden: bool, json: bool) -> list[click.Parameter]:
         )
     ]
     if json:
-        options.append(
-            click.Option(["--json"], callback=_set_json, help="List as JSON, for programs.", **flag)
-        )
+        options.append(click.Option(["--json"], callback=_set_json, help="Print JSON, for programs.", **flag))
     return [
         *options,
         click.Option(

@@ -35,8 +35,9 @@ from pfsfuse.cli.service import announce
 def jupyter(app: App, refs: tuple[str, ...], port: int, name: str) -> None:
     """Open JupyterLab on repos at exact commits.
 
-    Each REPO shows as /pfs/REPO and never changes; what is saved in /pfs/out is committed when the service stops.
-    Prints the address to open, with its token.
+    Each REPO shows as /pfs/REPO and never changes; several commits of one show as /pfs/REPO-REF. Without REPO it sees
+    the whole mount. What is saved in /pfs/out is committed when the service stops: `pfs service stop NAME`. Prints the
+    address to open, with its token.
     """
     from pfsfuse.service import start_jupyter
 

@@ -28,7 +28,7 @@ def side_options(function: F) -> F:
         "take_ours",
         metavar="PATTERN",
         multiple=True,
-        help="Where both changed what this glob matches: keep what the branch has. Before --theirs.",
+        help="Where both changed what this glob matches: keep what the branch has. Wins over --theirs.",
     )
     theirs = click.option(
         "--theirs",
@@ -65,9 +65,10 @@ def merge(
 ) -> None:
     """Bring what another branch or commit changed to a branch, as one commit.
 
-    Compared are both with the last commit that they share, by ancestry or by an earlier merge. A path that only one
-    side changed is taken from there, a file that both changed in different ways is a conflict: conflicts are listed,
-    and nothing is changed. A branch that is merely behind moves forward without a commit, unless there is a message.
+    Both are compared with the last commit that they share, by ancestry or by an earlier merge. A path that only one
+    side changed is taken from there; a file that both changed in different ways is a conflict. With conflicts, they
+    are listed and nothing is changed, unless --ours and --theirs decide them all. A branch that is merely behind
+    moves forward without a commit, unless there is a message.
     """
     with app.open() as opened:
         target = branch_only(opened, ours)

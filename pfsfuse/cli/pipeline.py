@@ -39,7 +39,14 @@ def pipeline() -> None:
     pfs pipeline create -f - < sales.json  from standard input
     """
 )
-@click.option("-f", "--file", "file", required=True, type=SPEC_FILE, help="The specification; - is stdin.")
+@click.option(
+    "-f",
+    "--file",
+    "file",
+    required=True,
+    type=SPEC_FILE,
+    help="Specifications, JSON or YAML; - is standard input.",
+)
 @pass_app
 def create(app: App, file: str) -> None:
     """Create the pipelines that a file specifies.

@@ -87,7 +87,7 @@ def cherry_pick(
 ) -> None:
     """Make the change of one commit on another branch or repo, as a new commit.
 
-    It is compared with its parent. Where the branch changed the same file in another way, there is a conflict:
+    The commit is compared with its parent. Where the branch changed the same file in another way, there is a conflict:
     conflicts are listed, and nothing is changed. The author stays, unless --author names another.
     """
     with app.open() as opened:

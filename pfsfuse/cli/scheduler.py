@@ -19,9 +19,10 @@ from pfsfuse.cli.group import Command
 @click.option("--background", is_flag=True, help="Return when it runs; its messages go to a log.")
 @pass_app
 def scheduler(app: App, background: bool) -> None:
-    """Run pipelines without a mount.
+    """Run pipelines and services without a mount.
 
-    Commits made while nothing ran are processed first. `pfs mount` schedules, too: one process does so at a time.
+    Commits made while nothing ran are processed first. `pfs mount` does all this, too: for each store, one process at a
+    time schedules.
     """
     config = app.config()
     app.open_or_create().close()

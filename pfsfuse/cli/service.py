@@ -42,14 +42,19 @@ def service() -> None:
     """,
 )
 @click.option(
-    "-f", "--file", "file", required=True, type=SPEC_FILE, help="The specification, JSON or YAML; - is stdin."
+    "-f",
+    "--file",
+    "file",
+    required=True,
+    type=SPEC_FILE,
+    help="The specification, JSON or YAML; - is standard input.",
 )
 @click.option("--no-wait", is_flag=True, help="Do not wait until it answers.")
 @pass_app
 def create(app: App, file: str, no_wait: bool) -> None:
     """Start a service, and wait until it answers.
 
-    Its inputs are pinned to the commits they have now. Jobs of old Pachyderm with a `service` are taken, too.
+    Its inputs stay at the commits they have now. The JSON of Pachyderm 1.3's jobs with a `service` is taken, too.
     """
     from pfsfuse.pipeline import parse_service
     from pfsfuse.service import create_service

@@ -103,13 +103,14 @@ def _check_in_a_child(app: App, read_data: bool) -> NoReturn:
     metavar="SECONDS",
     type=click.FloatRange(0, 86400),
     default=30.0,
-    help="How long to wait for running edits to end; 30 by default.",
+    help="How long to wait for puts and other running edits to end; default: 30.",
 )
 @pass_app
 def gc(app: App, dry_run: bool, wait: float) -> None:
-    """Free the space of what no commit and no pin leads to any more, so that it is used again.
+    """Free the space of what nothing needs any more, so that it is used again.
 
-    Safe beside mounts, jobs and commits. The database's file does not become smaller.
+    Needed is whatever a commit holds, on a branch or not, and the kept result of every datum. Safe beside mounts, jobs
+    and commits. The database's file does not become smaller.
     """
     with app.open() as opened:
         with _shown_progress("gc") as progress:

@@ -37,7 +37,7 @@ class PfsInput(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="pfs")
     glob: str = "/"
     """As written; `compile_glob` takes it."""
     commit: str | None = None
-    """Services only: the ref expression this input is pinned to (`master.31`, an id)."""
+    """Services only: the ref expression this input is fixed at (`master.31`, an id)."""
     follow: bool = False
     """Services only: restart on new commits of the branch. Never together with `commit`."""
 

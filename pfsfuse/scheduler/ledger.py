@@ -5,8 +5,7 @@
     job      \\0 <pipeline> \\0 <job id>           Job as JSON
     open     \\0 <pipeline> \\0 <job id>           nothing; there as long as the job has not ended
     cursor   \\0 <pipeline> \\0 <repo> \\0 <branch>  the last commit (32 hex digits) whose arrival on that
-    input has
-                                                 been planned; empty when the branch had none
+                                                 input has been planned; empty when the branch had none
 
 A job and the cursors that its planning moved are written together: after a crash the arrival has either been
 planned or not. Names contain no NUL (the store sees to it). Any process may read and write a ledger; only

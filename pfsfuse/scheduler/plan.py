@@ -14,7 +14,7 @@ and at once, in topological order, in every pipeline that reads their output:
 so a pipeline that reads a commit and something computed from it runs once, on both. When sales@X exists it
 arrives on the branch, too; job X of report reads it already, and nothing happens.
 
-**Pins.** The other inputs of a job are what they were when X was finished, in this order:
+**Inputs.** The other inputs of a job are what they were when X was finished, in this order:
   1. the output of an upstream job that X causes (its id is known before it exists);
   2. the commit that carries the id X itself;
   3. the output of the upstream pipeline's last job caused at or before X and not failed, finished or not:

@@ -16,7 +16,6 @@ keeps services alive is `service.supervisor`, which only the daemon imports.
     orders.py        ordering, looking, stopping
     jupyter.py       the specification of a JupyterLab on given commits
     ports.py         is this port free
-    lock.py          who supervises
     supervisor.py    makes what runs equal to what is ordered; plan.py decides
     keeper.py        one service's life: launch, wait until it answers, watch, start again, stop
     launching.py     from an order to what a worker runs
@@ -29,10 +28,10 @@ keeps services alive is `service.supervisor`, which only the daemon imports.
 
 from pfsfuse.service.jupyter import start_jupyter
 from pfsfuse.service.orders import create_service, delete_service, list_services, show_service, stop_service
-from pfsfuse.service.record import PinnedInput, Service
+from pfsfuse.service.record import FixedInput, Service
 
 __all__ = [
-    "PinnedInput",
+    "FixedInput",
     "Service",
     "create_service",
     "delete_service",

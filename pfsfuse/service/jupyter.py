@@ -18,7 +18,7 @@ from store import Store, Target, names
 def start_jupyter(
     store: Store, refs: Sequence[str], *, port: int = 8888, name: str = "jupyter", wait_seconds: float = 90.0
 ) -> Service:
-    """Start JupyterLab with a directory `/pfs/<repo>` for each of `refs`, pinned to what it means now.
+    """Start JupyterLab with a directory `/pfs/<repo>` for each of `refs`, fixed at what it means now.
 
     Several refs of one repo show as `/pfs/trips-master-30` and so on. Without refs it sees the whole mount. Returns
     when it answers; `url` of the result is what to open.

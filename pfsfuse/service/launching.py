@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pfsfuse.pipeline import compile_glob, iter_matches, parse_service
 from pfsfuse.service import surroundings
-from pfsfuse.service.record import Order, PinnedInput
+from pfsfuse.service.record import FixedInput, Order
 from pfsfuse.worker.api import Input, Launch
 from store import CommitId, Store
 
@@ -32,11 +32,11 @@ def plan_launch(store: Store, name: str, order: Order, *, top: Path, log: Path) 
     )
 
 
-def _input(store: Store, each: PinnedInput) -> Input:
+def _input(store: Store, each: FixedInput) -> Input:
     return Input(name=each.name, repo=each.repo, commit=each.commit, paths=_paths(store, each))
 
 
-def _paths(store: Store, each: PinnedInput) -> tuple[str, ...]:
+def _paths(store: Store, each: FixedInput) -> tuple[str, ...]:
     if each.glob == "/":
         return ("/",)
     commit = store.commit(each.repo, CommitId.parse(each.commit))

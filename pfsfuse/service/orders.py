@@ -17,7 +17,7 @@ from pfsfuse.errors import DaemonError, ServiceError
 from pfsfuse.pipeline import PfsInput, Spec, inputs, spec_json
 from pfsfuse.role import Role, RoleLock, is_played
 from pfsfuse.service import output, ports, record, surroundings
-from pfsfuse.service.record import Order, PinnedInput, Service, Status
+from pfsfuse.service.record import FixedInput, Order, Service, Status
 from store import Commit, CommitId, Store, StoreError
 
 ORIGIN = "service"
@@ -30,7 +30,7 @@ def create_service(
 ) -> Service:
     """Order the service that `spec` describes and wait until it answers.
 
-    Each input is pinned to the exact commit its branch or ref means now. The repo of the service's name is made if
+    Each input is fixed at the exact commit its branch or ref means now. The repo of the service's name is made if
     need be: what is saved in /pfs/out is committed there. With `wait_seconds` 0 it returns as soon as the order is
     durable, with the state "starting".
 
@@ -178,7 +178,7 @@ def _require_unused(store: Store, name: str) -> None:
         )
 
 
-def _pin(store: Store, wanted: PfsInput) -> PinnedInput:
+def _pin(store: Store, wanted: PfsInput) -> FixedInput:
     """The exact commit that `wanted` means now."""
     if wanted.follow:
         raise ServiceError(
@@ -192,7 +192,7 @@ def _pin(store: Store, wanted: PfsInput) -> PinnedInput:
             f"input {wanted.name}: {wanted.repo}@{wanted.branch} has no commits yet",
             hint=f"`pfs put FILE {wanted.repo}@{wanted.branch}` makes the first",
         )
-    return PinnedInput(
+    return FixedInput(
         name=wanted.name, repo=wanted.repo, branch=commit.branch, commit=str(commit.id), glob=wanted.glob
     )
 

@@ -26,7 +26,7 @@ from store import Shelf, Store
 SHELF = "services"
 
 
-class PinnedInput(msgspec.Struct, frozen=True, kw_only=True):
+class FixedInput(msgspec.Struct, frozen=True, kw_only=True):
     """One input of a service: a directory `/pfs/<name>` that never changes."""
 
     name: str
@@ -34,7 +34,7 @@ class PinnedInput(msgspec.Struct, frozen=True, kw_only=True):
     branch: str
     """The branch of the commit; provenance names it."""
     commit: str
-    """32 hex digits: the exact commit the input was pinned to when the service was ordered."""
+    """32 hex digits: the exact commit the input was fixed at when the service was ordered."""
     glob: str
     """Which paths are visible; "/" for all."""
 
@@ -48,7 +48,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     """"running" or "stopped"."""
     spec: dict[str, Any]
     """The specification in its canonical JSON form."""
-    inputs: tuple[PinnedInput, ...]
+    inputs: tuple[FixedInput, ...]
     """In the order of the specification; empty: the service sees the whole mount."""
     internal_port: int
     """Where the command listens, on 127.0.0.1."""
@@ -94,7 +94,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     internal_port: int
     external_port: int
     token: str
-    inputs: tuple[PinnedInput, ...]
+    inputs: tuple[FixedInput, ...]
     pid: int | None
     restarts: int
     ordered_ns: int

@@ -1,6 +1,7 @@
 """What is open: files by their immutable entry, texts by what they said when opened, directories by a listing.
 
-A file that is written to in a draft is one more kind of handle here, with the draft's node in place of an entry.
+Not there yet: files that are written to. They would be one more kind of handle, with a draft's node in place of an
+entry.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Started by the thread that runs the event loop, and never by `trio.run_process`: trio starts processes from its
 cached threads, `--die-with-parent` follows the *thread* that started the process, and the cache drops a thread after
 ten idle seconds (measured: a long command was killed after exactly 10.0 s). By `posix_spawn`, which, unlike
-`subprocess`, can put a descriptor at the number where the sandbox's shell expects the lease.
+`subprocess`, can put a descriptor at the number where the sandbox's shell expects the lifeline.
 
 The current directory of this process must not be on a mount that it serves itself: `handle.py` starts workers in `/`.
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import trio
 
-LEASE = 3
+LIFELINE = 3
 """The descriptor on which the sandbox's PID 1 notices that this process is gone: `sandbox.py` says why."""
 SHELLS = frozenset({"sh", "dash", "bash", "busybox", "ksh", "zsh"})
 
@@ -33,10 +33,10 @@ class Command:
 
         Raises OSError when the sandbox itself cannot be started, ValueError for a NUL in an argument.
         """
-        lease, self._lease = os.pipe()
+        lifeline, self._lifeline = os.pipe()
         try:
             with open(log, "ab", opener=_private) as output, _stdin_file(stdin) as given:
-                fds = {0: given, 1: output.fileno(), 2: output.fileno(), LEASE: lease}
+                fds = {0: given, 1: output.fileno(), 2: output.fileno(), LIFELINE: lifeline}
                 self.pid = os.posix_spawnp(
                     argv[0],
                     list(argv),
@@ -45,10 +45,10 @@ class Command:
                     setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),  # which Python ignores
                 )
         except BaseException:
-            os.close(self._lease)
+            os.close(self._lifeline)
             raise
         finally:
-            os.close(lease)
+            os.close(lifeline)
 
     async def wait(self) -> int:
         """The exit code as a shell shows it, once no process of the sandbox is alive."""
@@ -58,7 +58,7 @@ class Command:
         finally:
             os.close(pidfd)
         code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])  # ready: does not block
-        os.close(self._lease)
+        os.close(self._lifeline)
         return 128 - code if code < 0 else code
 
     def terminate(self) -> None:

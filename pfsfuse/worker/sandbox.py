@@ -4,10 +4,10 @@ Both sandboxes build the same tree of processes, so everything above need not kn
 
     sandbox (bwrap | unshare)       on the host; when it has ended, nothing of the command is alive
     └── sh, PID 1 in there          waits for the command, hands its exit code up; its end ends all the rest
-        ├── the watcher             kills the rest when the lease ends, a pipe that the worker holds open
+        ├── the watcher             kills the rest when the lifeline ends, a pipe that the worker holds open
         └── the command             the one that SIGTERM is sent to
 
-The lease is there because --die-with-parent leaves a gap: a worker that is killed while bwrap is starting leaves a
+The lifeline is there because --die-with-parent leaves a gap: a worker that is killed while bwrap is starting leaves a
 command that nobody ends (seen once in some dozens of kills), and unshare has no such wish at all.
 
 PID 1 is a shell for three reasons. The kernel ignores SIGTERM for a PID 1 that has no handler for it. bwrap's

@@ -1,7 +1,7 @@
 """Changes on top of a tree, and their becoming a commit: the only way anything changes."""
 
-from store.edit.commit import ATTEMPTS, Draft, Edit
+from store.edit.commit import ATTEMPTS, Edit, Heading
 from store.edit.merge import Merge, Plan, plan
 from store.edit.tree import TreeEdit
 
-__all__ = ["ATTEMPTS", "Draft", "Edit", "Merge", "Plan", "TreeEdit", "plan"]
+__all__ = ["ATTEMPTS", "Edit", "Heading", "Merge", "Plan", "TreeEdit", "plan"]

@@ -23,7 +23,7 @@ ATTEMPTS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class Heading:
     """What a commit will say beside its tree."""
 
     author: str
@@ -46,11 +46,11 @@ class Edit(TreeEdit):
     """
 
     def __init__(
-        self, env: Environment, trees: Trees, *, repo: str, branch: str, base: Commit | None, draft: Draft
+        self, env: Environment, trees: Trees, *, repo: str, branch: str, base: Commit | None, heading: Heading
     ) -> None:
-        super().__init__(env, trees, base.tree if base is not None else None, now_ns=draft.started_ns)
+        super().__init__(env, trees, base.tree if base is not None else None, now_ns=heading.started_ns)
         self._env, self._trees = env, trees
-        self._repo, self._branch, self._head, self._draft = repo, branch, base, draft
+        self._repo, self._branch, self._head, self._heading = repo, branch, base, heading
         self.result: Commit | None = None
         """The commit, once there is one: the new one, or the head as it was when nothing changed."""
         self.changed = False
@@ -77,15 +77,15 @@ class Edit(TreeEdit):
         for attempt in range(ATTEMPTS):
             root = self._save_tree()
             old = self._head.tree if self._head is not None else None
-            if not self._draft.allow_empty and old is not None and _equal(old, root):
+            if not self._heading.allow_empty and old is not None and _equal(old, root):
                 self.result = self._head
                 return self.result
-            if not self._draft.allow_empty and old is None and root.content is None:
+            if not self._heading.allow_empty and old is None and root.content is None:
                 return None
             try:
                 record = self._writer.flush(partial(self._advance, root=root))
             except HeadMoved:
-                if attempt == ATTEMPTS - 1 or not self._draft.rebase:
+                if attempt == ATTEMPTS - 1 or not self._heading.rebase:
                     raise
                 self._rebase()
                 continue
@@ -110,24 +110,24 @@ class Edit(TreeEdit):
 
     def _record(self, writing: Writing, root: Entry, reason: str) -> CommitRecord:
         """Write the commit's record; where it stands in the history is read in the same transaction."""
-        refs, draft = RefsWriting(writing), self._draft
+        refs, heading = RefsWriting(writing), self._heading
         refs.get_repo(self._repo)
         parent = None if self._head is None else refs.get_commit(self._repo, self._head.id)
         load = RepoRefs(refs, self._repo).get_record
         record = CommitRecord(
-            id=draft.commit_id or CommitId.new(),
+            id=heading.commit_id or CommitId.new(),
             repo=self._repo,
             branch=self._branch,
             depth=1 if parent is None else parent.depth + 1,
             parent=None if parent is None else parent.id,
             jump=None if parent is None else history.jump_of(load, parent),
             tree=root,
-            started_ns=draft.started_ns,
+            started_ns=heading.started_ns,
             finished_ns=max(time.time_ns(), 0 if parent is None else parent.finished_ns + 1),
-            author=draft.author,
-            message=draft.message,
-            provenance=draft.provenance,
-            origin=draft.origin,
+            author=heading.author,
+            message=heading.message,
+            provenance=heading.provenance,
+            origin=heading.origin,
             state="failed" if reason else "finished",
             reason=reason,
             digest=b"",

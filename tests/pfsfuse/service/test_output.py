@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pfsfuse.service import output
-from pfsfuse.service.record import Order, PinnedInput
+from pfsfuse.service.record import FixedInput, Order
 from store import BadName, Commit, Store
 
 
@@ -19,7 +19,7 @@ from store import BadName, Commit, Store
 def order(store: Store) -> Order:
     store.create_repo("lab", origin="service")
     head = store.repo("trips").commit("master")
-    pinned = PinnedInput(name="trips", repo="trips", branch="master", commit=str(head.id), glob="/")
+    pinned = FixedInput(name="trips", repo="trips", branch="master", commit=str(head.id), glob="/")
     return Order(
         serial=1,
         wanted="running",

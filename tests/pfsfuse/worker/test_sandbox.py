@@ -26,10 +26,10 @@ def in_sandbox(kind: Kind, room: Room, *cmd: str, working_dir: str = "/") -> sub
     line = argv(kind, room, survey(Path("/nowhere"), ()), cmd, working_dir)
     if kind == "unshare":
         line = [*on_a_host_with_pfs(), *line]
-    lease = room.out.parent / "lease"  # a pipe that somebody holds open: the command itself
-    if not lease.exists():
-        os.mkfifo(lease)
-    held = ["sh", "-c", 'exec 3<>"$1"; shift; exec "$@"', "sh", str(lease)]
+    lifeline = room.out.parent / "lifeline"  # a pipe that somebody holds open: the command itself
+    if not lifeline.exists():
+        os.mkfifo(lifeline)
+    held = ["sh", "-c", 'exec 3<>"$1"; shift; exec "$@"', "sh", str(lifeline)]
     return subprocess.run([*held, *line], stdin=subprocess.DEVNULL, capture_output=True, text=True)
 
 
