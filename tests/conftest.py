@@ -8,8 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from pfsfuse.fuse.mountinfo import TYPE, parse
+
+# A busy machine makes examples slow, not wrong.
+settings.register_profile("patient", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 def _mounts(below: Path) -> list[str]:

@@ -81,11 +81,13 @@ def test_writers_and_a_collector_race_and_nothing_alive_is_lost(tmp_path: Path) 
             for writer in (one, two):
                 out, err = writer.communicate(timeout=110)
                 assert (out, err, writer.returncode) == ("done\n", "", 0)
-        assert collector.poll() is None
-        collector.kill()
+        # How often it got the lock beside the writers depends on the machine; what they left behind does not.
         assert collector.stdout is not None
-        sweeps, dropped = map(int, collector.stdout.read().rstrip().rpartition("\n")[2].split())
-    assert sweeps > 3 and dropped > 20
+        sweeps = dropped = 0
+        while sweeps <= 3 or dropped <= 20:
+            line = collector.stdout.readline()
+            assert line, "the collector has ended"
+            sweeps, dropped = map(int, line.split())
     with store.open(path) as data:
         assert_sound(data)
         for repo in data.repos():
