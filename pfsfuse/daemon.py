@@ -32,7 +32,7 @@ import trio
 import store
 from pfsfuse import fuse
 from pfsfuse.config import Config
-from pfsfuse.control import address, launch, server
+from pfsfuse.control import address, server
 from pfsfuse.control.messages import Status, shown
 from pfsfuse.fuse import Refresher
 from pfsfuse.scheduler.loop import Scheduler
@@ -67,19 +67,6 @@ def run(
         address.sweep(opened.path)
         remove_stale(opened.path)
         trio.run(_Daemon(opened, where, allow_other).serve, ready)
-
-
-def run_mount(config: Config, mountpoint: Path, *, foreground: bool, allow_other: bool = False) -> None:
-    """`pfs mount`: in this process until it ends, or in a daemon that is there when this returns."""
-    if foreground:
-        run(config, mountpoint=mountpoint, allow_other=allow_other)
-    else:
-        launch.start_mount(config, mountpoint, allow_other=allow_other)
-
-
-def run_scheduler(config: Config) -> None:
-    """`pfs scheduler`: in this process until it ends."""
-    run(config)
 
 
 @dataclass(slots=True)
