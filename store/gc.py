@@ -23,7 +23,8 @@ from functools import partial
 from store.engine import Environment, Reading, Writing
 from store.engine.env import OBJECTS, SEGMENTS
 from store.engine.marks import Marks
-from store.engine.objects import LEVEL_SHARED, SHARED, read_object
+from store.engine.objects import read_object
+from store.engine.writer import LEVEL_SHARED, SHARED
 from store.errors import Corrupt
 from store.format import commit as commits
 from store.format import segment, tables

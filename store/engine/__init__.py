@@ -2,8 +2,9 @@
 
 from store.engine import presence
 from store.engine.env import Environment, Reading, Writing
-from store.engine.objects import ObjectReader, ObjectWriter
+from store.engine.objects import ObjectReader
 from store.engine.refs import Refs, RefsWriting, RepoRefs
+from store.engine.writer import ObjectWriter
 
 __all__ = [
     "Environment",
