@@ -1,0 +1,26 @@
+"""`pfs store`: whether it is sound, freeing its space, and measuring it. A file for each verb."""
+
+from __future__ import annotations
+
+import click
+
+from pfsfuse.cli.group import Group
+from pfsfuse.cli.store.check import check
+from pfsfuse.cli.store.gc import gc
+from pfsfuse.cli.store.stats import stats
+
+
+@click.command(
+    cls=Group,
+    examples="""
+    pfs store check  is it sound?
+    pfs store gc  free what deleted repos held
+    pfs store stats  how large is it, and what would copies take?
+    """,
+)
+def store() -> None:
+    """Check the store, free its space, and measure it."""
+
+
+for verb in (check, gc, stats):
+    store.add_command(verb)
