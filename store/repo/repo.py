@@ -1,0 +1,9 @@
+"""A repo as a whole."""
+
+from __future__ import annotations
+
+from store.repo.changes import Changes
+
+
+class Repo(Changes):
+    """A named line of versioned data. Made by `Store.repo` and `Store.create_repo`; cheap, holds nothing open."""
