@@ -1,0 +1,1 @@
+"""Benchmarks: what the project does, timed beside its peers in the same run on the same machine."""
