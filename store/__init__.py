@@ -18,6 +18,7 @@ map of the package.
 from store import names
 from store.commit import Commit
 from store.edit import Edit, Merge, TreeEdit
+from store.engine.compact import Compacted, Room
 from store.errors import (
     BadExpression,
     BadName,
@@ -62,6 +63,7 @@ __all__ = [
     "Commit",
     "CommitId",
     "CommitNotFound",
+    "Compacted",
     "Conflict",
     "Corrupt",
     "Edit",
@@ -93,6 +95,7 @@ __all__ = [
     "RepoNotFound",
     "RepoStats",
     "Report",
+    "Room",
     "Shelf",
     "Side",
     "SpecialFile",

@@ -12,7 +12,8 @@ from typing import Self
 from store import fsck, gc, names, refexpr, stats
 from store.commit import Commit, handle
 from store.edit import TreeEdit
-from store.engine import Environment, Refs, RefsWriting, Writing
+from store.engine import Environment, Refs, RefsWriting, Writing, compact
+from store.engine.compact import Compacted, Room
 from store.errors import Corrupt, Exists, NewerFormat, NotAStore, NotWritable, RefNotFound
 from store.format import tables
 from store.format.tables import FORMAT, HEADER_KEY, META, Header, RepoBody
@@ -208,6 +209,18 @@ class Store:
         nothing, when edits that had begun are still at work after `patience_seconds`; an edit of this process counts.
         """
         return gc.sweep(self._env, plan, patience_seconds=patience_seconds, progress=progress)
+
+    def plan_compact(self) -> Room:
+        """How much room free pages take in the database's file; changes nothing. Raises Corrupt."""
+        return compact.plan_compact(self._env)
+
+    def compact(self, progress: compact.Progress = lambda done, total: None) -> Compacted:
+        """Give the space of free pages back to the file system, beside readers and writers. `progress`: pages, of all.
+
+        Raises Corrupt when LMDB's own pages do not add up, and Refused where the file system cannot take back parts of
+        a file; then nothing was given back.
+        """
+        return compact.compact(self._env, progress)
 
     def stats(self) -> Stats:
         """Logical, unique and stored bytes, by repo and altogether. Raises Corrupt."""

@@ -1,6 +1,6 @@
 """LMDB, and the only folder that says so."""
 
-from store.engine import presence
+from store.engine import compact, presence
 from store.engine.env import Environment, Reading, Writing
 from store.engine.objects import ObjectReader
 from store.engine.refs import Refs, RefsWriting, RepoRefs
@@ -15,5 +15,6 @@ __all__ = [
     "RefsWriting",
     "RepoRefs",
     "Writing",
+    "compact",
     "presence",
 ]

@@ -245,6 +245,11 @@ class Environment:
         with self.read() as reading:
             return reading.number
 
+    def reader_txnids(self) -> list[int]:
+        """The states that readers of all processes look at. One that begins meanwhile looks at the last."""
+        found = (line.split()[2:3] for line in self._env.readers().splitlines()[1:])
+        return [int(number) for [number] in found if number.isdigit()]
+
     @contextmanager
     def read(self) -> Iterator[Reading]:
         """A read transaction; short, because pages it can see are not reused."""

@@ -94,6 +94,22 @@ def test_gc_says_what_it_would_free_and_frees_it(ok, trips, work):
     ok("store", "check", "--read-data")
 
 
+def test_gc_compacts_when_told_to(ok, trips, work, store_path):
+    (work / "large").write_bytes(os.urandom(2_000_000))
+    ok("repo", "create", "large")
+    ok("put", "large", "large")
+    ok("repo", "delete", "large", "--yes")
+    before = (store_path / "data.mdb").stat().st_blocks * 512
+    assert "would give back that and " in ok("store", "gc", "--compact", "-n")
+    assert json.loads(ok("store", "gc", "--compact", "-n", "--json"))["returnable"] < 500_000
+    done = json.loads(ok("store", "gc", "--compact", "--json"))
+    after = (store_path / "data.mdb").stat().st_blocks * 512
+    assert done["returned"] == before - after > 1_900_000
+    assert (done["database"], done["kept_for_readers"]) == (after, 0)
+    assert "gave back " in ok("store", "gc", "--compact")
+    ok("store", "check", "--read-data")
+
+
 def test_gc_gives_up_while_an_edit_is_at_work(run, ok, trips, store_path):
     ok("repo", "delete", "trips", "--yes")
     with store.open(store_path) as data, data.create_repo("weather").edit() as edit:

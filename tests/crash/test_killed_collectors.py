@@ -20,9 +20,11 @@ from store.testing.invariants import assert_sound
 COLLECTOR = """
 import sys, store, store.gc
 store.gc.BATCH = 2  # more moments between two transactions
+store.engine.compact.HOLD_SECONDS = 0.001
 with store.open(sys.argv[1]) as data:
     print("ready", flush=True)
     swept = data.sweep(data.plan_gc())
+    data.compact()
     print("swept", swept.dropped, flush=True)
 """
 KILLS = int(os.environ.get("CRASH_KILLS", "20"))

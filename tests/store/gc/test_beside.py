@@ -50,6 +50,7 @@ with store.open(sys.argv[1]) as data:
     while True:
         try:
             dropped += data.sweep(data.plan_gc(), patience_seconds=5).dropped
+            data.compact()
             sweeps += 1
         except store.InUse:
             pass
