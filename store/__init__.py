@@ -17,7 +17,7 @@ map of the package.
 
 from store import names
 from store.commit import Commit
-from store.edit import Edit, Merge, TreeEdit
+from store.edit import Edit, FileWriter, Merge, TreeEdit
 from store.engine.compact import Compacted, Room
 from store.errors import (
     BadExpression,
@@ -70,6 +70,7 @@ __all__ = [
     "Entry",
     "Exists",
     "Extent",
+    "FileWriter",
     "Full",
     "GcPlan",
     "HeadMoved",

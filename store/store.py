@@ -12,7 +12,7 @@ from typing import Self
 from store import fsck, gc, names, refexpr, stats
 from store.commit import Commit, handle
 from store.edit import TreeEdit
-from store.engine import Environment, Refs, RefsWriting, Writing, compact
+from store.engine import Environment, Refs, RefsWriting, Writing, acquire, compact, release
 from store.engine.compact import Compacted, Room
 from store.errors import Corrupt, Exists, NewerFormat, NotAStore, NotWritable, RefNotFound
 from store.format import tables
@@ -44,12 +44,13 @@ class Target:
 
 
 class Store:
-    """An open store. One per process, used by all its threads, never carried across a fork; a context manager."""
+    """An open store, for all threads of a process and, after a fork, for both processes; a context manager."""
 
     def __init__(self, path: Path, env: Environment) -> None:
         self.path = path
         """The store's directory, absolute."""
         self._env, self._trees = env, Trees(env)
+        self._is_open = True
         self.pins = Pins(env)
         self.header = self._read_header()
 
@@ -63,14 +64,28 @@ class Store:
         return f"<Store {self.path}>"
 
     def close(self) -> None:
-        """End the use of this object. What was committed was durable long before."""
-        self._env.close()
+        """End the use of this object, and of what it gave. What was committed was durable long before."""
+        if self._is_open:
+            self._is_open = False
+            release(self._env)
 
     def last_txnid(self) -> int:
         """Grows with every write by any process: cheap to poll for changes."""
         return self._env.last_txnid()
 
     # repos
+
+    def __getitem__(self, name: str) -> Repo:
+        """The repo called `name`. Raises RepoNotFound, which is a LookupError."""
+        return self.repo(name)
+
+    def __iter__(self) -> Iterator[str]:
+        """The names of all repos, in order."""
+        return iter([repo.name for repo in self.repos()])
+
+    def __contains__(self, name: object) -> bool:
+        """Whether a repo has this name."""
+        return isinstance(name, str) and self.find_repo(name) is not None
 
     def create_repo(self, name: str, *, description: str = "", origin: str = "user") -> Repo:
         """Make a repo with an empty branch `master`. Raises BadName, Exists. Durable on return."""
@@ -240,8 +255,9 @@ class Store:
 
 
 def open(path: str | Path) -> Store:
-    """The store in the directory `path`. Raises NotAStore, NewerFormat, NotWritable, Corrupt; InUse when this process
-    has it open already.
+    """The store in the directory `path`. Raises NotAStore, NewerFormat, NotWritable, Corrupt.
+
+    It may be opened as often as is convenient; all who have it open in one process share what there is to share.
     """
     where = Path(path).absolute()
     try:
@@ -254,7 +270,7 @@ def open(path: str | Path) -> Store:
     if not os.access(where, os.W_OK | os.X_OK):
         read_only = os.statvfs(where).f_flag & os.ST_RDONLY
         raise NotWritable(where, "its file system is read-only" if read_only else "permission denied")
-    return _opened(where, Environment(where))
+    return _opened(where, acquire(where))
 
 
 def create(path: str | Path) -> Store:
@@ -276,7 +292,7 @@ def create(path: str | Path) -> Store:
         raise NotAStore(where, "it is not a directory") from None
     except OSError as error:
         raise NotWritable(where, (error.strerror or str(error)).lower()) from None
-    env = Environment(where, create=True)
+    env = acquire(where, create=True)
     header = Header(FORMAT, time.time_ns(), os.urandom(16))
 
     def work(writing: Writing) -> None:
@@ -287,7 +303,7 @@ def create(path: str | Path) -> Store:
     try:
         env.write(work)
     except BaseException:
-        env.close()
+        release(env)
         raise
     return _opened(where, env)
 
@@ -310,5 +326,5 @@ def _opened(path: Path, env: Environment) -> Store:
     try:
         return Store(path, env)
     except BaseException:
-        env.close()
+        release(env)
         raise

@@ -7,12 +7,11 @@ Decoded nodes are kept in a small cache, since a walk asks for the same ones aga
 from __future__ import annotations
 
 import io
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, Generic, TypeVar, cast
 
-from store import contents, tree
+from store import contents, locks, tree
 from store.engine import Environment, ObjectReader
 from store.errors import Corrupt, IsADirectory, NotADirectory, PathNotFound, Refused, show
 from store.format import chunklist, node
@@ -32,7 +31,7 @@ class _Cache(Generic[N]):
     def __init__(self, load: Callable[[ObjectId], N]) -> None:
         self._load = load
         self._nodes: OrderedDict[ObjectId, N] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = locks.lock()
 
     def get(self, name: ObjectId) -> N:
         with self._lock:

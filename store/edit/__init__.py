@@ -2,6 +2,7 @@
 
 from store.edit.commit import ATTEMPTS, Edit, Heading
 from store.edit.merge import Merge, Plan, plan
+from store.edit.stream import FileWriter
 from store.edit.tree import TreeEdit
 
-__all__ = ["ATTEMPTS", "Edit", "Heading", "Merge", "Plan", "TreeEdit", "plan"]
+__all__ = ["ATTEMPTS", "Edit", "FileWriter", "Heading", "Merge", "Plan", "TreeEdit", "plan"]

@@ -17,8 +17,9 @@ from typing import BinaryIO, Self
 from store import names
 from store.edit.files import link, write_file
 from store.edit.overlay import Overlaid, Overlay
+from store.edit.stream import FileWriter
 from store.engine import Environment, ObjectWriter
-from store.errors import IsADirectory, NotADirectory, PathNotFound, SpecialFile
+from store.errors import Exists, IsADirectory, NotADirectory, PathNotFound, Refused, SpecialFile, show
 from store.records import Entry
 from store.trees import Trees
 
@@ -42,10 +43,13 @@ class TreeEdit:
         self, env: Environment, trees: Trees, base: Entry | None, *, now_ns: int | None = None
     ) -> None:
         self._now_ns = time.time_ns() if now_ns is None else now_ns
+        self._trees = trees
         self._overlaid = Overlaid(trees, base, self._now_ns)
         self._replaced = False
         """Whether the base is a grafted root: then no head that comes later takes its place."""
         self._writer = ObjectWriter(env)
+        self._unclosed: dict[FileWriter, bytes] = {}
+        """Files that are being written, and their paths."""
 
     def __enter__(self) -> Self:
         return self
@@ -53,6 +57,8 @@ class TreeEdit:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for file in list(self._unclosed):
+            file.discard()
         self._writer.__exit__(kind, error, trace)
 
     # what may be done
@@ -62,6 +68,44 @@ class TreeEdit:
     ) -> None:
         """Make `path` a file with these bytes, read from `data` to its end. Raises IsADirectory, NotADirectory."""
         self._put(names.path(path), write_file(self._writer, data, mode, self._time(mtime_ns)))
+
+    def open(
+        self, path: AnyPath, mode: str = "wb", *, file_mode: int = 0o644, mtime_ns: int | None = None
+    ) -> FileWriter:
+        """A file object; when it is closed, `path` is a file with what was written to it.
+
+        `mode` is as for Python's own `open`: "wb" begins anew, "ab" and "r+b" with what the file holds, which keeps its
+        permissions; "xb" raises Exists when there is something, "r+b" PathNotFound when there is nothing. Raises
+        IsADirectory, NotADirectory. The edit cannot end well before it is closed.
+        """
+        raw = names.path(path)
+        there = self.find(raw)
+        if not raw or (there is not None and there.is_dir):
+            raise IsADirectory(raw)
+        kind = mode.replace("b", "").replace("+", "")
+        if kind not in ("w", "x", "a", "r") or "b" not in mode or mode in ("rb", "br"):
+            raise ValueError(f"mode {mode!r}: one of wb, xb, ab, r+b is needed")
+        if kind == "x" and there is not None:
+            raise Exists("file", show(raw))
+        if kind == "r" and there is None:
+            raise PathNotFound(raw)
+        keep = there if kind in ("a", "r") else None
+        bits = file_mode if keep is None else keep.mode
+
+        def deliver(data: BinaryIO) -> None:
+            del self._unclosed[file]
+            self.write(raw, data, mode=bits, mtime_ns=mtime_ns)
+
+        if keep is None:
+            file = FileWriter(deliver)
+        else:
+            self._writer.flush()  # it may be one that was written in this edit
+            with self._trees.open(keep) as old:
+                file = FileWriter(deliver, old)
+            if kind == "r":
+                file.seek(0)
+        self._unclosed[file] = raw
+        return file
 
     def mkdir(self, path: AnyPath, *, mode: int = 0o755, mtime_ns: int | None = None) -> None:
         """Make `path` a directory, or set these on the one that is there. Raises NotADirectory."""
@@ -179,4 +223,7 @@ class TreeEdit:
         self._overlaid.directory(parent).names[name] = entry.renamed(name)
 
     def _save_tree(self) -> Entry:
+        for file, path in self._unclosed.items():
+            if not file.closed:
+                raise Refused(f"{show(path)} is still being written; close it before the edit ends")
         return self._overlaid.lay(self._writer.put)

@@ -4,6 +4,7 @@ from store.engine import compact, presence
 from store.engine.env import Environment, Reading, Writing
 from store.engine.objects import ObjectReader
 from store.engine.refs import Refs, RefsWriting, RepoRefs
+from store.engine.sharing import acquire, release
 from store.engine.writer import ObjectWriter
 
 __all__ = [
@@ -15,6 +16,8 @@ __all__ = [
     "RefsWriting",
     "RepoRefs",
     "Writing",
+    "acquire",
     "compact",
     "presence",
+    "release",
 ]

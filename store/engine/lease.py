@@ -37,6 +37,8 @@ class Leases:
         )  # re-entered when an edit is let go of by the garbage collector of Python
         self._descriptor: int | None = None
         self._held = self._lingering = 0
+        self.forks = 0
+        """How many forks lie between the process that these leases began in and this one."""
 
     def take(self) -> Lease:
         """A lease. Waits while a sweep drops objects: milliseconds, in a large store seconds."""
@@ -74,6 +76,12 @@ class Leases:
             if self._descriptor is not None:
                 os.close(self._descriptor)
             self._descriptor, self._held, self._lingering = None, 0, 0
+
+    def forget(self) -> None:
+        """To be called in the child of a fork: what was held is the parent's, and stays with it."""
+        self._mutex = threading.RLock()
+        self.forks += 1
+        self.close()  # the parent's descriptor of the same lock keeps it
 
     @contextlib.contextmanager
     def alone(self, patience_seconds: float) -> Iterator[None]:
@@ -118,11 +126,17 @@ class Lease:
 
     def __init__(self, leases: Leases) -> None:
         self._leases: Leases | None = leases
+        self._forks = leases.forks
+
+    def check(self) -> None:
+        """Raise InUse in the child of a fork, to which the lease does not belong."""
+        if self._leases is not None and self._leases.forks != self._forks:
+            raise InUse("an edit does not go through a fork; begin it in the process that makes it")
 
     def release(self, *, linger: bool = False) -> None:
         """End it; once is enough, more does no harm. `linger`: when something was saved that nothing refers to yet."""
         leases, self._leases = self._leases, None
-        if leases is not None:
+        if leases is not None and leases.forks == self._forks:
             leases.give_back(linger=linger)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 
+from store import locks
 from store.engine.env import OBJECTS, SEGMENTS, Environment, Reading
 from store.errors import Corrupt
 from store.format import segment
@@ -19,7 +19,7 @@ class SegmentCache:
     def __init__(self, limit: int = 16 << 20) -> None:
         self._limit, self._held = limit, 0
         self._payloads: OrderedDict[int, bytes] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = locks.lock()
 
     def get(self, number: int) -> bytes | None:
         with self._lock:

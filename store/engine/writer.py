@@ -75,6 +75,7 @@ class ObjectWriter:
 
     def put_chunks(self, chunks: Iterable[bytes]) -> Iterator[tuple[ObjectId, int]]:
         """Store the chunks of a file; gives (id, size) for each, in order. Memory: a few windows and one batch."""
+        self._lease.check()
         running: deque[Future[list[_Prepared]]] = deque()
         depth = (os.cpu_count() or 1) + 1
         for window in _windows(chunks):
@@ -89,6 +90,7 @@ class ObjectWriter:
 
         When `also` raises, nothing of this transaction is written and everything still waits.
         """
+        self._lease.check()
         self._seal_small()
         ready = self._ready
 

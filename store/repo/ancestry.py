@@ -39,6 +39,12 @@ class Ancestry(Handle):
             raise RefNotFound(self.name, ref or self.default_branch, why="the branch has no commit yet")
         return found
 
+    def __getitem__(self, ref: str) -> Commit:
+        """The same as `commit`: `repo["master.31"]`."""
+        if not isinstance(ref, str):  # else a loop over the repo would find its head for ever
+            raise TypeError(f"a ref expression is a str, not {type(ref).__name__}")
+        return self.commit(ref)
+
     def find_commit(self, ref: str = "") -> Commit | None:
         """The same, but None for a branch without commits."""
         return self.resolve(refexpr.parse_ref(ref or self.default_branch))

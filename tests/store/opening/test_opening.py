@@ -116,15 +116,6 @@ def test_a_data_file_that_was_cut_off_is_noticed_before_it_is_read(tmp_path, sha
         store.open(tmp_path / "s")
 
 
-def test_a_process_has_a_store_open_once(tmp_path):
-    with store.create(tmp_path):
-        for opening in (store.open, store.open_or_create):
-            with pytest.raises(store.InUse, match="already open in this process"):
-                opening(tmp_path)
-    with store.open(tmp_path):
-        pass
-
-
 def test_a_failed_opening_leaves_nothing_open(tmp_path):
     store.create(tmp_path).close()
     rewrite_header(tmp_path, Header(FORMAT + 1, 0, b""))
