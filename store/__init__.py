@@ -10,14 +10,15 @@
         print(commit.read("2016/7-01.csv"))
 
 `open`, `create` and `open_or_create` give a Store; its `repo` and `create_repo` give a Repo; a Repo's
-`commit`, `head` and `log` give Commits, and its `edit` an Edit, which becomes the next commit. An Entry is one
-name in a commit's tree. Every error is a StoreError and says with `hint()` what to do next. README.md is the
-map of the package.
+`commit`, `head` and `log` give Commits, and its `edit` an Edit, which becomes the next commit; its `stage` collects
+changes in the branch's Draft until `commit_draft`. `Store.edit_together` makes commits in several repos at once. An
+Entry is one name in a commit's tree. Every error is a StoreError and says with `hint()` what to do next. README.md is
+the map of the package.
 """
 
 from store import names
-from store.commit import Commit
-from store.edit import Edit, FileWriter, Merge, TreeEdit
+from store.commit import Commit, Draft
+from store.edit import Edit, FileWriter, Merge, Stage, Standing, Together, TreeEdit
 from store.engine.compact import Compacted, Room
 from store.errors import (
     BadExpression,
@@ -25,6 +26,7 @@ from store.errors import (
     CommitNotFound,
     Conflict,
     Corrupt,
+    DraftMoved,
     Exists,
     Full,
     HeadMoved,
@@ -66,6 +68,8 @@ __all__ = [
     "Compacted",
     "Conflict",
     "Corrupt",
+    "Draft",
+    "DraftMoved",
     "Edit",
     "Entry",
     "Exists",
@@ -100,12 +104,15 @@ __all__ = [
     "Shelf",
     "Side",
     "SpecialFile",
+    "Stage",
+    "Standing",
     "Stats",
     "Store",
     "StoreError",
     "Swept",
     "Tag",
     "Target",
+    "Together",
     "TreeEdit",
     "create",
     "export",

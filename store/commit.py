@@ -1,4 +1,4 @@
-"""A commit, and the way to read it."""
+"""Commits and drafts, and the way to read them."""
 
 from __future__ import annotations
 
@@ -8,29 +8,30 @@ from typing import BinaryIO
 
 from store import names
 from store.errors import NotADirectory
-from store.records import CommitRecord, Entry
+from store.records import CommitRecord, DraftRecord, Entry
 from store.trees import Trees
 
 AnyPath = str | bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Commit(CommitRecord):
-    """An immutable tree with a parent, a depth, provenance, an author and a message.
+class Files:
+    """Reading a root: what commits and drafts have in common.
 
     Paths are `str` or `bytes`, without a leading slash; "" is the root. All reads may raise Corrupt.
     """
 
-    trees: Trees = field(repr=False, compare=False)
+    __slots__ = ()
+    tree: Entry
+    trees: Trees
 
     @property
-    def title(self) -> str:
-        """How people write it: `trips@master.31`."""
-        return f"{self.repo}@{self.branch}.{self.depth}"
+    def where(self) -> str:
+        """What it is called in messages."""
+        raise NotImplementedError
 
     def entry(self, path: AnyPath = "") -> Entry:
         """The entry at `path`. Raises PathNotFound."""
-        return self.trees.get(self.tree, names.path(path), where=f"{self.repo}@{self.id.short()}")
+        return self.trees.get(self.tree, names.path(path), where=self.where)
 
     def find(self, path: AnyPath) -> Entry | None:
         """The entry at `path`, or None."""
@@ -58,9 +59,44 @@ class Commit(CommitRecord):
             return stream.read()
 
 
+@dataclass(frozen=True, slots=True)
+class Commit(CommitRecord, Files):
+    """An immutable tree with a parent, a depth, provenance, an author and a message."""
+
+    trees: Trees = field(repr=False, compare=False)
+
+    @property
+    def where(self) -> str:
+        return f"{self.repo}@{self.id.short()}"
+
+    @property
+    def title(self) -> str:
+        """How people write it: `trips@master.31`."""
+        return f"{self.repo}@{self.branch}.{self.depth}"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft(DraftRecord, Files):
+    """What is staged for a branch and is not a commit yet: a whole tree, and the head that it was made on.
+
+    As of when it was looked up; whoever stages more makes another.
+    """
+
+    trees: Trees = field(repr=False, compare=False)
+
+    @property
+    def where(self) -> str:
+        return f"the draft of {self.repo}@{self.branch}"
+
+
 def handle(record: CommitRecord, trees: Trees) -> Commit:
     """`record` as something that can be read."""
     return Commit(**{name: getattr(record, name) for name in _FIELDS}, trees=trees)
+
+
+def draft_handle(record: DraftRecord, trees: Trees) -> Draft:
+    """`record` as something that can be read."""
+    return Draft(record.repo, record.branch, record.base, record.tree, record.changed_ns, trees)
 
 
 _FIELDS = tuple(part.name for part in fields(CommitRecord))

@@ -5,7 +5,7 @@
     │   └── RepoNotFound  RefNotFound  CommitNotFound  PathNotFound  NotAStore
     ├── Exists            pick another name                        exit 4
     ├── Conflict          look again, then retry                   exit 5
-    │   └── HeadMoved  MergeConflict
+    │   └── HeadMoved  DraftMoved  MergeConflict
     ├── Refused           change the request                       exit 6
     │   └── BadName  BadExpression  NotADirectory  IsADirectory  SpecialFile  InUse  NewerFormat  NotWritable
     ├── Corrupt           run `pfs store check`                    exit 7
@@ -83,7 +83,8 @@ class PathNotFound(NotFound):
         self.path, self.where = path, where
 
     def hint(self) -> str:
-        return f"`pfs ls {self.where}` shows what is there" if self.where else ""
+        # "the draft of trips@master" is nothing to type
+        return f"`pfs ls {self.where}` shows what is there" if self.where and " " not in self.where else ""
 
 
 class NotAStore(NotFound):
@@ -123,6 +124,17 @@ class HeadMoved(Conflict):
 
     def hint(self) -> str:
         return "look at the new head and repeat the command"
+
+
+class DraftMoved(Conflict):
+    """Somebody else changed or committed the branch's draft first; nothing was changed."""
+
+    def __init__(self, repo: str, branch: str) -> None:
+        super().__init__(f"the draft of {repo}@{branch} was changed meanwhile")
+        self.repo, self.branch = repo, branch
+
+    def hint(self) -> str:
+        return f"`pfs status {self.repo}` shows what is staged now; repeat the command"
 
 
 class MergeConflict(Conflict):

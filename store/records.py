@@ -133,6 +133,20 @@ class Tag:
 
 
 @dataclass(frozen=True, slots=True)
+class DraftRecord:
+    """What is stored about a draft (`format/tables.md`)."""
+
+    repo: str
+    branch: str
+    base: CommitId | None
+    """The head that the changes were made on; None: the branch had no commit."""
+    tree: Entry
+    """The root as it shall be: the base's, with the changes."""
+    changed_ns: int
+    """When it was last changed, in nanoseconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One path that differs between two trees; `old` or `new` is None when it exists on one side only."""
 

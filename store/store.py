@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from store import fsck, gc, names, refexpr, stats
-from store.commit import Commit, handle
-from store.edit import TreeEdit
-from store.engine import Environment, Refs, RefsWriting, Writing, acquire, compact, release
+from store.commit import Commit, Draft, draft_handle, handle
+from store.edit import Merge, Together, TreeEdit
+from store.engine import Environment, Refs, RefsWriting, Writing, acquire, compact, iter_drafts, release
 from store.engine.compact import Compacted, Room
-from store.errors import Corrupt, Exists, NewerFormat, NotAStore, NotWritable, RefNotFound
+from store.errors import Corrupt, Exists, NewerFormat, NotAStore, NotWritable, RefNotFound, Refused
 from store.format import tables
 from store.format.tables import FORMAT, HEADER_KEY, META, Header, RepoBody
 from store.gc import GcPlan, Swept
 from store.ids import CommitId
 from store.records import Change, Entry, Extent
-from store.repo import Repo
+from store.repo import Repo, together, undecided
 from store.shelf import Pins, Shelf
 from store.stats import Stats
+from store.tree import Resolve
 from store.trees import Trees
 
 DATA = "data.mdb"
@@ -157,6 +158,54 @@ class Store:
         """The commits (repo, id) whose provenance names this one."""
         with self._env.read() as reading:
             return list(Refs(reading).iter_downstream(repo, commit))
+
+    # changes to several repos
+
+    def edit_together(
+        self, *refs: str, message: str = "", author: str | None = None, now_ns: int | None = None
+    ) -> Together:
+        """Edits of several repos (`trips`, `weather@dev`) that become commits at once, under one id, when the block
+        ends: whoever reads sees all of the commits, or none. Branches are made if missing.
+
+            with data.edit_together("trips", "weather", message="31 July") as (trips, weather):
+                trips.write("7-31-16", rides)
+                weather.write("7-31-16", forecast)
+
+        A lost race for one branch lays all edits over the new heads. Raises what `Repo.edit` raises; Refused for two
+        branches of one repo.
+        """
+        return together.edit_together(self._lines(refs), message=message, author=author, now_ns=now_ns)
+
+    def commit_drafts(
+        self, *refs: str, message: str = "", author: str | None = None, resolve: Resolve = undecided
+    ) -> tuple[Merge, ...]:
+        """Make what is staged for several branches (`trips`, `weather@dev`) commits at once, under one id.
+
+        How that ended for each, in the same order; where nothing is staged, nothing happens. Where a head has moved
+        since, what was staged is merged with it, and `resolve` is asked about each path that both changed, as by
+        `Repo.merge`: ours is the branch. If a conflict is left in one of them, nothing is committed in any. Raises
+        Refused for two branches of one repo, InUse for what a pipeline computes.
+        """
+        lines = self._lines(refs)
+        return together.commit_drafts(
+            self._env, self._trees, lines, resolve=resolve, message=message, author=author
+        )
+
+    def drafts(self) -> list[Draft]:
+        """All that is staged, in the order of repos and branches. Raises Corrupt."""
+        with self._env.read() as reading:
+            return [draft_handle(record, self._trees) for record in iter_drafts(reading)]
+
+    def _lines(self, refs: Iterable[str]) -> list[tuple[Repo, str]]:
+        """The repos and branches that expressions name; a branch need not exist."""
+        lines = []
+        for text in refs:
+            parsed = refexpr.parse(text)
+            if parsed.path or (parsed.ref is not None and parsed.ref.steps):
+                raise Refused(f"{text!r} is not a branch")
+            repo = self.repo(parsed.repo)
+            lines.append((repo, repo.default_branch if parsed.ref is None else parsed.ref.name))
+        return lines
 
     # trees
 

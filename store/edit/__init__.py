@@ -1,8 +1,25 @@
-"""Changes on top of a tree, and their becoming a commit: the only way anything changes."""
+"""Changes on top of a tree, and their becoming a draft or a commit: the only way anything changes."""
 
-from store.edit.commit import ATTEMPTS, Edit, Heading
+from store.edit.commit import ATTEMPTS, Edit
 from store.edit.merge import Merge, Plan, plan
+from store.edit.record import Heading
+from store.edit.stage import Stage, Standing, look, record_of
 from store.edit.stream import FileWriter
+from store.edit.together import Together
 from store.edit.tree import TreeEdit
 
-__all__ = ["ATTEMPTS", "Edit", "FileWriter", "Heading", "Merge", "Plan", "TreeEdit", "plan"]
+__all__ = [
+    "ATTEMPTS",
+    "Edit",
+    "FileWriter",
+    "Heading",
+    "Merge",
+    "Plan",
+    "Stage",
+    "Standing",
+    "Together",
+    "TreeEdit",
+    "look",
+    "plan",
+    "record_of",
+]

@@ -1,43 +1,26 @@
-"""An edit that becomes one commit: the last transaction, and what happens when somebody else was faster."""
+"""An edit that becomes one commit: the last transaction, and what happens when somebody else was faster.
+
+Several edits, of several repos, may end in one transaction under one id (`commit_all`): a reader sees all of their
+commits or none, and a race lost for one branch is a race lost for all.
+"""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
-from store import history, names
+from store import names
 from store.commit import Commit, handle
+from store.edit.record import Heading, write_commit
 from store.edit.tree import TreeEdit
-from store.engine import Environment, Refs, RefsWriting, RepoRefs, Writing
+from store.engine import Environment, Refs, RefsWriting, Writing
 from store.errors import HeadMoved
-from store.format import commit as commits
-from store.format.tables import BRANCH
-from store.ids import CommitId
-from store.records import CommitRecord, Entry, Provenance
+from store.records import CommitRecord, Entry
 from store.trees import Trees
 
 ATTEMPTS = 100
 """How often an edit is laid over a new head before a race for the branch is given up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Heading:
-    """What a commit will say beside its tree."""
-
-    author: str
-    message: str
-    provenance: tuple[Provenance, ...]
-    origin: str
-    """"user", "pipeline" or "service"."""
-    commit_id: CommitId | None
-    """Join this change; None: a new id."""
-    allow_empty: bool
-    """Make a commit even when nothing changed."""
-    started_ns: int
-    rebase: bool = True
-    """Lay the changes over a new head when a race for the branch was lost; else HeadMoved."""
 
 
 class Edit(TreeEdit):
@@ -63,7 +46,7 @@ class Edit(TreeEdit):
             if kind is None and self.result is None:
                 self.commit()
         finally:
-            super().__exit__(kind, error, trace)
+            self._end(kind, error, trace)
 
     def commit(self) -> Commit | None:
         """Write everything and move the branch. Durable on return.
@@ -74,82 +57,116 @@ class Edit(TreeEdit):
         meanwhile; Exists when it has a commit with `commit_id`, or a tag with the branch's name. The branch is then
         where it was.
         """
-        for attempt in range(ATTEMPTS):
-            root = self._save_tree()
-            old = self._head.tree if self._head is not None else None
-            if not self._heading.allow_empty and old is not None and _equal(old, root):
-                self.result = self._head
-                return self.result
-            if not self._heading.allow_empty and old is None and root.content is None:
-                return None
-            try:
-                record = self._writer.flush(partial(self._advance, root=root))
-            except HeadMoved:
-                if attempt == ATTEMPTS - 1 or not self._heading.rebase:
-                    raise
-                self._rebase()
-                continue
-            assert record is not None, "flush gives what its last step gave"
-            self.result, self.changed = handle(record, self._trees), True
-            return self.result
-        raise AssertionError("the loop returns or raises")
+        commit_all([self])
+        return self.result
 
     def fail(self, reason: str) -> Commit:
         """Record a commit of state "failed" that says why and that no branch points to; its tree is the base's."""
         base = self._head.tree if self._head is not None else self._save_tree()
-        record = self._writer.flush(lambda writing: self._record(writing, base, names.prose(reason)))
+        record = self._writer.flush(lambda writing: self._write(writing, base, reason=names.prose(reason)))
         assert record is not None, "flush gives what its last step gave"
         self.result, self.changed = handle(record, self._trees), True
         return self.result
 
-    def _advance(self, writing: Writing, *, root: Entry) -> CommitRecord:
-        record = self._record(writing, root, "")
+    # the steps of `commit_all`, which begins again at the first when a race was lost
+
+    def _prepare(self) -> Entry | None:
+        """The tree to commit, its nodes given to the writer; None when nothing changed."""
+        root = self._save_tree()
+        old = self._head.tree if self._head is not None else None
+        if self._heading.allow_empty:
+            return root
+        same = root.content is None if old is None else equal_roots(old, root)
+        return None if same else root
+
+    def _advance(self, writing: Writing, root: Entry | None, at_ns: int) -> CommitRecord | None:
+        """Make the commit and move the branch. Raises HeadMoved, also when there is nothing to commit."""
+        refs = RefsWriting(writing)
         expect = self._head.id if self._head is not None else None
-        RefsWriting(writing).advance(self._repo, self._branch, expect=expect, to=record.id)
+        if root is None:
+            refs.check_unmoved(self._repo, self._branch, expect)
+            return None
+        record = self._write(writing, root, at_ns=at_ns)
+        refs.advance(self._repo, self._branch, expect=expect, to=record.id)
         return record
 
-    def _record(self, writing: Writing, root: Entry, reason: str) -> CommitRecord:
-        """Write the commit's record; where it stands in the history is read in the same transaction."""
-        refs, heading = RefsWriting(writing), self._heading
-        refs.get_repo(self._repo)
-        parent = None if self._head is None else refs.get_commit(self._repo, self._head.id)
-        load = RepoRefs(refs, self._repo).get_record
-        record = CommitRecord(
-            id=heading.commit_id or CommitId.new(),
-            repo=self._repo,
-            branch=self._branch,
-            depth=1 if parent is None else parent.depth + 1,
-            parent=None if parent is None else parent.id,
-            jump=None if parent is None else history.jump_of(load, parent),
-            tree=root,
-            started_ns=heading.started_ns,
-            finished_ns=max(time.time_ns(), 0 if parent is None else parent.finished_ns + 1),
-            author=heading.author,
-            message=heading.message,
-            provenance=heading.provenance,
-            origin=heading.origin,
-            state="failed" if reason else "finished",
-            reason=reason,
-            digest=b"",
-        )
-        record = replace(record, digest=commits.chained(record, b"" if parent is None else parent.digest))
-        refs.add_commit(record)
-        return record
+    def _finish(self, record: CommitRecord | None) -> None:
+        """What came of it."""
+        self.result = self._head if record is None else handle(record, self._trees)
+        self.changed = record is not None
 
     def _rebase(self) -> None:
         """Take the branch's new head as the base."""
         with self._env.read() as reading:
             refs = Refs(reading)
-            body = refs.find_ref(self._repo, BRANCH, self._branch)
-            head = (
-                None
-                if body is None or body.commit is None
-                else refs.get_link(self._repo, CommitId(body.commit))
-            )
+            found = refs.find_head(self._repo, self._branch)
+            head = None if found is None else refs.get_link(self._repo, found)
         self._head = None if head is None else handle(head, self._trees)
         if not self._replaced:
             self._overlaid.base = None if head is None else head.tree
 
+    def _join(self, other: Edit) -> None:
+        """Write into what `other` writes into, so that one transaction can end both. To be called before any change."""
+        self._writer.__exit__(None, None, None)
+        self._writer = other._writer
 
-def _equal(old: Entry, new: Entry) -> bool:
+    def _end(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let go of threads and locks, without a commit."""
+        super().__exit__(kind, error, trace)
+
+    def _write(
+        self, writing: Writing, root: Entry, *, reason: str = "", at_ns: int | None = None
+    ) -> CommitRecord:
+        return write_commit(
+            writing,
+            self._heading,
+            repo=self._repo,
+            branch=self._branch,
+            parent=None if self._head is None else self._head.id,
+            tree=root,
+            reason=reason,
+            at_ns=at_ns,
+        )
+
+
+def commit_all(edits: Sequence[Edit], also: Callable[[Writing], None] | None = None) -> None:
+    """Make the commits of all `edits`, which write into one writer, and what `also` does, in one transaction.
+
+    An edit that changes nothing makes no commit, but takes part in the race: its result is the head at that moment. All
+    commits are finished at the same nanosecond. Raises what `Edit.commit` raises for any of them; then nothing of all
+    this has happened.
+    """
+    for attempt in range(ATTEMPTS):
+        roots = [edit._prepare() for edit in edits]
+        if also is None and not any(roots):
+            for edit in edits:
+                edit._finish(None)
+            return
+
+        def work(writing: Writing, roots: Sequence[Entry | None] = roots) -> list[CommitRecord | None]:
+            parents = [edit._head.finished_ns for edit in edits if edit._head is not None]
+            at_ns = max([time.time_ns(), *(each + 1 for each in parents)])
+            made = [edit._advance(writing, root, at_ns) for edit, root in zip(edits, roots, strict=True)]
+            if also is not None:
+                also(writing)
+            return made
+
+        try:
+            made = edits[0]._writer.flush(work)
+        except HeadMoved:
+            if attempt == ATTEMPTS - 1 or not all(edit._heading.rebase for edit in edits):
+                raise
+            for edit in edits:
+                edit._rebase()
+            continue
+        assert made is not None, "flush gives what its last step gave"
+        for edit, record in zip(edits, made, strict=True):
+            edit._finish(record)
+        return
+
+
+def equal_roots(old: Entry, new: Entry) -> bool:
+    """Whether two roots are the same directory, times in it included."""
     return (old.content, old.mode, old.xattrs) == (new.content, new.mode, new.xattrs)

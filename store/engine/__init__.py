@@ -1,6 +1,7 @@
 """LMDB, and the only folder that says so."""
 
 from store.engine import compact, presence
+from store.engine.drafts import decode_draft, find_draft, iter_drafts, move_draft
 from store.engine.env import Environment, Reading, Writing
 from store.engine.objects import ObjectReader
 from store.engine.refs import Refs, RefsWriting, RepoRefs
@@ -18,6 +19,10 @@ __all__ = [
     "Writing",
     "acquire",
     "compact",
+    "decode_draft",
+    "find_draft",
+    "iter_drafts",
+    "move_draft",
     "presence",
     "release",
 ]

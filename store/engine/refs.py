@@ -10,11 +10,12 @@ from collections.abc import Iterator
 
 from store import names
 from store.engine import presence
+from store.engine.drafts import find_draft, iter_drafts
 from store.engine.env import Reading, Writing
-from store.errors import CommitNotFound, Corrupt, Exists, HeadMoved, RefNotFound, Refused, RepoNotFound
+from store.errors import CommitNotFound, Corrupt, Exists, HeadMoved, InUse, RefNotFound, Refused, RepoNotFound
 from store.format import commit as commits
 from store.format import tables
-from store.format.tables import BRANCH, DOWNSTREAM, LOG, REFS, REPOS, TAG, RefBody, RepoBody
+from store.format.tables import BRANCH, DOWNSTREAM, LOG, PINS, REFS, REPOS, TAG, RefBody, RepoBody
 from store.ids import CommitId
 from store.records import CommitRecord
 
@@ -93,6 +94,11 @@ class Refs:
         body = self._reading.get(REFS, tables.ref_key(repo, kind, name))
         return None if body is None else tables.decode(RefBody, body)
 
+    def find_head(self, repo: str, branch: str) -> CommitId | None:
+        """Where the branch points; None when it has no commit or does not exist."""
+        body = self.find_ref(repo, BRANCH, branch)
+        return None if body is None or body.commit is None else CommitId(body.commit)
+
     def iter_refs(self, repo: str, kind: bytes) -> Iterator[tuple[str, CommitId | None]]:
         """Branches or tags in the order of their names."""
         prefix = tables.ref_key(repo, kind, "")
@@ -143,7 +149,7 @@ class RefsWriting(Refs):
         self._point(repo, BRANCH, body.default_branch, None)
 
     def delete_repo(self, repo: str) -> None:
-        """Remove `repo`, its refs and its commits; the objects stay until they are collected. Raises RepoNotFound."""
+        """Remove `repo`, its refs, drafts and commits; the objects stay until collected. Raises RepoNotFound."""
         self.get_repo(repo)
         for commit in list(self.iter_log(repo)):
             record = self.get_link(repo, commit)
@@ -155,6 +161,8 @@ class RefsWriting(Refs):
         for kind in (BRANCH, TAG):
             for name, _ in list(self.iter_refs(repo, kind)):
                 self._writing.delete(REFS, tables.ref_key(repo, kind, name))
+        for draft in list(iter_drafts(self._writing, repo)):
+            self._writing.delete(PINS, tables.draft_key(repo, draft.branch))
         self._writing.delete(REPOS, repo.encode())
 
     def add_commit(self, record: CommitRecord) -> None:
@@ -175,13 +183,22 @@ class RefsWriting(Refs):
 
         Raises HeadMoved, with the commit found instead, if someone was faster; Exists when a tag has this name.
         """
-        found = self.find_ref(repo, BRANCH, branch)
-        head = None if found is None or found.commit is None else CommitId(found.commit)
+        self.check_unmoved(repo, branch, expect)
+        self.check_free(repo, branch)
+        self._point(repo, BRANCH, branch, to)
+
+    def check_unmoved(self, repo: str, branch: str, expect: CommitId | None) -> None:
+        """Raise HeadMoved, with the commit found instead, unless `branch` points at `expect` (None: at nothing, or it
+        does not exist).
+        """
+        head = self.find_head(repo, branch)
         if head != expect:
             raise HeadMoved(repo, branch, expected=_text(expect), found=_text(head))
-        if found is None and self.find_ref(repo, TAG, branch) is not None:
+
+    def check_free(self, repo: str, branch: str) -> None:
+        """Raise Exists when a branch cannot be made, since a tag has its name."""
+        if self.find_ref(repo, BRANCH, branch) is None and self.find_ref(repo, TAG, branch) is not None:
             raise Exists("tag", f"{repo}@{branch}")
-        self._point(repo, BRANCH, branch, to)
 
     def check_head(self, repo: str, commit: CommitId) -> None:
         """Raise CommitNotFound or Refused unless a branch may point to `commit`: it is there, and did not fail."""
@@ -202,9 +219,11 @@ class RefsWriting(Refs):
         self._point(repo, kind, name, to)
 
     def delete_ref(self, repo: str, kind: bytes, name: str) -> None:
-        """Remove a branch or tag; its commits stay. Raises RefNotFound."""
+        """Remove a branch or tag; its commits stay. Raises RefNotFound; InUse for a branch that has a draft."""
         if self.find_ref(repo, kind, name) is None:
             raise RefNotFound(repo, name, known=[ref for ref, _ in self.iter_refs(repo, kind)])
+        if kind == BRANCH and find_draft(self._writing, repo, name) is not None:
+            raise InUse(f"{repo}@{name} has a draft: changes that are staged and not committed")
         self._writing.delete(REFS, tables.ref_key(repo, kind, name))
 
     def _point(self, repo: str, kind: bytes, name: str, to: CommitId | None) -> None:

@@ -7,6 +7,7 @@ refs         repo, NUL, b"b" or b"t", NUL, name               [commit id or nil]
 log          repo, NUL, finished_ns (u64be), commit id        nothing: every commit of a repo in order of time
 downstream   commit id, repo, NUL, commit id, repo            nothing: the second was computed from the first
 pins         name                                            [tree entry, note]
+             b"draft/", repo, b"@", branch: a draft          [tree entry, [base or nil, changed_ns]]
 shelves      shelf, NUL, key                                  the program's own bytes
 """
 
@@ -27,6 +28,8 @@ META, REPOS, REFS, LOG = b"meta", b"repos", b"refs", b"log"
 DOWNSTREAM, PINS, SHELVES = b"downstream", b"pins", b"shelves"
 HEADER_KEY = b"header"
 BRANCH, TAG = b"b", b"t"
+DRAFTS = b"draft/"
+"""What the names of those pins begin with that are drafts."""
 
 
 class Header(msgspec.Struct, frozen=True, array_like=True):
@@ -62,7 +65,14 @@ class PinBody(msgspec.Struct, frozen=True, array_like=True):
     note: bytes
 
 
-Body = TypeVar("Body", Header, RepoBody, RefBody, PinBody)
+class DraftNote(msgspec.Struct, frozen=True, array_like=True):
+    """The note of a pin that is a branch's draft; its tree is the draft's."""
+
+    base: bytes | None
+    changed_ns: int
+
+
+Body = TypeVar("Body", Header, RepoBody, RefBody, PinBody, DraftNote)
 
 encode = msgspec.msgpack.Encoder(enc_hook=bytes).encode  # ids are bytes to the format
 
@@ -78,6 +88,19 @@ def decode(kind: type[Body], body: bytes) -> Body:
 def ref_key(repo: str, kind: bytes, name: str) -> bytes:
     """The key of a branch or tag; with name "" the prefix of all of that kind."""
     return b"\0".join((repo.encode(), kind, name.encode()))
+
+
+def draft_key(repo: str, branch: str = "") -> bytes:
+    """The name of the pin that is a branch's draft; with branch "" the prefix of all of that repo."""
+    return DRAFTS + repo.encode() + b"@" + branch.encode()
+
+
+def split_draft_key(key: bytes) -> tuple[str, str]:
+    """The repo and the branch of a draft's name. Raises only Corrupt."""
+    repo, at, branch = key.removeprefix(DRAFTS).partition(b"@")
+    if not (at and key.startswith(DRAFTS) and repo.isascii() and branch.isascii()):
+        raise Corrupt(f"draft {key!r}", "it is of no branch")
+    return repo.decode(), branch.decode()
 
 
 def log_key(repo: str, finished_ns: int, commit: CommitId) -> bytes:

@@ -186,7 +186,10 @@ def _about_record(reading: Reading, refs: Refs, table: bytes, key: bytes) -> Ite
     elif table == DOWNSTREAM:
         yield from checks.downstream_line_is_provenance(reading, key)
     elif table == PINS:
-        tables.decode(tables.PinBody, reading.get(PINS, key) or b"")
+        body = reading.get(PINS, key) or b""
+        tables.decode(tables.PinBody, body)
+        if key.startswith(tables.DRAFTS):
+            yield from checks.draft_stands_on_a_commit_of_its_repo(reading, key, body)
     elif table == commits.TABLE:
         record = refs.get_link(commits.split_key(key)[1], CommitId(key[:16]))
         yield from checks.commit_belongs_to_a_repo(refs, record)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from store import history
-from store.engine import Reading, Refs
+from store import history, names
+from store.engine import Reading, Refs, decode_draft
 from store.errors import Corrupt
 from store.format import commit as commits
 from store.format import tables
@@ -47,6 +47,9 @@ def owner(table: bytes, key: bytes) -> tuple[Affected, ...]:
             return (Affected(f"{repo}@{name}"),)
         if table == tables.REPOS:
             return (Affected(key.decode()),)
+        if table == tables.PINS and key.startswith(tables.DRAFTS):
+            repo, branch = tables.split_draft_key(key)
+            return (Affected(f"the draft of {repo}@{branch}"),)
         if table == tables.PINS:
             return (Affected(f"pin {key.decode('utf-8', 'backslashreplace')}"),)
     except DAMAGE:
@@ -144,6 +147,16 @@ def ref_belongs_to_a_repo(refs: Refs, repo: str, name: str) -> Findings:
 def default_branch_exists(refs: Refs, repo: str) -> Findings:
     if refs.find_ref(repo, BRANCH, refs.get_repo(repo).default_branch) is None:
         yield Finding("I18", f"repo {repo}", "its default branch is missing", affects=(Affected(repo),))
+
+
+def draft_stands_on_a_commit_of_its_repo(reading: Reading, key: bytes, body: bytes) -> Findings:
+    draft = decode_draft(key, body)
+    what, affects = f"draft of {draft.repo}@{draft.branch}", owner(tables.PINS, key)
+    refs = Refs(reading)
+    if refs.find_repo(draft.repo) is None or not names.may_be_ref(draft.branch):
+        yield Finding("I19", what, "it is of no repo's branch", affects=affects)
+    elif draft.base is not None and refs.find_commit(draft.repo, draft.base) is None:
+        yield Finding("I19", what, f"there is no commit {draft.base}", affects=affects)
 
 
 def _of_commit(invariant: str, record: CommitRecord, why: str) -> Finding:

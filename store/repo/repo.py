@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from store.repo.changes import Changes
+from store.repo.drafts import Drafts
 
 
-class Repo(Changes):
+class Repo(Drafts):
     """A named line of versioned data. Made by `Store.repo` and `Store.create_repo`; cheap, holds nothing open."""

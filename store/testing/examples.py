@@ -6,7 +6,7 @@ from store.contents import ListWriter
 from store.format import chunklist, node, sealed, segment, tables
 from store.format import commit as commits
 from store.format.chunklist import Piece
-from store.format.tables import BRANCH, Header, PinBody, RefBody, RepoBody
+from store.format.tables import BRANCH, DraftNote, Header, PinBody, RefBody, RepoBody
 from store.ids import CommitId, ObjectId
 from store.records import CommitRecord, Entry, Provenance
 
@@ -66,6 +66,8 @@ def records() -> dict[str, bytes]:
         "log-key": tables.log_key("sales", NOON + 1, RESULT),
         "downstream-key": tables.downstream_key((CAUSE, "trips"), (RESULT, "sales")),
         "pin": tables.encode(PinBody(ROOT, b"note")),
+        "draft-key": tables.draft_key("trips", "dev"),
+        "draft": tables.encode(DraftNote(bytes(CAUSE), NOON)),
     }
 
 

@@ -69,6 +69,7 @@ def test_the_ids_in_the_pages_are_those_of_the_examples():
         ("tables", 1, tables.RepoBody),
         ("tables", 2, tables.RefBody),
         ("tables", 3, tables.PinBody),
+        ("tables", 4, tables.DraftNote),
     ],
 )
 def test_a_table_of_fields_is_the_struct_in_its_order(page, number, kind):

@@ -54,6 +54,7 @@ EXAMPLES = [
     errors.NotAStore(Path("/x"), "there is no data.mdb in it"),
     errors.Exists("repo", "trips"),
     errors.HeadMoved("trips", "master", expected=None, found="1" * 32),
+    errors.DraftMoved("trips", "master"),
     errors.MergeConflict("merging trips@dev into trips@master", 2),
     errors.BadName("repo", "a\nb\x1b[31m", "why"),
     errors.BadExpression("trips@\n", 6, "why"),

@@ -77,6 +77,12 @@ class Hand:
     def change_tree(self, **changes: Any) -> None:
         self.rewrite(tree=msgspec.structs.replace(self.last().tree, **changes))
 
+    def draft(self, repo: str, base: CommitId | None) -> None:
+        note = tables.encode(tables.DraftNote(base, 5))
+        self.put(
+            b"pins", tables.draft_key(repo, "dev"), tables.encode(tables.PinBody(self.last().tree, note))
+        )
+
     def store_object(self, plain: bytes) -> ObjectId:
         name = ObjectId.of(plain)
         number = 1 + max(int.from_bytes(key, "big") for key, _ in self.all(b"segments"))
@@ -168,6 +174,8 @@ def change_in_root(wanted: bytes, **changes: Any) -> Callable[[Hand], None]:
         (branch_and_tag, "I17"),
         (lambda hand: hand.rewrite(state="failed"), "I17"),
         (lose_repo, "I18"),
+        (lambda hand: hand.draft("trips", CommitId.new()), "I19"),
+        (lambda hand: hand.draft("nowhere", None), "I19"),
     ],
 )
 def test_a_lie_is_found_by_the_invariant_it_breaks(sound, lie, invariant):
