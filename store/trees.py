@@ -60,6 +60,11 @@ class Trees:
         """Gives a directory node by id."""
         return self._nodes.get
 
+    @property
+    def load_list(self) -> Callable[[ObjectId], ChunkList]:
+        """Gives a chunk list by id."""
+        return self._lists.get
+
     def lookup(self, directory: Entry, name: bytes) -> Entry | None:
         """The entry called `name` in `directory`, or None."""
         return tree.lookup(self._nodes.get, _root(directory), name)

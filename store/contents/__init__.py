@@ -2,5 +2,6 @@
 
 from store.contents.lists import ListWriter, ends_after, iter_chunks
 from store.contents.plan import plan_read
+from store.contents.splice import Range, splice
 
-__all__ = ["ListWriter", "ends_after", "iter_chunks", "plan_read"]
+__all__ = ["ListWriter", "Range", "ends_after", "iter_chunks", "plan_read", "splice"]

@@ -33,6 +33,18 @@ class ListWriter:
         self.size += size
         self._push(0, Piece(chunk, size))
 
+    @property
+    def aligned(self) -> bool:
+        """Whether the last chunk ended a list, so that a list that some file has may come next as it is."""
+        return not self._levels[0]
+
+    def push_list(self, piece: Piece) -> None:
+        """Add the chunks of a list that is stored already; only when `aligned`, and only one that is no file's last,
+        unless nothing follows.
+        """
+        self.size += piece.size
+        self._push(1, piece)
+
     def finish(self) -> tuple[ObjectId | None, int]:
         """The file's content and height, as its entry carries them; (None, 0) for an empty file."""
         level = 0

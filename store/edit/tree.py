@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -17,6 +17,7 @@ from typing import BinaryIO, Self
 from store import names
 from store.edit.files import link, write_file
 from store.edit.overlay import Overlaid, Overlay
+from store.edit.splice import splice_file
 from store.edit.stream import FileWriter
 from store.engine import Environment, ObjectWriter
 from store.errors import Exists, IsADirectory, NotADirectory, PathNotFound, Refused, SpecialFile, show
@@ -106,6 +107,27 @@ class TreeEdit:
                 file.seek(0)
         self._unclosed[file] = raw
         return file
+
+    def splice(
+        self,
+        path: AnyPath,
+        old: Entry,
+        changed: Sequence[tuple[int, int]],
+        content: BinaryIO,
+        size: int,
+        *,
+        mode: int = 0o644,
+        mtime_ns: int | None = None,
+    ) -> None:
+        """Make `path` a file of `size` bytes that is `old`, a file of this store, but for the ranges of bytes in
+        `changed` (first, and one after the last) and for its end.
+
+        Costs what changed: of `content`, the new file as a seekable stream, little more than those ranges is read. The
+        result is what `write` would make of all of it. Raises IsADirectory, NotADirectory.
+        """
+        load, when = self._trees.load_list, self._time(mtime_ns)
+        entry = splice_file(self._writer, load, old, changed, content, size, mode=mode, mtime_ns=when)
+        self._put(names.path(path), entry)
 
     def mkdir(self, path: AnyPath, *, mode: int = 0o755, mtime_ns: int | None = None) -> None:
         """Make `path` a directory, or set these on the one that is there. Raises NotADirectory."""

@@ -1,0 +1,61 @@
+"""A changed file's entry, made from the old one and what changed in it."""
+
+from __future__ import annotations
+
+import io
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from typing import BinaryIO, cast
+
+from store.chunker import MINIMUM, cut
+from store.contents import ListWriter, Range, splice
+from store.edit.files import write_file
+from store.engine import ObjectWriter
+from store.format.chunklist import ChunkList
+from store.ids import ObjectId
+from store.records import Entry
+
+
+def splice_file(
+    writer: ObjectWriter,
+    load: Callable[[ObjectId], ChunkList],
+    old: Entry,
+    changed: Sequence[Range],
+    content: BinaryIO,
+    size: int,
+    *,
+    mode: int,
+    mtime_ns: int,
+) -> Entry:
+    """The entry, still without a name, of the file of `size` bytes that `content` gives, which is the file `old` but
+    for the ranges in `changed` and for its end. Of `content`, which must be seekable, only the neighbourhood of what
+    changed is read.
+    """
+    if size < MINIMUM:
+        content.seek(0)
+        return write_file(writer, content.read(size), mode, mtime_ns)
+
+    def cut_from(offset: int) -> Iterator[bytes]:
+        content.seek(offset)
+        return cut(cast(BinaryIO, _UpTo(content, size - offset)))
+
+    lists = ListWriter(writer.put)
+    splice(lists, load, old, changed, size, cut_from, writer.put_chunks)
+    name, height = lists.finish()
+    return Entry(b"", stat.S_IFREG | stat.S_IMODE(mode), mtime_ns, lists.size, name, height)
+
+
+class _UpTo(io.RawIOBase):
+    """The next bytes of a stream, up to a number of them."""
+
+    def __init__(self, stream: BinaryIO, left: int) -> None:
+        self._stream, self._left = stream, left
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # RawIOBase says Buffer, a 3.12 name
+        piece = self._stream.read(min(len(buffer), self._left))
+        self._left -= len(piece)
+        buffer[: len(piece)] = piece
+        return len(piece)
