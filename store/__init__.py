@@ -55,6 +55,7 @@ from store.stats import RepoStats, Stats
 from store.store import Store, Target, create, open, open_or_create
 from store.transfer import export
 from store.tree import Side
+from store.upgrade import UpgradePlan
 
 __all__ = [
     "Affected",
@@ -114,6 +115,7 @@ __all__ = [
     "Target",
     "Together",
     "TreeEdit",
+    "UpgradePlan",
     "create",
     "export",
     "names",

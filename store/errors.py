@@ -200,11 +200,16 @@ class InUse(Refused):
 
 
 class NewerFormat(Refused):
-    """The store was written by a newer version, with a format this one does not know."""
+    """The store was written by a newer version, with a format or features that this one does not know."""
 
-    def __init__(self, path: Path, found: int, known: int) -> None:
-        super().__init__(f"{path} has format {found}; this version reads up to format {known}")
-        self.path, self.found, self.known = path, found, known
+    def __init__(self, path: Path, found: int, known: int, features: tuple[str, ...] = ()) -> None:
+        what = (
+            f"needs {', '.join(map(repr, features))}, which this version does not know"
+            if features
+            else f"has format {found}; this version reads up to format {known}"
+        )
+        super().__init__(f"{path} {what}")
+        self.path, self.found, self.known, self.features = path, found, known, features
 
     def hint(self) -> str:
         return "upgrade pfsfuse"

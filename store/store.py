@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from store import fsck, gc, names, refexpr, stats
+from store import fsck, gc, names, refexpr, stats, upgrade
 from store.commit import Commit, Draft, draft_handle, handle
 from store.edit import Merge, Together, TreeEdit
 from store.engine import Environment, Refs, RefsWriting, Writing, acquire, compact, iter_drafts, release
 from store.engine.compact import Compacted, Room
 from store.errors import Corrupt, Exists, NewerFormat, NotAStore, NotWritable, RefNotFound, Refused
 from store.format import tables
-from store.format.tables import FORMAT, HEADER_KEY, META, Header, RepoBody
+from store.format.tables import FORMAT, HEADER_KEY, META, PLAIN, Header, RepoBody
 from store.gc import GcPlan, Swept
 from store.ids import CommitId
 from store.records import Change, Entry, Extent
@@ -25,6 +25,7 @@ from store.shelf import Pins, Shelf
 from store.stats import Stats
 from store.tree import Resolve
 from store.trees import Trees
+from store.upgrade import UpgradePlan
 
 DATA = "data.mdb"
 FILES = {DATA, "lock.mdb"}
@@ -286,6 +287,20 @@ class Store:
         """
         return compact.compact(self._env, progress)
 
+    def plan_upgrade(self) -> UpgradePlan:
+        """What `upgrade` would do."""
+        return upgrade.plan_upgrade(self._read_header())
+
+    def upgrade(self) -> UpgradePlan:
+        """Give the store everything that this version can do, all or nothing; what was done. Durable on return.
+
+        Earlier versions cannot open it afterwards. Raises InUse when a step needs the store for itself and other
+        processes have it open; then nothing has changed.
+        """
+        done = upgrade.upgrade(self._env)
+        self.header = self._read_header()
+        return done
+
     def stats(self) -> Stats:
         """Logical, unique and stored bytes, by repo and altogether. Raises Corrupt."""
         return stats.measure(self._env)
@@ -296,8 +311,9 @@ class Store:
         if body is None:
             raise NotAStore(self.path, "its database has no header")
         header = tables.decode(Header, body)
-        if header.format > FORMAT:
-            raise NewerFormat(self.path, header.format, FORMAT)
+        unknown = tuple(name for name in header.features if name not in tables.FEATURES)
+        if header.format > FORMAT or unknown:
+            raise NewerFormat(self.path, header.format, FORMAT, unknown)
         if header.chunker != Header(0, 0, b"").chunker:
             raise Corrupt("header", f"its chunker is {header.chunker}")
         return header
@@ -342,7 +358,7 @@ def create(path: str | Path) -> Store:
     except OSError as error:
         raise NotWritable(where, (error.strerror or str(error)).lower()) from None
     env = acquire(where, create=True)
-    header = Header(FORMAT, time.time_ns(), os.urandom(16))
+    header = Header(PLAIN, time.time_ns(), os.urandom(16))
 
     def work(writing: Writing) -> None:
         if writing.get_raw(META, HEADER_KEY) is not None:

@@ -1,7 +1,7 @@
 """The small tables: header, repos, branches and tags, the log, provenance, pins, shelves.    store/format/tables.md
 
 table        key                                             value (all sealed; bodies are msgpack)
-meta         b"header"                                       [format, created_ns, store id, chunker]
+meta         b"header"                                       [format, created_ns, store id, chunker, features]
 repos        name                                            [description, origin, created_ns, default branch]
 refs         repo, NUL, b"b" or b"t", NUL, name               [commit id or nil]
 log          repo, NUL, finished_ns (u64be), commit id        nothing: every commit of a repo in order of time
@@ -13,6 +13,7 @@ shelves      shelf, NUL, key                                  the program's own 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TypeVar
 
 import msgspec
@@ -21,8 +22,12 @@ from store.errors import Corrupt
 from store.ids import CommitId
 from store.records import Entry
 
-FORMAT = 1
-"""The format this version writes, and the newest it reads."""
+PLAIN, FORMAT = 1, 2
+"""The format of a store without features, which this version writes; and the newest it reads, where there are some."""
+FEATURES: dict[str, str] = {}
+"""What a store may have that format 1 did not, by name, with what it means; all that this version understands. A reader
+refuses a store with any other.
+"""
 
 META, REPOS, REFS, LOG = b"meta", b"repos", b"refs", b"log"
 DOWNSTREAM, PINS, SHELVES = b"downstream", b"pins", b"shelves"
@@ -41,6 +46,8 @@ class Header(msgspec.Struct, frozen=True, array_like=True):
     """16 random bytes that name the store."""
     chunker: tuple[str, int, int, int] = ("fastcdc-2020", 16 << 10, 64 << 10, 256 << 10)
     """Algorithm, minimum, average and maximum chunk in bytes: all files of a store are cut alike."""
+    features: tuple[str, ...] = ()
+    """In order; not written where there are none."""
 
 
 class RepoBody(msgspec.Struct, frozen=True, array_like=True):
@@ -74,7 +81,14 @@ class DraftNote(msgspec.Struct, frozen=True, array_like=True):
 
 Body = TypeVar("Body", Header, RepoBody, RefBody, PinBody, DraftNote)
 
-encode = msgspec.msgpack.Encoder(enc_hook=bytes).encode  # ids are bytes to the format
+_encode = msgspec.msgpack.Encoder(enc_hook=bytes).encode  # ids are bytes to the format
+
+
+def encode(body: msgspec.Struct) -> bytes:
+    """The body of a record's value."""
+    if isinstance(body, Header) and not body.features:
+        return _encode(msgspec.structs.astuple(body)[:-1])  # format 1, byte for byte
+    return _encode(body)
 
 
 def decode(kind: type[Body], body: bytes) -> Body:
@@ -83,6 +97,12 @@ def decode(kind: type[Body], body: bytes) -> Body:
         return msgspec.msgpack.decode(body, type=kind)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise Corrupt(f"{kind.__name__} record", str(error)) from None
+
+
+def with_features(header: Header, added: Iterable[str]) -> Header:
+    """The header of the same store with these features too. A reader that knows no features refuses its format."""
+    features = tuple(sorted({*header.features, *added}))
+    return msgspec.structs.replace(header, format=FORMAT if features else header.format, features=features)
 
 
 def ref_key(repo: str, kind: bytes, name: str) -> bytes:

@@ -16,6 +16,7 @@ HELLO, TABLE = b"hello, /pfs\n", b"date,trips\n"
 CAUSE = CommitId.parse("00112233445566778899aabbccddeeff")
 RESULT = CommitId.parse("ffeeddccbbaa99887766554433221100")
 
+HEADER = Header(1, NOON, bytes(range(16)))
 FILE = Entry(b"7-31-16", 0o100644, NOON, 12, ObjectId.of(HELLO))
 EMPTY = Entry(b"empty", 0o040755, NOON, 0, files=0, digest=Entry(b"", 0o040755, 0, 0, files=0).identity())
 LINK = Entry(b"latest", 0o120777, NOON, 7, target=b"7-31-16")
@@ -59,7 +60,8 @@ def records() -> dict[str, bytes]:
         "chunklist": chunklist.encode(1, PIECES),
         "commit-key": commits.key(RESULT, "sales"),
         "commit": commits.encode(COMMIT),
-        "header": tables.encode(Header(1, NOON, bytes(range(16)))),
+        "header": tables.encode(HEADER),
+        "header-features": tables.encode(tables.with_features(HEADER, ["other", "example"])),
         "repo": tables.encode(RepoBody("rides of a day", "user", NOON)),
         "ref-key": tables.ref_key("sales", BRANCH, "master"),
         "ref": tables.encode(RefBody(bytes(RESULT))),

@@ -11,6 +11,7 @@ import pytest
 
 import store
 from store.engine.env import SEGMENTS
+from store.upgrade import Step
 
 
 @pytest.fixture
@@ -147,3 +148,20 @@ def test_stats_of_an_empty_store(ok):
     ok("repo", "create", "trips")
     assert json.loads(ok("store", "stats", "--json"))["deduplication"] == 0
     assert "trips" in ok("store", "stats")
+
+
+def test_upgrade_says_that_there_is_nothing_to_do(ok, trips):
+    assert ok("store", "upgrade", "--dry-run").startswith("nothing to do: ")
+    found = json.loads(ok("store", "upgrade", "--json"))
+    assert found == {"format": 1, "features": [], "done": True, "steps": []}
+
+
+def test_upgrade_names_the_steps(ok, trips, monkeypatch):
+    monkeypatch.setattr("store.format.tables.FEATURES", {"one": "the first"})
+    step = Step("one", "writes nothing", True, lambda writing: None)
+    monkeypatch.setattr("store.upgrade.STEPS", (step,))
+    assert ok("store", "upgrade", "-n") == (
+        "would add one: writes nothing; nothing else may use the store meanwhile\n"
+    )
+    assert ok("store", "upgrade") == "added one: writes nothing\n"
+    assert json.loads(ok("store", "upgrade", "--json"))["features"] == ["one"]

@@ -8,6 +8,7 @@ from pfsfuse.cli.group import Group
 from pfsfuse.cli.store.check import check
 from pfsfuse.cli.store.gc import gc
 from pfsfuse.cli.store.stats import stats
+from pfsfuse.cli.store.upgrade import upgrade
 
 
 @click.command(
@@ -22,5 +23,5 @@ def store() -> None:
     """Check the store, free its space, and measure it."""
 
 
-for verb in (check, gc, stats):
+for verb in (check, gc, stats, upgrade):
     store.add_command(verb)
