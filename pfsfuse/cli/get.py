@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,17 +33,21 @@ if TYPE_CHECKING:
     pfs get trips@master.1:7-01-16 july.csv  under another name
     pfs get -r trips@master.31 july  all of a commit, as directory july
     pfs get -r trips:2016 /tmp  a directory, as /tmp/2016
+    pfs get -r --resume trips july  again after Ctrl-C: goes on where it was
     """,
 )
 @click.argument("source", metavar="REPO[@REF][:PATH]", type=Reference())
 @click.argument("dest", default=".", type=click.Path(allow_dash=True))
 @click.option("-r", "--recursive", is_flag=True, help="Get a directory, with all it holds.")
+@click.option("--resume", is_flag=True, help="Keep what was copied when interrupted, and go on from there.")
+@click.option("--sparse", is_flag=True, help="Make long runs of zeros holes in the copy.")
 @pass_app
-def get(app: App, source: str, dest: str, recursive: bool) -> None:
+def get(app: App, source: str, dest: str, recursive: bool, resume: bool, sparse: bool) -> None:
     """Copy a file or a directory out of a repo.
 
-    Modes, times and symlinks are kept. A DEST that is a directory gets the copy inside it, under its own name; a
-    file is replaced at once when its copy is whole; a directory is never merged into another.
+    Modes, times and symlinks are kept, setuid and setgid are not. A DEST that is a directory gets the copy inside it,
+    under its own name; a file is replaced at once when its copy is whole; a directory is never merged into another. As
+    with cp, `sync` makes sure that the copy survives power loss.
     """
     import store
 
@@ -53,15 +60,41 @@ def get(app: App, source: str, dest: str, recursive: bool) -> None:
             to_stdout(place, entry)
             return
         to = destination(place, entry, dest)
-        # Beside its destination, so that the rename is one, and nobody sees half a copy.
-        scratch = Path(tempfile.mkdtemp(prefix=".pfs-get-", dir=to.parent))
-        try:
-            with open_progress("get", entry.size) as progress:
-                store.export(place.commit.trees, entry, scratch / "copy", progress=progress.add)
-            os.replace(scratch / "copy", to)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+        with scratch(entry, to, keep=resume) as made, open_progress("get", entry.size) as progress:
+            store.export(
+                place.commit.trees,
+                entry,
+                made / "copy",
+                sparse=sparse,
+                resume=resume,
+                progress=lambda size, files: progress.add(size),
+            )
     click.echo(safe(str(to)))
+
+
+@contextmanager
+def scratch(entry: Entry, to: Path, *, keep: bool) -> Iterator[Path]:
+    """A directory to make a `copy` in, which becomes `to` when the block ends.
+
+    It lies beside its destination, so that the rename is one, and nobody sees half a copy. When the block fails it is
+    removed, or with `keep` is there again for the next get of the same entry.
+    """
+    if keep:
+        made = to.parent / f".pfs-get-{entry.identity().hex()[:16]}"
+        with contextlib.suppress(FileExistsError):
+            made.mkdir(mode=0o700)
+        if made.is_symlink() or made.stat().st_uid != os.geteuid():
+            raise CommandError(f"{safe(str(made))} is not ours", hint="remove it")
+    else:
+        made = Path(tempfile.mkdtemp(prefix=".pfs-get-", dir=to.parent))
+    try:
+        yield made
+        os.replace(made / "copy", to)
+    except BaseException:
+        if not keep:
+            shutil.rmtree(made, ignore_errors=True)
+        raise
+    made.rmdir()
 
 
 def destination(place: Place, entry: Entry, dest: str) -> Path:
