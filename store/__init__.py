@@ -18,6 +18,7 @@ the map of the package.
 
 from store import names
 from store.commit import Commit, Draft
+from store.copying import Copied
 from store.edit import Edit, FileWriter, Merge, Stage, Standing, Together, TreeEdit
 from store.engine.compact import Compacted, Room
 from store.errors import (
@@ -68,6 +69,7 @@ __all__ = [
     "CommitNotFound",
     "Compacted",
     "Conflict",
+    "Copied",
     "Corrupt",
     "Draft",
     "DraftMoved",

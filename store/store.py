@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from store import fsck, gc, names, refexpr, stats, upgrade
+from store import copying, fsck, gc, names, refexpr, stats, upgrade
 from store.commit import Commit, Draft, draft_handle, handle
+from store.copying import Copied
 from store.edit import Merge, Together, TreeEdit
 from store.engine import Environment, Refs, RefsWriting, Writing, acquire, compact, iter_drafts, release
 from store.engine.compact import Compacted, Room
@@ -286,6 +287,20 @@ class Store:
         a file; then nothing was given back.
         """
         return compact.compact(self._env, progress)
+
+    def copy(
+        self,
+        destination: str | Path,
+        *,
+        read_data: bool = False,
+        progress: copying.Progress = lambda what, done, total: None,
+    ) -> Copied:
+        """Copy the store as it is at this moment to the new or empty directory `destination`, while others go on.
+
+        All repos with their drafts, pins and shelves, without free pages, under another id; checked (`read_data`: every
+        byte) and durable on return. Raises Refused, Full, NotWritable, Corrupt; then there is no copy.
+        """
+        return copying.copy(self._env, destination, read_data=read_data, progress=progress)
 
     def plan_upgrade(self) -> UpgradePlan:
         """What `upgrade` would do."""

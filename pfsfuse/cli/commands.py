@@ -59,7 +59,7 @@ SECTIONS: dict[str, dict[str, Lazy]] = {
         "jupyter": Lazy("jupyter", "Open JupyterLab on repos at exact commits."),
     },
     "The store": {
-        "store": Lazy("store", "Check the store, free its space, and measure it."),
+        "store": Lazy("store", "Check the store, copy it, free its space, and measure it."),
     },
     "The shell": {
         "completion": Lazy("completion", "Print the completion script of a shell."),

@@ -54,6 +54,8 @@ class Compacted:
 class Room:
     """What a compaction would find, in bytes."""
 
+    used: int
+    """In pages that are in use."""
     free: int
     """In pages that nothing uses."""
     returnable: int
@@ -65,7 +67,7 @@ def plan_compact(env: Environment) -> Room:
     with PageFile(env.path / "data.mdb") as file:
         meta, used = _walk(env, file)
         size = used.bits.count(1) * file.page_size
-        return Room((meta.last_page + 1) * file.page_size - size, max(0, _stored(file) - size))
+        return Room(size, (meta.last_page + 1) * file.page_size - size, max(0, _stored(file) - size))
 
 
 def compact(env: Environment, progress: Progress = lambda done, total: None) -> Compacted:

@@ -285,6 +285,11 @@ class Environment:
         with self.read() as reading:
             return reading.number
 
+    def dump(self, descriptor: int) -> None:
+        """Write the last state's pages in use to a file or pipe, as a database. They are not used again meanwhile."""
+        with self._ours(), self._passing():
+            self._env.copyfd(descriptor, compact=True)
+
     def reader_txnids(self) -> list[int]:
         """The states that readers of all processes look at. One that begins meanwhile looks at the last."""
         found = (line.split()[2:3] for line in self._env.readers().splitlines()[1:])

@@ -165,3 +165,28 @@ def test_upgrade_names_the_steps(ok, trips, monkeypatch):
     )
     assert ok("store", "upgrade") == "added one: writes nothing\n"
     assert json.loads(ok("store", "upgrade", "--json"))["features"] == ["one"]
+
+
+def test_copy_makes_a_store(ok, trips, work):
+    made = ok("store", "copy", "backup/today")
+    assert made.startswith(f"{work / 'backup' / 'today'}: 1 repo with 3 commits, ")
+    assert ok("--store", str(work / "backup" / "today"), "cat", "trips:7-01-16") == "first\n"
+    found = json.loads(ok("store", "copy", "--read-data", "--json", "other"))
+    assert (found["repos"], found["commits"], found["read_data"]) == (1, 3, True)
+    assert found["size"] == (work / "other" / "data.mdb").stat().st_size
+
+
+def test_copy_refuses_what_is_not_empty(run, trips, work):
+    result = run("store", "copy", ".")
+    assert (result.code, result.out) == (6, "")
+    assert result.err == f"pfs: error: {work} is not a new or empty directory\n"
+    assert not (work / "data.mdb").exists()
+
+
+def test_copy_that_crashes_is_damage(run, trips, monkeypatch, tmp_path):
+    crash = tmp_path / "python"
+    crash.write_text("#!/bin/sh\nkill -BUS $$\n")
+    crash.chmod(0o700)
+    monkeypatch.setattr("sys.executable", str(crash))
+    result = run("store", "copy", "backup")
+    assert result.code == 7 and "SIGBUS" in result.err and "salvage" in result.err

@@ -1,4 +1,4 @@
-"""`pfs store`: whether it is sound, freeing its space, and measuring it. A file for each verb."""
+"""`pfs store`: whether it is sound, copies of it, freeing its space, measuring it. A file for each verb."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import click
 
 from pfsfuse.cli.group import Group
 from pfsfuse.cli.store.check import check
+from pfsfuse.cli.store.copy import copy
 from pfsfuse.cli.store.gc import gc
 from pfsfuse.cli.store.stats import stats
 from pfsfuse.cli.store.upgrade import upgrade
@@ -16,12 +17,13 @@ from pfsfuse.cli.store.upgrade import upgrade
     examples="""
     pfs store check  is it sound?
     pfs store gc  free what deleted repos held
+    pfs store copy /backup/pfs  while everything goes on
     pfs store stats  how large is it, and what would copies take?
     """,
 )
 def store() -> None:
-    """Check the store, free its space, and measure it."""
+    """Check the store, copy it, free its space, and measure it."""
 
 
-for verb in (check, gc, stats, upgrade):
+for verb in (check, gc, stats, copy, upgrade):
     store.add_command(verb)

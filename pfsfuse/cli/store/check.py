@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
 from typing import NoReturn
 
 import click
@@ -12,11 +9,9 @@ import click
 from pfsfuse.cli import jsonout
 from pfsfuse.cli.app import App, pass_app
 from pfsfuse.cli.group import Command
+from pfsfuse.cli.store.child import DAMAGED, run_in_child, signal_name
 from pfsfuse.cli.store.line import shown_progress
 from pfsfuse.cli.store.report import print_report, report_json
-
-DAMAGED = 7
-"""The exit code of Corrupt."""
 
 
 @click.command(
@@ -37,7 +32,7 @@ def check(app: App, read_data: bool, within: bool) -> None:
     Exit code 7 when anything is wrong. Nothing is changed, and everything else may go on meanwhile.
     """
     if not within:
-        _check_in_a_child(app, read_data)
+        _check_in_a_child(app, ["check", *(["--read-data"] if read_data else [])])
     with app.open() as opened, shown_progress("check") as progress:
         report = opened.check(read_data=read_data, progress=progress)
     if app.json:
@@ -48,20 +43,11 @@ def check(app: App, read_data: bool, within: bool) -> None:
         click.get_current_context().exit(DAMAGED)
 
 
-def _check_in_a_child(app: App, read_data: bool) -> NoReturn:
-    """LMDB trusts its own pages: a damaged one may end the process that reads it, which has to be noticed."""
-    options = [*(["--read-data"] if read_data else []), *(["--json"] if app.json else [])]
-    where = ["--store", str(app.store_path()), *(["--debug"] if app.debug else [])]
-    command = [sys.executable, "-P", "-m", "pfsfuse.cli", *where, "store", "check", "--within", *options]
-    child = subprocess.Popen(command)
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the child has it too, and says so
-    try:
-        code = child.wait()
-    finally:
-        signal.signal(signal.SIGINT, before)
+def _check_in_a_child(app: App, arguments: list[str]) -> NoReturn:
+    """That a page ends the process which reads it is an answer of the check."""
+    code = run_in_child(app, arguments)
     if code < 0:
-        name = signal.Signals(-code).name
-        why = f"a page of it made the check end with {name}; restore the store from a copy"
+        why = f"a page of it made the check end with {signal_name(code)}; restore the store from a copy"
         if app.json:
             jsonout.write({"sound": False, "problems": [{"invariant": "", "record": "database", "why": why}]})
         else:

@@ -120,3 +120,19 @@ except store.NotWritable as error:
     print(str(error) == f"cannot write {disk / 'new'}: read-only file system")
 """
     assert on_small_disk("size=8m", program) == "True\nTrue\nTrue\n"
+
+
+def test_a_copy_for_which_there_is_no_room_is_taken_away_again(on_small_disk):
+    program = """
+with store.create(disk / "s") as data:
+    with data.create_repo("trips").edit() as edit:
+        edit.write("large", os.urandom(5 << 20))
+    for _ in range(3):
+        try:
+            data.copy(disk / "copy")
+        except store.Full as error:
+            print(error)
+        assert [path.name for path in disk.iterdir()] == ["s"]
+    assert data.check(read_data=True).sound
+"""
+    assert on_small_disk("size=8M", program).count("no space left for ") == 3
