@@ -14,36 +14,36 @@ from io import RawIOBase
 from shutil import copyfileobj
 from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
-from pfsfuse.cli.change import on_head
+from pfsfuse.cli.change import Manner, on_head
 from pfsfuse.cli.errors import CommandError
 from pfsfuse.cli.progress import Progress
 from pfsfuse.cli.sources import STDIN, Step, act
 from pfsfuse.cli.text import safe
 
 if TYPE_CHECKING:
-    from store import Commit, Edit, Target
+    from store import Commit, Draft, Edit, Stage, Target, TreeEdit
 
 IN_MEMORY = 16 << 20
 """Bytes of standard input that are kept in memory; more go to a temporary file."""
 
 
 def append_all(
-    place: Target, steps: Sequence[Step], progress: Progress, *, message: str, author: str
-) -> Edit:
-    """The edit that appended, committed. Worked out again when somebody else moves the branch meanwhile."""
+    place: Target, steps: Sequence[Step], progress: Progress, manner: Manner, described: str
+) -> Edit | Stage:
+    """The edit that appended, ended. Worked out again when somebody else moves the branch meanwhile."""
     if folder := next((step for step in steps if step.directory), None):
         raise CommandError(f"{safe(folder.source)} is a directory, and files are appended; nothing was put")
     if len({step.path for step in steps}) < len(steps):
         raise CommandError("a file is named twice; nothing was put", hint="append it once more afterwards")
     with _kept_input(steps, progress) as kept:
 
-        def attempt(head: Commit | None) -> Edit:
-            with place.repo.edit(place.branch, message=message, author=author or None, base=head) as edit:
+        def attempt(head: Commit | Draft | None) -> Edit | Stage:
+            with manner.begin(place.repo, place.branch, described, head) as edit:
                 for step in steps:
                     _append(edit, step, head, progress, kept)
             return edit
 
-        return on_head(place.repo, place.branch or "", attempt)
+        return on_head(place.repo, place.branch or "", manner.stage, attempt)
 
 
 @contextmanager
@@ -55,7 +55,9 @@ def _kept_input(steps: Sequence[Step], progress: Progress) -> Iterator[IO[bytes]
         yield kept
 
 
-def _append(edit: Edit, step: Step, head: Commit | None, progress: Progress, kept: IO[bytes]) -> None:
+def _append(
+    edit: TreeEdit, step: Step, head: Commit | Draft | None, progress: Progress, kept: IO[bytes]
+) -> None:
     there = head.find(step.path) if head is not None else None
     kept.seek(0)
     if head is None or there is None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import EllipsisType
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -13,7 +15,7 @@ from pfsfuse.cli.app import App
 from pfsfuse.cli.text import safe
 
 if TYPE_CHECKING:
-    from store import Commit, Edit, Repo
+    from store import Commit, Draft, Edit, Repo, Stage, Target
 
 F = TypeVar("F", bound=Callable[..., object])
 ATTEMPTS = 100
@@ -31,22 +33,85 @@ def options(function: F) -> F:
     return message(author(function))
 
 
+def stage_option(function: F) -> F:
+    """`--stage`."""
+    return click.option(
+        "--stage", is_flag=True, help="Add it to the branch's draft; `pfs commit` makes one commit of all."
+    )(function)
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a command is to change a branch: by a commit and what it says, or in the branch's draft."""
+
+    message: str
+    author: str
+    stage: bool
+
+    def begin(
+        self,
+        repo: Repo,
+        branch: str | None,
+        described: str,
+        base: Commit | Draft | EllipsisType | None = ...,
+    ) -> Edit | Stage:
+        """An edit that ends so. `described` is the message of a commit that was given none; `base` is what the change
+        was worked out on.
+        """
+        if self.stage:
+            if self.message or self.author:
+                raise click.UsageError("--stage makes no commit yet: -m and --author are for `pfs commit`")
+            return repo.stage(branch, base=base)
+        from store import Draft
+
+        assert not isinstance(base, Draft), "what is not staged is worked out on a commit"
+        return repo.edit(branch, message=self.message or described, author=self.author or None, base=base)
+
+    def find(self, target: Target) -> Commit | Draft | None:
+        """What the command finds on the branch: its head, or what is staged for it already."""
+        draft = target.repo.find_draft(target.branch) if self.stage else None
+        return draft or target.commit
+
+
 def described(verb: str, names: Sequence[str | bytes]) -> str:
     """`put a.csv, b.csv`: a message for a commit that was given none."""
     named = ", ".join(map(safe, names[:SHOWN]))
     return f"{verb} {named}" + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
 
 
-def on_head(repo: Repo, branch: str, attempt: Callable[[Commit | None], Edit]) -> Edit:
-    """The edit that `attempt` commits on top of the head it is given; made again on a new head after a lost race."""
+def on_head(
+    repo: Repo, branch: str, stage: bool, attempt: Callable[[Commit | Draft | None], Edit | Stage]
+) -> Edit | Stage:
+    """The edit that `attempt` ends on top of the head it is given, or with `stage` of the draft; made again on a new
+    one after a lost race.
+    """
     import store
+
+    def found() -> Commit | Draft | None:
+        if not stage:
+            return repo.head(branch)
+        standing = repo.standing(branch)
+        return standing.draft or standing.head
 
     for _ in range(ATTEMPTS - 1):
         try:
-            return attempt(repo.head(branch))
-        except store.HeadMoved:
+            return attempt(found())
+        except (store.HeadMoved, store.DraftMoved):
             continue
-    return attempt(repo.head(branch))
+    return attempt(found())
+
+
+def tell(app: App, edit: Edit | Stage, repo: str, branch: str) -> None:
+    """Print what came of `edit`: where the branch is now, or that something is staged for it."""
+    import store
+
+    if isinstance(edit, store.Edit):
+        report(app, edit.result, branch, edit.changed)
+        return
+    if not edit.changed:
+        print("pfs: nothing changed", file=sys.stderr)
+    name = safe(f"{repo}@{branch}")
+    click.echo(f"{name} {'nothing is staged' if edit.result is None else 'staged'}")
 
 
 def report(app: App, commit: Commit | None, branch: str, changed: bool) -> None:

@@ -24,6 +24,9 @@ SECTIONS: dict[str, dict[str, Lazy]] = {
         "rm": Lazy("rm", "Remove files or directories from a branch, as one commit."),
         "mv": Lazy("mv", "Move or rename files or directories, as one commit."),
         "cp": Lazy("cp", "Copy files or directories within a repo or from one to another, as one commit."),
+        "status": Lazy("status", "Show what is staged, or the store and everything that runs on it."),
+        "commit": Lazy("commit", "Make what is staged a commit; in several repos at once."),
+        "restore": Lazy("restore", "Take paths out of what is staged for a branch."),
         "get": Lazy("get", "Copy a file or a directory out of a repo."),
         "cat": Lazy("cat", "Write files of a repo to standard output."),
         "ls": Lazy("ls", "List repos, or the files of a commit."),
@@ -48,7 +51,6 @@ SECTIONS: dict[str, dict[str, Lazy]] = {
     "The mount": {
         "mount": Lazy("mount", "Mount every repo below a directory, and run pipelines and services."),
         "umount": Lazy("mount", "Unmount what `pfs mount` mounted.", "umount"),
-        "status": Lazy("status", "Show the store and everything that runs on it."),
     },
     "Pipelines and services": {
         "pipeline": Lazy("pipeline", "Create, list, show and delete pipelines."),
@@ -69,10 +71,9 @@ SECTIONS: dict[str, dict[str, Lazy]] = {
 COMMANDS: dict[str, Lazy] = {name: lazy for section in SECTIONS.values() for name, lazy in section.items()}
 
 FAR: dict[str, str] = {
-    "add": "`pfs put FILE REPO` adds data and commits it",
+    "add": "`pfs put FILE REPO` adds data and commits it; with --stage it only adds",
     "checkout": "every commit is a directory already: `pfs mount`, then /pfs/REPO@REF",
     "clone": "`pfs get -r REPO@REF: DIR` copies a commit to a directory",
-    "commit": "`pfs put` makes a commit by itself",
     "init": "`pfs repo create NAME` makes the store, too",
     "fsck": "`pfs store check`",
     "gc": "`pfs store gc`",
@@ -81,6 +82,7 @@ FAR: dict[str, str] = {
     "logs": "`pfs job logs PIPELINE`",
     "notebook": "`pfs jupyter REPO@REF`",
     "pipelines": "`pfs pipeline list`",
+    "reset": "`pfs restore` takes back what is staged, `pfs branch move` moves a branch",
     "repos": "`pfs repo list`",
     "run": "`pfs pipeline create -f FILE`: a pipeline runs by itself when its inputs have new commits",
     "services": "`pfs service list`",

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pfsfuse.cli.address import Place
 from pfsfuse.cli.errors import CommandError
 from pfsfuse.cli.text import safe
 
 if TYPE_CHECKING:
-    from store import Commit, Entry
+    from store import Commit, Draft, Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +19,15 @@ class Source:
 
     text: str
     """As typed."""
-    place: Place
+    files: Commit | Draft
+    """Where it is."""
+    path: bytes
+    """b"" is the root."""
 
     @property
     def own_name(self) -> bytes:
         """What it is called in a directory; a root is called like its repo."""
-        return self.place.path.rpartition(b"/")[2] or self.place.commit.repo.encode()
+        return self.path.rpartition(b"/")[2] or self.files.repo.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,9 @@ class Copy:
     path: bytes
 
 
-def plan(sources: Sequence[Source], dest: str, path: bytes, head: Commit | None, *, done: str) -> list[Copy]:
+def plan(
+    sources: Sequence[Source], dest: str, path: bytes, head: Commit | Draft | None, *, done: str
+) -> list[Copy]:
     """What goes where in `head`. `done` ends the messages: what has not been done.
 
     With several sources, or a `path` that is the root, a directory, or typed with a / at its end, each source keeps its
@@ -49,7 +53,7 @@ def plan(sources: Sequence[Source], dest: str, path: bytes, head: Commit | None,
         raise CommandError(f"{safe(dest)} is a file, and a directory is needed; nothing was {done}")
     copies: dict[bytes, Copy] = {}
     for source in sources:
-        entry = source.place.commit.entry(source.place.path)
+        entry = source.files.entry(source.path)
         to = path if not into else path + b"/" + source.own_name if path else source.own_name
         if other := copies.get(to):
             raise CommandError(

@@ -8,14 +8,14 @@ import click
 
 from pfsfuse.cli.address import Reference, readable, writable
 from pfsfuse.cli.app import App, pass_app
-from pfsfuse.cli.change import described, on_head, options, report
+from pfsfuse.cli.change import Manner, described, on_head, options, stage_option, tell
 from pfsfuse.cli.copying import Source, plan
 from pfsfuse.cli.errors import CommandError
 from pfsfuse.cli.group import Command
 from pfsfuse.cli.text import safe
 
 if TYPE_CHECKING:
-    from store import Commit, Edit
+    from store import Commit, Draft, Edit, Stage
 
 
 @click.command(
@@ -30,32 +30,42 @@ if TYPE_CHECKING:
 @click.argument("sources", metavar="REPO[@REF][:PATH]...", nargs=-1, required=True, type=Reference())
 @click.argument("dest", metavar="REPO[@BRANCH][:PATH]", type=Reference())
 @click.option("-r", "--recursive", is_flag=True, help="Copy directories, with all they hold.")
+@stage_option
 @options
 @pass_app
-def cp(app: App, sources: tuple[str, ...], dest: str, recursive: bool, message: str, author: str) -> None:
+def cp(
+    app: App,
+    sources: tuple[str, ...],
+    dest: str,
+    recursive: bool,
+    stage: bool,
+    message: str,
+    author: str,
+) -> None:
     """Copy files or directories within a repo or from one to another, as one commit.
 
     Nothing is read or stored again, however large it is: a copied directory is the same directory. Names are chosen as
     by cp: with several sources, or a destination that is a directory or ends in /, each keeps its own name below it.
     """
+    manner = Manner(message, author, stage)
     with app.open() as opened:
         target = writable(opened, dest)
         branch = target.branch or ""
         target.repo.check_editable()
 
-        def attempt(head: Commit | None) -> Edit:
-            found = [Source(text, readable(opened, text)) for text in sources]
+        def attempt(head: Commit | Draft | None) -> Edit | Stage:
+            places = [(text, readable(opened, text)) for text in sources]
+            found = [Source(text, place.commit, place.path) for text, place in places]
             copies = plan(found, dest, target.path, head, done="copied")
             for copy in copies:
                 if copy.entry.is_dir and not recursive:
                     raise CommandError(
                         f"{safe(copy.source.text)} is a directory", hint="-r copies directories"
                     )
-            said = message or described("cp", sources)
-            with target.repo.edit(branch, message=said, author=author or None, base=head) as edit:
+            with manner.begin(target.repo, branch, described("cp", sources), head) as edit:
                 for copy in copies:
                     edit.graft(copy.path, copy.entry)
             return edit
 
-        edit = on_head(target.repo, branch, attempt)
-    report(app, edit.result, branch, edit.changed)
+        edit = on_head(target.repo, branch, stage, attempt)
+        tell(app, edit, target.repo.name, branch)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pfsfuse.cli import jsonout, text
-from pfsfuse.cli.address import Reference, readable
+from pfsfuse.cli.address import Reference, readable, writable
 from pfsfuse.cli.app import App, pass_app
 from pfsfuse.cli.errors import CommandError
 from pfsfuse.cli.group import Command
@@ -32,6 +32,7 @@ COLORS = {"A": "green", "M": "yellow", "D": "red"}
     pfs diff trips:2015 trips:2016  two directories of one commit
     pfs diff --stat trips@master.31  with sizes, and a sum
     pfs diff -p trips:a.csv trips@dev:a.csv  the lines of a file that differ
+    pfs diff --staged trips 2016  what is staged for a branch, in one directory
     """,
 )
 @click.argument("old", metavar="A", type=Reference())
@@ -46,8 +47,9 @@ COLORS = {"A": "green", "M": "yellow", "D": "red"}
 @click.option(
     "-p", "--patch", "style", flag_value="patch", help="The lines that differ, of text up to 1 MiB."
 )
+@click.option("--staged", is_flag=True, help="What is staged for the branch A, and not committed.")
 @pass_app
-def diff(app: App, old: str, new: str | None, paths: tuple[str, ...], style: str) -> None:
+def diff(app: App, old: str, new: str | None, paths: tuple[str, ...], style: str, staged: bool) -> None:
     """Name the files that differ between two commits.
 
     A line for each: A was added, M modified, D deleted on the way from A to B. Equal directories are never opened.
@@ -56,7 +58,11 @@ def diff(app: App, old: str, new: str | None, paths: tuple[str, ...], style: str
     if app.json and style != "names":
         raise click.UsageError("--json has the facts of --name-status and --stat; leave those and -p out")
     with app.open() as opened:
-        before, after = sides(opened, old, new)
+        if staged:
+            paths = (new, *paths) if new is not None else paths
+            before, after = staged_sides(opened, old)
+        else:
+            before, after = sides(opened, old, new)
         changes = limited(opened, before, after, paths) if paths else between(opened, before, after)
         if app.json:
             jsonout.write_list(map(as_json, changes))
@@ -94,6 +100,21 @@ def sides(store: Store, old: str, new: str | None) -> tuple[Side, Side]:
     # What is in neither of the two is said not to be there, and what only the parent has was deleted.
     after = commit.entry(first.path) if before is None else commit.find(first.path)
     return Side(before, first.path, f"the parent of {old}"), Side(after, first.path, old)
+
+
+def staged_sides(store: Store, branch: str) -> tuple[Side, Side]:
+    """The head that a branch's draft was made on, and the draft; the same twice without one."""
+    target = writable(store, branch)
+    standing = target.repo.standing(target.branch)
+    before, after = (
+        find(store, root, target.path) if root is not None else None
+        for root in (standing.base_tree, standing.tree)
+    )
+    if target.path and before is None and after is None:
+        import store as storage
+
+        raise storage.PathNotFound(target.path, where=f"the draft of {target.repo.name}@{target.branch}")
+    return Side(before, target.path, branch), Side(after, target.path, f"the draft of {branch}")
 
 
 def between(store: Store, old: Side, new: Side) -> Iterator[Change]:

@@ -113,22 +113,29 @@ def finish(app: App, done: Merge, branch: str, what: str) -> None:
     import store
 
     if app.json:
-        jsonout.write(
-            {
-                "changed": done.changed,
-                "commit": jsonout.commit(done.commit) if done.commit else None,
-                "base": str(done.base.id) if done.base else None,
-                "conflicts": [as_json(each) for each in done.conflicts],
-            }
-        )
+        jsonout.write(merge_json(done))
         if done.changed:
             app.refresh()
     elif not done.conflicts:
         report(app, done.commit, branch, done.changed)
     else:
-        text.lines(f"{each.kind + ':':<18} {safe(each.path)}" for each in done.conflicts)
+        text.lines(map(conflict_line, done.conflicts))
     if done.conflicts:
         raise store.MergeConflict(what, len(done.conflicts))
+
+
+def conflict_line(conflict: PathConflict, prefix: str = "") -> str:
+    """`both modified:    a.csv`; `prefix` stands before the path."""
+    return f"{conflict.kind + ':':<18} {prefix}{safe(conflict.path)}"
+
+
+def merge_json(done: Merge) -> jsonout.Json:
+    return {
+        "changed": done.changed,
+        "commit": jsonout.commit(done.commit) if done.commit else None,
+        "base": str(done.base.id) if done.base else None,
+        "conflicts": [as_json(each) for each in done.conflicts],
+    }
 
 
 def as_json(conflict: PathConflict) -> jsonout.Json:

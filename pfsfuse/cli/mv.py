@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pfsfuse.cli.address import Place, Reference, first_commit, str_commit, writable
+from pfsfuse.cli.address import Reference, first_commit, writable
 from pfsfuse.cli.app import App, pass_app
-from pfsfuse.cli.change import described, on_head, options, report
+from pfsfuse.cli.change import Manner, described, on_head, options, stage_option, tell
 from pfsfuse.cli.copying import Copy, Source, plan
 from pfsfuse.cli.errors import CommandError
 from pfsfuse.cli.group import Command
@@ -17,7 +17,7 @@ from pfsfuse.cli.rm import one_branch, outermost
 from pfsfuse.cli.text import safe
 
 if TYPE_CHECKING:
-    from store import Commit, Edit, Target
+    from store import Commit, Draft, Edit, Stage, Target
 
 
 @click.command(
@@ -30,9 +30,10 @@ if TYPE_CHECKING:
 )
 @click.argument("sources", metavar="REPO[@BRANCH]:PATH...", nargs=-1, required=True, type=Reference())
 @click.argument("dest", metavar="REPO[@BRANCH][:PATH]", type=Reference())
+@stage_option
 @options
 @pass_app
-def mv(app: App, sources: tuple[str, ...], dest: str, message: str, author: str) -> None:
+def mv(app: App, sources: tuple[str, ...], dest: str, stage: bool, message: str, author: str) -> None:
     """Move or rename files or directories, as one commit.
 
     Nothing is read or stored again, however large it is. Names are chosen as by mv: with several sources, or a
@@ -46,16 +47,15 @@ def mv(app: App, sources: tuple[str, ...], dest: str, message: str, author: str)
         source.repo.check_editable()
         target.repo.check_editable()
         refuse_nested(sources, targets)
-        move = Move(sources, [each.path for each in targets], source, dest, target, message, author or None)
+        manner = Manner(message, author, stage)
+        move = Move(sources, [each.path for each in targets], source, dest, target, manner)
         if (source.repo.name, source.branch) == (target.repo.name, target.branch):
-            edit = on_head(source.repo, move.branch, move.rename)
+            edit = on_head(source.repo, move.branch, stage, move.rename)
         else:
-            there = on_head(target.repo, target.branch or "", move.copy)
-            if there.result is not None:
-                click.echo(f"{str_commit(there.result, target.branch or '')} {there.result.id}")
-            app.refresh()
-            edit = on_head(source.repo, move.branch, move.remove)
-    report(app, edit.result, move.branch, edit.changed)
+            there = on_head(target.repo, target.branch or "", stage, move.copy)
+            tell(app, there, target.repo.name, target.branch or "")
+            edit = on_head(source.repo, move.branch, stage, move.remove)
+        tell(app, edit, source.repo.name, move.branch)
 
 
 class Move:
@@ -68,12 +68,11 @@ class Move:
         source: Target,
         dest: str,
         target: Target,
-        message: str,
-        author: str | None,
+        manner: Manner,
     ) -> None:
         self._texts, self._paths, self._source = texts, paths, source
         self._dest, self._target = dest, target
-        self._message, self._author = message or described("mv", [*texts, dest]), author
+        self._manner, self._said = manner, described("mv", [*texts, dest])
         self._moved: list[Copy] = []
 
     @property
@@ -81,56 +80,48 @@ class Move:
         """Where the sources are."""
         return self._source.branch or ""
 
-    def rename(self, head: Commit | None) -> Edit:
+    def rename(self, head: Commit | Draft | None) -> Edit | Stage:
         """Within one branch."""
         copies = self._plan(head, head)
         for copy in copies:
-            if (copy.path + b"/").startswith(copy.source.place.path + b"/"):
-                same = copy.path == copy.source.place.path
+            if (copy.path + b"/").startswith(copy.source.path + b"/"):
+                same = copy.path == copy.source.path
                 what = "already is there" if same else "cannot be moved into itself"
                 raise CommandError(f"{safe(copy.source.text)} {what}; nothing was moved")
-        with self._source.repo.edit(
-            self.branch, message=self._message, author=self._author, base=head
-        ) as edit:
+        with self._manner.begin(self._source.repo, self.branch, self._said, head) as edit:
             for copy in copies:
-                edit.remove(copy.source.place.path)
+                edit.remove(copy.source.path)
             for copy in copies:
                 edit.graft(copy.path, copy.entry)
         return edit
 
-    def copy(self, head: Commit | None) -> Edit:
+    def copy(self, head: Commit | Draft | None) -> Edit | Stage:
         """To another branch: the commit there."""
-        copies = self._moved = self._plan(self._source.repo.head(self.branch), head)
-        with self._target.repo.edit(
-            self._target.branch, message=self._message, author=self._author, base=head
-        ) as edit:
+        copies = self._moved = self._plan(self._manner.find(self._source), head)
+        with self._manner.begin(self._target.repo, self._target.branch, self._said, head) as edit:
             for copy in copies:
                 edit.graft(copy.path, copy.entry)
         return edit
 
-    def remove(self, head: Commit | None) -> Edit:
+    def remove(self, head: Commit | Draft | None) -> Edit | Stage:
         """And the commit here, without what was copied."""
         for copy in self._moved:
-            if head is None or head.find(copy.source.place.path) != copy.entry:
+            if head is None or head.find(copy.source.path) != copy.entry:
                 raise CommandError(
                     f"{safe(copy.source.text)} changed meanwhile: what was copied is in {safe(self._dest)}",
                     hint="nothing was removed",
                 )
-        with self._source.repo.edit(
-            self.branch, message=self._message, author=self._author, base=head
-        ) as edit:
+        with self._manner.begin(self._source.repo, self.branch, self._said, head) as edit:
             for copy in self._moved:
-                edit.remove(copy.source.place.path)
+                edit.remove(copy.source.path)
         return edit
 
-    def _plan(self, source: Commit | None, head: Commit | None) -> list[Copy]:
+    def _plan(self, source: Commit | Draft | None, head: Commit | Draft | None) -> list[Copy]:
         if source is None:
             raise CommandError(
                 f"{safe(self._texts[0])} has no commits yet", hint=first_commit(self._source.repo)
             )
-        found = [
-            Source(text, Place(source, path)) for text, path in zip(self._texts, self._paths, strict=True)
-        ]
+        found = [Source(text, source, path) for text, path in zip(self._texts, self._paths, strict=True)]
         return plan(found, self._dest, self._target.path, head, done="moved")
 
 

@@ -7,7 +7,7 @@ import click
 from pfsfuse.cli.address import Reference, writable
 from pfsfuse.cli.app import App, pass_app
 from pfsfuse.cli.append import append_all
-from pfsfuse.cli.change import described, options, report
+from pfsfuse.cli.change import Manner, described, options, stage_option, tell
 from pfsfuse.cli.errors import CommandError
 from pfsfuse.cli.group import Command
 from pfsfuse.cli.progress import open_progress
@@ -25,12 +25,14 @@ from pfsfuse.cli.text import safe
     pfs put -r data/. trips  only what is in the directory
     curl -s URL | pfs put - trips:today.json  standard input
     date | pfs put --append - trips:log.txt  add a line to a file
+    pfs put --stage a.csv trips  with more to come, before `pfs commit`
     """,
 )
 @click.argument("sources", metavar="SRC...", nargs=-1, required=True, type=click.Path(allow_dash=True))
 @click.argument("target", metavar="REPO[@BRANCH][:PATH]", type=Reference())
 @click.option("-r", "--recursive", is_flag=True, help="Put directories, with all they hold.")
 @click.option("-a", "--append", is_flag=True, help="Add to the ends of files that are there.")
+@stage_option
 @options
 @pass_app
 def put(
@@ -39,6 +41,7 @@ def put(
     target: str,
     recursive: bool,
     append: bool,
+    stage: bool,
     message: str,
     author: str,
 ) -> None:
@@ -48,22 +51,24 @@ def put(
     name below PATH; else PATH is the new name. Prints the commit. When a SRC cannot be read, nothing is changed.
     With --append a file that is there keeps its mode, and gets what SRC holds at its end.
     """
+    manner = Manner(message, author, stage)
     with app.open() as opened:
         place = writable(opened, target)
         branch = place.branch or ""
-        there = place.commit.find(place.path) if place.commit is not None else None
+        found = manner.find(place)
+        there = found.find(place.path) if found is not None else None
         into = (
             not place.path or target.endswith("/") or len(sources) > 1 or (there is not None and there.is_dir)
         )
         steps = plan(sources, place.path, into=into, recursive=recursive)
         if there is not None and not there.is_dir and (into or steps[0].directory):
             raise CommandError(f"{safe(target)} is a file, and a directory is needed; nothing was put")
-        message = message or described("append" if append else "put", sources)
+        said = described("append" if append else "put", sources)
         with open_progress("put", total(steps)) as progress:
             if append:
-                edit = append_all(place, steps, progress, message=message, author=author)
+                edit = append_all(place, steps, progress, manner, said)
             else:
-                with place.repo.edit(branch, message=message, author=author or None) as edit:
+                with manner.begin(place.repo, branch, said) as edit:
                     for step in steps:
                         act(edit, step, progress)
-    report(app, edit.result, branch, edit.changed)
+        tell(app, edit, place.repo.name, branch)

@@ -9,13 +9,13 @@ import click
 
 from pfsfuse.cli.address import Reference, first_commit, writable
 from pfsfuse.cli.app import App, pass_app
-from pfsfuse.cli.change import described, on_head, options, report
+from pfsfuse.cli.change import Manner, described, on_head, options, stage_option, tell
 from pfsfuse.cli.errors import CommandError
 from pfsfuse.cli.group import Command
 from pfsfuse.cli.text import safe
 
 if TYPE_CHECKING:
-    from store import Commit, Edit, Target
+    from store import Commit, Draft, Edit, Stage, Target
 
 
 @click.command(
@@ -23,36 +23,39 @@ if TYPE_CHECKING:
     examples="""
     pfs rm trips:7-01-16  a file
     pfs rm -r trips@dev:2015 trips@dev:tmp -m "tidy up"  directories, as one commit
+    pfs rm --stage trips:7-01-16  with more to come, before `pfs commit`
     """,
 )
 @click.argument("paths", metavar="REPO[@BRANCH]:PATH...", nargs=-1, required=True, type=Reference())
 @click.option("-r", "--recursive", is_flag=True, help="Remove directories, with all they hold.")
+@stage_option
 @options
 @pass_app
-def rm(app: App, paths: tuple[str, ...], recursive: bool, message: str, author: str) -> None:
+def rm(app: App, paths: tuple[str, ...], recursive: bool, stage: bool, message: str, author: str) -> None:
     """Remove files or directories from a branch, as one commit.
 
     Earlier commits keep them. When one PATH is not there, nothing is removed.
     """
+    manner = Manner(message, author, stage)
     with app.open() as opened:
         targets = [writable(opened, path) for path in paths]
         place = one_branch(paths, targets)
         place.repo.check_editable()
 
-        def attempt(head: Commit | None) -> Edit:
+        def attempt(head: Commit | Draft | None) -> Edit | Stage:
             if head is None:
                 raise CommandError(f"{safe(paths[0])} has no commits yet", hint=first_commit(place.repo))
             for text, target in zip(paths, targets, strict=True):
                 if head.entry(target.path).is_dir and not recursive:
                     raise CommandError(f"{safe(text)} is a directory", hint="-r removes directories")
-            said = message or described("rm", [target.path for target in targets])
-            with place.repo.edit(place.branch, message=said, author=author or None, base=head) as edit:
+            said = described("rm", [target.path for target in targets])
+            with manner.begin(place.repo, place.branch, said, head) as edit:
                 for path in outermost([target.path for target in targets]):
                     edit.remove(path)
             return edit
 
-        edit = on_head(place.repo, place.branch or "", attempt)
-    report(app, edit.result, place.branch or "", edit.changed)
+        edit = on_head(place.repo, place.branch or "", stage, attempt)
+        tell(app, edit, place.repo.name, place.branch or "")
 
 
 def one_branch(texts: Sequence[str], targets: Sequence[Target]) -> Target:

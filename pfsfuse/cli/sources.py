@@ -14,7 +14,7 @@ from pfsfuse.cli.progress import Progress
 from pfsfuse.cli.text import safe
 
 if TYPE_CHECKING:
-    from store import Edit
+    from store import TreeEdit
 
 STDIN = "-"
 
@@ -72,7 +72,7 @@ def total(steps: Sequence[Step]) -> int | None:
     return sum(os.stat(step.source).st_size for step in steps)
 
 
-def act(edit: Edit, step: Step, progress: Progress) -> None:
+def act(edit: TreeEdit, step: Step, progress: Progress) -> None:
     if step.source == STDIN:
         edit.write(step.path, progress.reading(sys.stdin.buffer))
         return

@@ -1,14 +1,17 @@
-"""`pfs status`: the store, and everything that runs on it."""
+"""`pfs status`: what is staged for repos; without any, the store and everything that runs on it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pfsfuse.cli import jsonout, text
+from pfsfuse.cli import jsonout, staged, text
+from pfsfuse.cli.address import Reference
 from pfsfuse.cli.app import App, pass_app
 from pfsfuse.cli.group import Command
+from pfsfuse.cli.merge import branch_only
 from pfsfuse.cli.pipeline import as_json, newest_job, print_pipelines
 from pfsfuse.cli.repo import print_repos
 from pfsfuse.cli.service import as_rows, print_services
@@ -17,19 +20,51 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pfsfuse.control.messages import Status
+    from store import Repo, Store
 
 
 @click.command(
     cls=Command,
     json=True,
     examples="""
-    pfs status  repos, mounts, pipelines, services
+    pfs status  repos, mounts, pipelines, services, drafts
+    pfs status trips weather@dev  what is staged for repos, path by path
     pfs status --json  for programs
     """,
 )
+@click.argument("repos", metavar="[REPO[@BRANCH]]...", nargs=-1, type=Reference())
 @pass_app
-def status(app: App) -> None:
-    """Show the store and everything that runs on it."""
+def status(app: App, repos: tuple[str, ...]) -> None:
+    """Show what is staged, or the store and everything that runs on it.
+
+    With REPOs: what has been added (A), modified (M) and deleted (D) with put, rm, mv and cp --stage, and is not
+    committed yet; on every branch of the repo unless one is named.
+    """
+    if repos:
+        with app.open() as opened:
+            show_staged(app, opened, repos)
+    else:
+        show_store(app)
+
+
+def show_staged(app: App, store: Store, refs: Sequence[str]) -> None:
+    """The branches that `refs` name, and what is staged for each."""
+    lines: dict[tuple[str, str], Repo] = {}
+    for ref in refs:
+        target = branch_only(store, ref)
+        branches = [each.branch for each in target.repo.drafts()] if ref == target.repo.name else []
+        for branch in branches or [target.branch or ""]:
+            lines[target.repo.name, branch] = target.repo
+    found = [(repo, branch, repo.standing(branch)) for (_, branch), repo in lines.items()]
+    if app.json:
+        jsonout.write([staged.as_json(store, *each) for each in found])
+        return
+    for each in found:
+        staged.print_status(store, *each)
+
+
+def show_store(app: App) -> None:
+    """Repos, daemons, pipelines, services, drafts."""
     from pfsfuse.control import client
     from pfsfuse.scheduler import Ledger
     from pfsfuse.service import list_services
@@ -39,6 +74,7 @@ def status(app: App) -> None:
         ledger = Ledger(opened)
         pipelines = [(each, newest_job(ledger, each.name)) for each in ledger.pipelines()]
         services = list_services(opened)
+        drafts = [f"{each.repo}@{each.branch}" for each in opened.drafts()]
         daemons = client.daemons(opened.path)
         if app.json:
             jsonout.write(
@@ -49,6 +85,7 @@ def status(app: App) -> None:
                     "daemons": [daemon_json(each) for each in daemons],
                     "pipelines": [as_json(*each) for each in pipelines],
                     "services": as_rows(services),
+                    "drafts": drafts,
                 }
             )
             return
@@ -57,6 +94,8 @@ def status(app: App) -> None:
             click.echo(daemon_line(each))
         if not daemons:
             click.echo("nothing runs; `pfs mount` starts the mount, pipelines and services")
+        if drafts:
+            click.echo(f"staged, not committed: {', '.join(drafts)}; `pfs status REPO` lists what")
         click.echo()
         print_repos(repos)
         if pipelines:
