@@ -149,6 +149,12 @@ class Store:
             record = Refs(reading).find_commit(repo, commit)
         return None if record is None else handle(record, self._trees)
 
+    def heads(self, branches: Iterable[tuple[str, str]]) -> dict[tuple[str, str], CommitId | None]:
+        """Where branches (repo, branch) point, all as of one moment; None: nowhere, or there is no such branch."""
+        with self._env.read() as reading:
+            refs = Refs(reading)
+            return {(repo, branch): refs.find_head(repo, branch) for repo, branch in branches}
+
     def commit_set(self, commit: CommitId) -> list[Commit]:
         """The commits of all repos that carry this id, in the order of the repos' names."""
         with self._env.read() as reading:

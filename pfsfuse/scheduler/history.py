@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from pfsfuse.scheduler.plan import Arrival
@@ -10,10 +10,15 @@ from store import Commit, CommitId, Repo, Store
 
 
 class StoreHistory:
-    """A `plan.History`. What no longer exists has no commits: a deleted repo is no error."""
+    """A `plan.History`. What no longer exists has no commits: a deleted repo is no error.
 
-    def __init__(self, store: Store) -> None:
+    The heads of `branches` (repo, branch) are looked up at once, as of one moment, and stay what they were: commits
+    that were made together are then seen together. All others are looked up when they are asked about.
+    """
+
+    def __init__(self, store: Store, branches: Iterable[tuple[str, str]] = ()) -> None:
         self._store = store
+        self._heads = store.heads(branches)
 
     def head(self, repo: str, branch: str) -> Arrival | None:
         """The head of a branch, as if it had just arrived; None when the branch has none."""
@@ -49,6 +54,9 @@ class StoreHistory:
 
     def _head(self, repo: str, branch: str) -> tuple[Repo | None, Commit | None]:
         found = self._store.find_repo(repo)
+        if found is not None and (repo, branch) in self._heads:
+            id = self._heads[repo, branch]
+            return found, None if id is None else self._store.find_commit(repo, id)
         if found is None or found.find_branch(branch) is None:
             return found, None
         return found, found.head(branch)

@@ -28,7 +28,7 @@ from pfsfuse.scheduler.deploy import spec_of
 from pfsfuse.scheduler.history import StoreHistory
 from pfsfuse.scheduler.job import Job, Pipeline
 from pfsfuse.scheduler.ledger import Ledger
-from pfsfuse.scheduler.plan import Fail, Run, find_arrivals, next_steps, plan_jobs
+from pfsfuse.scheduler.plan import Fail, Run, branches_read, find_arrivals, next_steps, plan_jobs
 from pfsfuse.scheduler.run import JobRun, PipelineGone
 from pfsfuse.worker.api import Executor
 from store import CommitId, Store, StoreError
@@ -151,7 +151,7 @@ class Scheduler:
         """Record the jobs that arrivals cause; all pipelines as they are now."""
         pipelines = {each.name: each for each in self._ledger.pipelines()}
         specs = {name: spec for name, each in pipelines.items() if (spec := self._spec(each)) is not None}
-        history = StoreHistory(self._store)
+        history = StoreHistory(self._store, branches_read(specs))
         arrivals = find_arrivals(specs, self._ledger.cursors(), history)
         if arrivals:
             jobs: dict[str, list[Job]] = defaultdict(list)

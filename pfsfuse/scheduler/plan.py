@@ -5,7 +5,12 @@ planned. What lies between the cursor and the head has arrived since, perhaps wh
 Arrivals of all branches are taken in the order in which they were finished; along a branch, ancestors
 first.
 
-**One arrival, the whole graph.** An arrival X on trips causes a job X in every pipeline that reads trips,
+**One cause.** Commits of several repos that were made in one transaction carry one id and one time
+(`Store.edit_together`). They are one cause, as if one commit had arrived on several branches: a pipeline that
+reads two of them runs once, on both. They are seen together, too: the heads of all branches are looked at as of
+one moment.
+
+**One cause, the whole graph.** An arrival X on trips causes a job X in every pipeline that reads trips,
 and at once, in topological order, in every pipeline that reads their output:
 
     trips@X ──→ sales: job X ──→ report: job X, waiting for sales@X
@@ -101,6 +106,11 @@ class Fail:
     reason: str
 
 
+def branches_read(specs: Mapping[str, Spec]) -> list[tuple[str, str]]:
+    """The repos and branches that pipelines read, each once."""
+    return list(dict.fromkeys((leaf.repo, leaf.branch) for spec in specs.values() for leaf in inputs(spec)))
+
+
 def find_arrivals(
     specs: Mapping[str, Spec], cursors: Mapping[Reading, CommitId | None], history: History
 ) -> dict[Reading, Sequence[Arrival]]:
@@ -137,10 +147,15 @@ def plan_jobs(
         for each in found
     }
     planner = _Planner(specs, created_ns, jobs, history, now_ns, new_id)
-    for arrival in in_order(longest.values()):
+    for cause in causes(longest.values()):
         planner.take(
-            arrival,
-            {name for name in specs if (name, arrival.repo, arrival.branch, arrival.commit) in wanted},
+            cause,
+            {
+                (name, each)
+                for name in specs
+                for each in cause
+                if (name, each.repo, each.branch, each.commit) in wanted
+            },
         )
     cursors = {reading: found[-1].commit for reading, found in arrivals.items()}
     return Plan(tuple(planner.planned), cursors)
@@ -176,18 +191,35 @@ def next_steps(open_jobs: Iterable[Job], find_job: Callable[[str, str], Job | No
     return steps
 
 
+def causes(branches: Iterable[Sequence[Arrival]]) -> Iterator[tuple[Arrival, ...]]:
+    """The arrivals of several branches as they came, those of one transaction together."""
+    waiting: list[Arrival] = []
+    for arrival in in_order(branches):
+        if waiting and not _is_one_cause(waiting[0], arrival):
+            yield tuple(waiting)
+            waiting = []
+        waiting.append(arrival)
+    if waiting:
+        yield tuple(waiting)
+
+
+def _is_one_cause(one: Arrival, other: Arrival) -> bool:
+    made_together = (one.commit, one.finished_ns) == (other.commit, other.finished_ns)
+    return made_together and one.repo != other.repo and not (one.moved or other.moved)
+
+
 def in_order(branches: Iterable[Sequence[Arrival]]) -> Iterator[Arrival]:
     """The arrivals of several branches as they came, never a commit before its ancestor whatever the clocks
     said."""
-    timed = heapq.merge(*map(_timed, branches), key=lambda each: each[:2])
-    return (arrival for _, _, arrival in timed)
+    timed = heapq.merge(*map(_timed, branches), key=lambda each: each[:3])
+    return (arrival for *_, arrival in timed)
 
 
-def _timed(branch: Sequence[Arrival]) -> Iterator[tuple[int, tuple[str, str], Arrival]]:
+def _timed(branch: Sequence[Arrival]) -> Iterator[tuple[int, CommitId, tuple[str, str], Arrival]]:
     time_ns = 0
     for arrival in branch:
         time_ns = max(time_ns, arrival.finished_ns)
-        yield time_ns, (arrival.repo, arrival.branch), arrival
+        yield time_ns, arrival.commit, (arrival.repo, arrival.branch), arrival
 
 
 class _Planner:
@@ -211,20 +243,22 @@ class _Planner:
         self._now_ns = now_ns
         self._new_id = new_id
 
-    def take(self, arrival: Arrival, wanted: set[str]) -> None:
-        """Plan the jobs of one arrival: of the pipelines in `wanted`, and of all downstream of those."""
+    def take(self, cause: Sequence[Arrival], wanted: set[tuple[str, Arrival]]) -> None:
+        """Plan the jobs of one cause: of the pipelines that `wanted` names for one of its arrivals, and of all
+        downstream of those."""
+        first = cause[0]
         caused: dict[str, Job] = {}
         for name in self._order:
             spec = self._specs[name]
-            direct = name in wanted and not self._covered(name, arrival)
+            direct = any((name, each) in wanted and not self._covered(name, each) for each in cause)
             if not direct and not any(self._feeds(caused, leaf) for leaf in inputs(spec)):
                 continue
-            pins = [self._pin(leaf, arrival, caused) for leaf in inputs(spec)]
+            pins = [self._pin(leaf, cause, caused) for leaf in inputs(spec)]
             known = [pin for pin in pins if pin is not None]
             if len(known) == len(pins):
-                id = arrival.commit if self._is_free(name, arrival.commit) else self._new_id()
+                id = first.commit if self._is_free(name, first.commit) else self._new_id()
                 number = 1 + max((job.number for job in self._jobs[name].values()), default=0)
-                job = _job(spec, id, known, arrival, number, self._now_ns)
+                job = _job(spec, id, known, first, number, self._now_ns)
                 caused[name] = self._jobs[name][job.id] = job
                 self.planned.append(job)
 
@@ -253,9 +287,10 @@ class _Planner:
     def _is_free(self, name: str, id: CommitId) -> bool:
         return str(id) not in self._jobs[name] and not self._history.has(name, id)
 
-    def _pin(self, leaf: PfsInput, arrival: Arrival, caused: Mapping[str, Job]) -> CommitId | None:
+    def _pin(self, leaf: PfsInput, cause: Sequence[Arrival], caused: Mapping[str, Job]) -> CommitId | None:
         """The numbered rules at the top of this module."""
-        if (leaf.repo, leaf.branch) == (arrival.repo, arrival.branch):
+        arrival = cause[0]
+        if any((leaf.repo, leaf.branch) == (each.repo, each.branch) for each in cause):
             return arrival.commit
         if self._feeds(caused, leaf):  # 1
             return CommitId.parse(caused[leaf.repo].id)

@@ -150,6 +150,22 @@ def test_a_cross_reads_each_input_as_it_was_then(store: Store) -> None:
     assert read == [(str(first.id), str(rain.id)), (str(second.id), str(rain.id))]
 
 
+def test_commits_made_together_run_one_job_that_reads_both(store: Store) -> None:
+    create_pipeline(store, spec("days", "trips", glob="/"))
+    create_pipeline(store, spec("both", "trips", "weather", glob="/"))
+    create_pipeline(store, spec("end", "days", "both", glob="/"))
+    for number in range(3):
+        with store.edit_together("weather", "trips") as edits:
+            for edit in edits:
+                edit.write(f"{number}", b"1")
+    settle(store, FakeExecutor(store))
+    ids = [str(commit.id) for commit in store.repo("trips").log()][::-1]
+    for name in ("days", "both", "end"):
+        jobs = told(store, name)
+        assert [job.id for job in jobs] == ids
+        assert all({each.commit for each in job.inputs} == {job.id} for job in jobs)
+
+
 def test_a_chain_runs_with_one_id_all_the_way(store: Store) -> None:
     create_pipeline(store, spec("sales", "trips"))
     create_pipeline(store, spec("report", "sales"))

@@ -111,7 +111,8 @@ def graphs(draw: st.DrawFn) -> dict[str, Spec]:
     return specs
 
 
-commits = st.lists(st.sampled_from(["a", "b"]), max_size=8)
+commits = st.lists(st.sampled_from(["a", "b", "ab"]), max_size=8)
+"""Who gets each commit; `ab`: both repos, in one transaction."""
 
 
 @given(graphs(), commits)
@@ -120,10 +121,11 @@ def test_a_backlog_gives_the_same_jobs_as_planning_each_commit_when_it_came(
 ) -> None:
     prompt, late = World(specs), World(specs)
     for n, repo in enumerate(repos):
-        prompt.commit(repo, number(n), 10 * n)
+        for each in repo:
+            prompt.commit(each, number(n), 10 * n)
+            late.commit(each, number(n), 10 * n)
         prompt.plan()
         prompt.work(10 * n + 1)
-        late.commit(repo, number(n), 10 * n)
     late.plan()
     late.work(10 * len(repos))
     assert late.story() == prompt.story()
@@ -135,7 +137,8 @@ def test_each_pipeline_has_one_job_for_each_cause_and_nothing_is_planned_twice(
 ) -> None:
     world = World(specs)
     for n, repo in enumerate(repos):
-        world.commit(repo, number(n), n)
+        for each in repo:
+            world.commit(each, number(n), n)
     world.plan()
     world.work(len(repos))
     assert world.plan() == []
@@ -150,7 +153,8 @@ def test_each_pipeline_has_one_job_for_each_cause_and_nothing_is_planned_twice(
 def test_along_a_pipeline_s_jobs_no_input_ever_goes_back(specs: dict[str, Spec], repos: list[str]) -> None:
     world = World(specs)
     for n, repo in enumerate(repos):
-        world.commit(repo, number(n), n)
+        for each in repo:
+            world.commit(each, number(n), n)
     world.plan()
     for jobs in world.jobs.values():
         for before, after in pairwise(jobs):
@@ -181,6 +185,18 @@ def test_two_repos_with_one_id_cause_one_job() -> None:
     world.commit("b", number(7), 2)
     (job,) = world.plan()
     assert {each.commit for each in job.inputs} == {job.id}
+
+
+def test_commits_made_together_are_one_cause_all_the_way_down() -> None:
+    world = World({"x": spec("x", "a"), "y": spec("y", "b"), "z": spec("z", "x", "y", "a")})
+    for n in (1, 2):
+        world.commit("a", number(n), n)
+        world.commit("b", number(n), n)
+    world.plan()
+    assert {name: [job.id for job in jobs] for name, jobs in world.jobs.items()} == {
+        name: [str(number(1)), str(number(2))] for name in "xyz"
+    }
+    assert all(each.commit == job.id for jobs in world.jobs.values() for job in jobs for each in job.inputs)
 
 
 def test_a_job_waits_for_its_upstream_and_fails_with_it() -> None:
