@@ -1,4 +1,4 @@
-"""How the kernel asks: the only folder that speaks pyfuse3; README.md is the map."""
+"""How the kernel asks; README.md is the map."""
 
 from __future__ import annotations
 

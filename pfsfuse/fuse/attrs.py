@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
-import pyfuse3
-
+from pfsfuse.fuse.kernel.wire import ATTR, ENTRY
 from pfsfuse.vfs.nodes import FOREVER, Node
 
 BLOCK = 512
@@ -16,41 +15,69 @@ PREFERRED_READ = 128 * 1024
 """st_blksize: what `cat` and `cp` read at a time."""
 
 _UID, _GID = os.getuid(), os.getgid()
+_SECOND = 1_000_000_000
+_SECONDS = (1 << 64) - 1
+"""Seconds travel unsigned; those before 1970 wrap around."""
 
 
-def attributes(node: Node) -> pyfuse3.EntryAttributes:
-    """All the kernel is told about `node`."""
-    return fill(pyfuse3.EntryAttributes(), node, lasting=True)
+def entry(node: Node, *, lasting: bool = True) -> bytes:
+    """All the kernel is told about a name that leads to `node`. Not `lasting`: ask again next time."""
+    ino, mode, size = node.ino, node.mode, node.size
+    seconds, rest = divmod(node.mtime_ns, _SECOND)
+    seconds &= _SECONDS
+    return ENTRY.pack(
+        ino,
+        0,
+        int(node.entry_timeout) if lasting else 0,
+        int(node.attr_timeout) if lasting else 0,
+        0,
+        0,
+        ino,
+        size,
+        -(-size // BLOCK) if stat.S_ISREG(mode) else 0,
+        seconds,
+        seconds,
+        seconds,
+        rest,
+        rest,
+        rest,
+        mode,
+        1,
+        _UID,
+        _GID,
+        0,
+        PREFERRED_READ,
+        0,
+    )
 
 
-def fill(into: pyfuse3.EntryAttributes, node: Node, *, lasting: bool) -> pyfuse3.EntryAttributes:
-    """The same, written over another node's: one object serves a whole listing. Not `lasting`: ask again next time."""
-    into.st_ino = node.ino
-    into.st_mode = mode = node.mode
-    into.st_size = size = node.size
-    into.st_nlink = 1
-    into.st_uid = _UID
-    into.st_gid = _GID
-    into.st_blksize = PREFERRED_READ
-    into.st_blocks = -(-size // BLOCK) if stat.S_ISREG(mode) else 0
-    into.st_mtime_ns = into.st_ctime_ns = into.st_atime_ns = node.mtime_ns
-    into.entry_timeout = node.entry_timeout if lasting else 0.0
-    into.attr_timeout = node.attr_timeout if lasting else 0.0
-    return into
+def attributes(node: Node) -> bytes:
+    """The attributes of `node`, without a name."""
+    mode, size = node.mode, node.size
+    seconds, rest = divmod(node.mtime_ns, _SECOND)
+    seconds &= _SECONDS
+    return ATTR.pack(
+        int(node.attr_timeout),
+        0,
+        0,
+        node.ino,
+        size,
+        -(-size // BLOCK) if stat.S_ISREG(mode) else 0,
+        seconds,
+        seconds,
+        seconds,
+        rest,
+        rest,
+        rest,
+        mode,
+        1,
+        _UID,
+        _GID,
+        0,
+        PREFERRED_READ,
+        0,
+    )
 
 
-def absent() -> pyfuse3.EntryAttributes:
-    """A name that never will be: number 0, which the kernel remembers as an absence."""
-    nothing = pyfuse3.EntryAttributes()
-    nothing.st_ino = 0
-    nothing.entry_timeout = FOREVER
-    return nothing
-
-
-def room(status: os.statvfs_result, namemax: int) -> pyfuse3.StatvfsData:
-    """The figures of the file system that holds the store."""
-    data = pyfuse3.StatvfsData()
-    for field in ("f_bsize", "f_frsize", "f_blocks", "f_bfree", "f_bavail", "f_files", "f_ffree", "f_favail"):
-        setattr(data, field, getattr(status, field))
-    data.f_namemax = namemax
-    return data
+ABSENT = ENTRY.pack(0, 0, int(FOREVER), *[0] * 19)
+"""A name that never will be: number 0, which the kernel remembers as an absence."""

@@ -1,8 +1,7 @@
 """The one table from errors to the numbers that programs see.
 
 `OSError` keeps its own number. Anything in neither the table nor the system's errors is a bug or damage: it is
-logged with the request, and the program gets EIO. Nothing may leave a handler any other way, for pyfuse3 ends
-the mount, for everybody, when an exception does.
+logged with the request, and the program gets EIO.
 """
 
 from __future__ import annotations

@@ -11,10 +11,12 @@ from __future__ import annotations
 import errno
 import logging
 import threading
+from collections.abc import Callable
+from functools import partial
 
-import pyfuse3
 import trio
 
+from pfsfuse.fuse.kernel import Session
 from pfsfuse.vfs.refresh import Invalidations
 from pfsfuse.vfs.vfs import Vfs
 from store import StoreError
@@ -32,8 +34,9 @@ _UNMOUNTED = {errno.ENOTCONN, errno.EBADF, errno.ENODEV, errno.EPERM}
 class Refresher:
     """A mount's promise to show what the store holds: at once when asked, within INTERVAL otherwise."""
 
-    def __init__(self, vfs: Vfs) -> None:
+    def __init__(self, vfs: Vfs, session: Session) -> None:
         self._vfs = vfs
+        self._session = session
         self._lock = trio.Lock()
         self._stop = threading.Event()
         self._seen = -1
@@ -72,18 +75,19 @@ class Refresher:
                 pass
 
     def _tell(self, changed: Invalidations) -> None:
+        session = self._session
         for entry in changed.entries:
-            if self._stop.is_set() or not _sent(pyfuse3.invalidate_entry, entry.parent, entry.name):
+            if self._stop.is_set() or not _sent(partial(session.drop_name, entry.parent, entry.name)):
                 return
         for attributes in changed.attributes:
-            if self._stop.is_set() or not _sent(pyfuse3.invalidate_inode, attributes.ino, True):
+            if self._stop.is_set() or not _sent(partial(session.drop_attributes, attributes.ino)):
                 return
 
 
-def _sent(notify: object, *args: object) -> bool:
+def _sent(notify: Callable[[], None]) -> bool:
     """Send one notification; False when there is no mount any more."""
     try:
-        notify(*args)  # type: ignore[operator]  # pyfuse3's two functions have no common type
+        notify()
     except OSError as error:
         if error.errno in _UNMOUNTED:
             return False

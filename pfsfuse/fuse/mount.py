@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import pyfuse3
 import trio
 
 from pfsfuse.errors import MountError
 from pfsfuse.fuse.invalidate import Refresher
+from pfsfuse.fuse.kernel import Session, open_device
 from pfsfuse.fuse.mountinfo import mount_at
 from pfsfuse.fuse.mountpoint import prepare_mountpoint, take_away
 from pfsfuse.fuse.operations import Operations
@@ -39,22 +36,24 @@ async def serve(
     """Mount `vfs` and answer until cancelled or unmounted by somebody; no mount is left behind.
 
     Reports its `Refresher` as started once the kernel has had an answer from us. `store_path` is what `df` and
-    `mount` name as the source (the store's path unless given). One mount per process: pyfuse3 has one session.
-    `read_only` is the mount's flag; without it we refuse every change ourselves.
+    `mount` name as the source (the store's path unless given). `read_only` is the mount's flag; without it we refuse
+    every change ourselves.
     Raises MountError when the mount cannot be made, or was aborted under us.
     """
     where = await trio.to_thread.run_sync(prepare_mountpoint, mountpoint)
-    options = {"default_permissions", "nosuid", "nodev", "subtype=pfs"}
-    options.add(f"fsname={_option(os.fspath(store_path or vfs.store.path))}")
+    options = {"default_permissions", "nosuid", "nodev"}
     options |= {"allow_other"} if allow_other else set()
     options |= {"ro"} if read_only else set()
-    _mount(Operations(vfs), where, options)
+    operations = Operations(vfs)
+    source = _option(os.fspath(store_path or vfs.store.path))
+    session = Session(open_device(where, "pfs", source, options), operations)
+    operations.session = session
     ours = mount_at(where)
-    refresher = Refresher(vfs)
+    refresher = Refresher(vfs, session)
     answering = trio.CancelScope(shield=True)
     try:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_answer, answering, nursery.cancel_scope)
+            nursery.start_soon(_answer, session, answering, nursery.cancel_scope)
             try:
                 await trio.to_thread.run_sync(_settle, where)
                 task_status.started(refresher)
@@ -68,36 +67,21 @@ async def serve(
             raise
         raise MountError(f"the mount at {where} was cut off: {_first(broken)}") from group
     finally:
-        pyfuse3.close(unmount=True)
+        session.close()
         if ours is not None and (left := mount_at(where)) is not None and left.device == ours.device:
-            take_away(where)  # libfuse does not when the connection was aborted rather than the mount removed
+            take_away(where)
 
 
-async def _answer(answering: trio.CancelScope, ended: trio.CancelScope) -> None:
+async def _answer(session: Session, answering: trio.CancelScope, ended: trio.CancelScope) -> None:
     """Answer requests until unmounted, or until nobody here needs an answer in order to end."""
     with answering:
-        await pyfuse3.main()
+        await session.serve()
     ended.cancel()
 
 
 def _first(group: BaseExceptionGroup[OSError]) -> BaseException:
     inner = group.exceptions[0]
     return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
-
-
-def _mount(operations: Operations, where: Path, options: set[str]) -> None:
-    with _stderr() as said:
-        try:
-            pyfuse3.init(operations, str(where), options)
-        except RuntimeError as error:
-            failed: RuntimeError | None = error
-        else:
-            failed = None
-    if failed is not None:
-        why = "; ".join(line for line in said() if line) or str(failed)
-        raise MountError(f"cannot mount on {where}: {why}")
-    for line in said():
-        log.warning("mounting: %s", line)
 
 
 def _settle(where: Path) -> None:
@@ -120,19 +104,3 @@ def _option(text: str) -> str:
     return "".join(
         char if char in _PLAIN else "".join(f"%{byte:02X}" for byte in os.fsencode(char)) for char in text
     )
-
-
-@contextmanager
-def _stderr() -> Iterator[Callable[[], list[str]]]:
-    """Keep what C code writes to file descriptor 2 meanwhile: libfuse prints why a mount failed and returns -1."""
-    with tempfile.TemporaryFile() as file:
-        saved = os.dup(2)
-        os.dup2(file.fileno(), 2)
-        lines: list[str] = []
-        try:
-            yield lambda: lines
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
-            file.seek(0)
-            lines += [line.decode("utf-8", "replace").strip() for line in file]

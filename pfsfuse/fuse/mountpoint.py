@@ -11,11 +11,11 @@ import threading
 from pathlib import Path
 
 from pfsfuse.errors import MountError
+from pfsfuse.fuse.kernel.device import may_mount
 from pfsfuse.fuse.mountinfo import TYPE, mount_at, real_path
 
 DEVICE = Path("/dev/fuse")
 MNT_DETACH = 2
-CAP_SYS_ADMIN = 21
 ANSWER_SECONDS = 5.0
 """How long a mount may take to answer before it counts as hung."""
 
@@ -42,7 +42,7 @@ def prepare_mountpoint(path: str | os.PathLike[str]) -> Path:
         ) from None
     if names:
         raise MountError(f"mountpoint {where} is not empty", hint="mount on an empty directory")
-    if not os.access(where, os.W_OK) and not _may_mount():
+    if not os.access(where, os.W_OK) and not may_mount():
         raise MountError(
             f"mountpoint {where} belongs to somebody else", hint="choose a directory of your own"
         )
@@ -78,7 +78,7 @@ def _check_machine() -> None:
         )
     if not os.access(DEVICE, os.R_OK | os.W_OK):
         raise MountError("/dev/fuse may not be used by this user", hint="ask for mode 0666, the usual one")
-    if not _may_mount() and shutil.which("fusermount3") is None:
+    if not may_mount() and shutil.which("fusermount3") is None:
         raise MountError("there is no fusermount3", hint="`apt install fuse3`, or mount as root")
 
 
@@ -120,16 +120,9 @@ def _answers(where: Path) -> int | None:
     return result[0]
 
 
-def _may_mount() -> bool:
-    """Whether mount(2) is ours to call: root, or root of a user namespace."""
-    with open("/proc/self/status", encoding="ascii", errors="replace") as file:
-        effective = next((line.split()[1] for line in file if line.startswith("CapEff:")), "0")
-    return bool(int(effective, 16) >> CAP_SYS_ADMIN & 1)
-
-
 def take_away(where: Path, *, lazy: bool = True) -> str:
     """Unmount what is at `where`, at once or (lazily) when nobody uses it any more; why it failed, or ""."""
-    if _may_mount():
+    if may_mount():
         if _libc.umount2(os.fsencode(where), MNT_DETACH if lazy else 0) == 0:
             return ""
         return os.strerror(ctypes.get_errno()).lower()

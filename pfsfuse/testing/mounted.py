@@ -166,7 +166,7 @@ async def _answer(vfs: Vfs, refresher: Refresher, command: str) -> object:
         await refresher.refresh()
         return True
     if verb == "requests":
-        return {"requests": vfs.requests, "inodes": len(vfs.inodes)}
+        return {"requests": vfs.meter.counts(), "inodes": len(vfs.inodes)}
     assert isinstance(vfs.view, JobViews)
     if verb == "add":
         return vfs.view.add(_view(vfs.store, json.loads(rest)))

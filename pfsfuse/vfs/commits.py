@@ -37,6 +37,11 @@ class CommitDirectory(Directory):
             return CommitDirectory(self.store, child_key(self.key, entry.name), self, entry.name, entry)
         return Leaf(leaf_key(entry), self, entry)
 
+    listing_lasts = True
+
+    def note_listing(self) -> bool:
+        return True
+
     def contents(self) -> Contents:
         return self
 

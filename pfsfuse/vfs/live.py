@@ -22,7 +22,9 @@ from store import Entry, Store
 class LiveDirectory(Known):
     """A directory of a branch's head. `entry` is None when there is nothing: no commit yet, or removed since."""
 
-    __slots__ = ("entry", "place", "store")
+    __slots__ = ("_listed", "entry", "place", "store")
+
+    listing_lasts = True
 
     def __init__(
         self,
@@ -38,6 +40,7 @@ class LiveDirectory(Known):
         self.store = store
         self.place = place
         self.entry = entry
+        self._listed: Entry | None = None
 
     @property
     def mode(self) -> int:  # type: ignore[override]
@@ -67,6 +70,13 @@ class LiveDirectory(Known):
         """A directory that was removed while somebody stood in it, and is there again, is the same directory."""
         if self.entry is None and isinstance(candidate, LiveDirectory):
             self.entry = candidate.entry
+
+    def note_listing(self) -> bool:
+        before, self._listed = self._listed, self.entry
+        return self.entry is not None and before is self.entry
+
+    def forget_listing(self) -> None:
+        self._listed = None
 
     def contents(self) -> Contents:
         return _Moment(self, self.entry)

@@ -196,6 +196,16 @@ class Directory(Node):
         """What the directory holds now."""
         raise NotImplementedError
 
+    listing_lasts = False
+    """Whether the kernel may keep the names of a listing, because it is told when they change."""
+
+    def note_listing(self) -> bool:
+        """The directory is about to be listed; whether its names are what they were the last time."""
+        return False
+
+    def forget_listing(self) -> None:
+        """Names the kernel has kept may be wrong."""
+
     def renew(self, name: bytes, candidate: Node) -> Node | None:
         """What to list in place of a candidate from contents that are no longer `lasting`; None: nothing."""
         return candidate

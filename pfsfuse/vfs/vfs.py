@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import errno
 import os
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
@@ -20,6 +19,7 @@ from typing import NoReturn
 from pfsfuse.vfs.handles import Handles, OpenDirectory, OpenFile, OpenText
 from pfsfuse.vfs.inodes import Inodes
 from pfsfuse.vfs.listing import Listing
+from pfsfuse.vfs.meter import Meter
 from pfsfuse.vfs.nodes import Directory, Leaf, Link, Node, Text
 from pfsfuse.vfs.refresh import Refresh
 from pfsfuse.vfs.views import View
@@ -48,6 +48,17 @@ class Opened:
     """
 
 
+@dataclass(frozen=True, slots=True)
+class OpenedDirectory:
+    """An open directory, as the kernel needs to know it."""
+
+    fh: int
+    cacheable: bool
+    """The kernel may keep the names that it reads."""
+    unchanged: bool
+    """Names that the kernel kept from earlier are still right."""
+
+
 class Vfs:
     """What a view means, request by request."""
 
@@ -56,8 +67,7 @@ class Vfs:
         self.store = view.store
         self.inodes = Inodes(view.root(self.status))
         self.handles = Handles()
-        self.requests: Counter[str] = Counter()
-        """Requests answered so far, by the name of the operation."""
+        self.meter = Meter()
 
     # ---- names
 
@@ -94,10 +104,12 @@ class Vfs:
 
     # ---- directories
 
-    def open_directory(self, ino: int) -> int:
+    def open_directory(self, ino: int) -> OpenedDirectory:
         """A handle that lists what the directory holds now, however it changes meanwhile."""
         directory = self._directory(ino)
-        return self.handles.add(OpenDirectory(directory, Listing(directory.contents())))
+        unchanged = directory.note_listing()
+        fh = self.handles.add(OpenDirectory(directory, Listing(directory.contents())))
+        return OpenedDirectory(fh, directory.listing_lasts, unchanged)
 
     def read_directory(self, fh: int, offset: int) -> Iterator[tuple[bytes, Node, int, bool]]:
         """Names from `offset` on: name, node, the offset after it, and whether the kernel may keep it.
@@ -114,6 +126,8 @@ class Vfs:
         if offset < _DOTS:
             yield b"..", directory.parent or directory, _DOTS, True
         lasting = handle.listing.contents.lasting()
+        if not lasting:
+            directory.forget_listing()  # the kernel may be keeping these old names for the directory's new ones
         for number, name, candidate in handle.listing.start(max(offset - _DOTS, 0)):
             renewed = candidate if lasting else directory.renew(name, candidate)
             if renewed is None:
@@ -191,7 +205,7 @@ class Vfs:
             "transaction": self.store.last_txnid(),
             "inodes": len(self.inodes),
             "handles": len(self.handles),
-            "requests": dict(sorted(self.requests.items())),
+            "requests": dict(sorted(self.meter.counts().items())),
         }
 
     def _directory(self, ino: int) -> Directory:

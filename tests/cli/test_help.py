@@ -15,7 +15,7 @@ from pfsfuse.cli.commands import COMMANDS, FAR, VERB_NOUN
 from pfsfuse.cli.group import Command, Group, Root, split_example
 from pfsfuse.cli.main import pfs as root
 
-HEAVY = ("trio", "msgspec", "rich", "pandas", "yaml", "lmdb", "pyfuse3", "zstandard", "json", "store")
+HEAVY = ("trio", "msgspec", "rich", "pandas", "yaml", "lmdb", "zstandard", "json", "store")
 
 
 def commands(found: click.Command, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:

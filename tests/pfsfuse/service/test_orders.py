@@ -237,7 +237,7 @@ def test_without_jupyterlab_the_command_that_installs_it_is_named(
 
 
 def test_ordering_imports_no_event_loop() -> None:
-    code = "import sys, pfsfuse.service; print({'trio', 'pyfuse3', 'pandas'} & set(sys.modules))"
+    code = "import sys, pfsfuse.service; print({'trio', 'pfsfuse.fuse', 'pandas'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
 

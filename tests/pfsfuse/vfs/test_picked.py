@@ -22,7 +22,7 @@ PATH = st.lists(NAME, min_size=1, max_size=4).map("/".join)
 def walk(vfs: Vfs, ino: int, path: str = "") -> set[str]:
     """Files below a directory, asked for as the kernel does: list, then look up each name."""
     found: set[str] = set()
-    fh = vfs.open_directory(ino)
+    fh = vfs.open_directory(ino).fh
     for name, listed, _, _ in vfs.read_directory(fh, 2):
         node = vfs.lookup(ino, name)
         assert node is not None and node.key == listed.key

@@ -109,7 +109,7 @@ def test_a_deleted_repo_takes_all_its_names_along(vfs: Vfs) -> None:
 
 
 def test_a_listing_that_was_begun_goes_on_with_the_old_names_which_are_not_kept(vfs: Vfs) -> None:
-    fh = vfs.open_directory(know(vfs, "r"))
+    fh = vfs.open_directory(know(vfs, "r")).fh
     put_tree(vfs.store.repo("r"), {"new": b"2"})
     dropped(vfs)
     listed = [(name, lasting) for name, _, _, lasting in vfs.read_directory(fh, 2)]
@@ -117,7 +117,7 @@ def test_a_listing_that_was_begun_goes_on_with_the_old_names_which_are_not_kept(
 
 
 def test_a_repo_listed_after_its_head_moved_shows_the_new_head(vfs: Vfs) -> None:
-    fh = vfs.open_directory(ROOT)
+    fh = vfs.open_directory(ROOT).fh
     put_tree(vfs.store.repo("r"), {"new": b"2"})
     dropped(vfs)
     listed = {name: node for name, node, _, _ in vfs.read_directory(fh, 2)}
@@ -125,14 +125,14 @@ def test_a_repo_listed_after_its_head_moved_shows_the_new_head(vfs: Vfs) -> None
 
 
 def test_a_repo_deleted_while_the_root_is_listed_is_left_out(vfs: Vfs) -> None:
-    fh = vfs.open_directory(ROOT)
+    fh = vfs.open_directory(ROOT).fh
     vfs.store.delete_repo("r")
     dropped(vfs)
     assert [name for name, _, _, _ in vfs.read_directory(fh, 2)] == [b".pfs"]
 
 
 def test_a_name_the_kernel_did_not_take_is_not_counted(vfs: Vfs) -> None:
-    fh = vfs.open_directory(know(vfs, "r"))
+    fh = vfs.open_directory(know(vfs, "r")).fh
     before = len(vfs.inodes)
     for name, _, _, _ in vfs.read_directory(fh, 2):
         if name == b"b":
@@ -141,7 +141,7 @@ def test_a_name_the_kernel_did_not_take_is_not_counted(vfs: Vfs) -> None:
 
 
 def test_a_directory_listed_after_the_head_moved_holds_what_it_holds_now(vfs: Vfs) -> None:
-    fh = vfs.open_directory(know(vfs, "r"))
+    fh = vfs.open_directory(know(vfs, "r")).fh
     put_tree(vfs.store.repo("r"), {"d/new": b"2"})
     dropped(vfs)
     listed = {name: node for name, node, _, _ in vfs.read_directory(fh, 2)}

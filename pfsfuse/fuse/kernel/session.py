@@ -1,0 +1,254 @@
+"""One mount's conversation with the kernel.
+
+    receive ──► decode ──► handler ─┬─ bytes      answered on the spot
+                                    ├─ Later      a thread works it out and answers
+                                    └─ coroutine  a task of the nursery awaits it and answers
+
+A plain handler never waits, and costs a request nothing but itself. One that must read the disk returns a `Later`;
+one that must wait for something else is an `async def`. Whatever a handler raises becomes a number through
+`Handlers.failed`: no exception ends a mount for everybody.
+
+Answers and notifications are single writes, so any thread may send them.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+from collections.abc import Callable, Coroutine, Sequence
+from time import perf_counter_ns
+from typing import Any, Protocol, TypeAlias
+
+import trio
+
+from pfsfuse.fuse.kernel import wire
+from pfsfuse.fuse.kernel.fetchers import Fetchers
+from pfsfuse.fuse.kernel.requests import DECODERS, Caller, Decoder
+from pfsfuse.fuse.kernel.wire import Notify, Op
+
+Body: TypeAlias = "bytes | memoryview | Sequence[bytes | memoryview] | None"
+"""What an answer carries: bytes, or pieces to be sent as one; None: nothing."""
+
+READERS = 4
+"""Threads that fetch at a time; more would only fight over the interpreter's lock."""
+
+LINGER_SECONDS = 0.0002
+"""How long to look for the next request before the event loop waits for it: a program that waits for our answer asks
+again within microseconds, and waking through the loop costs more than the request."""
+
+TURN = 64
+"""Requests answered before the event loop's other tasks get their turn."""
+
+_ENDED = {errno.ENODEV}
+"""Unmounted."""
+_AGAIN = {errno.EINTR, errno.ENOENT}
+"""The request was taken back while we received it."""
+_SELECTABLE = 1024
+"""select(2) takes descriptors below this one only."""
+
+
+class Later:
+    """An answer that takes time: `work` is called in a thread."""
+
+    __slots__ = ("work",)
+
+    def __init__(self, work: Callable[[], Body]) -> None:
+        self.work = work
+
+
+class Handlers(Protocol):
+    """What a session asks: a method for each kind of request it can answer (`requests.DECODERS` lists them), and"""
+
+    def failed(self, name: str, args: tuple[Any, ...], error: Exception) -> int:
+        """The errno that says to a program what went wrong."""
+
+    def answered(self, name: str, nanoseconds: int) -> None:
+        """An answer was sent, after so long. Called from threads, too."""
+
+
+class Session:
+    """Answers the requests of one mount with `handlers`."""
+
+    def __init__(self, device: int, handlers: Handlers) -> None:
+        self._device = device
+        self._handlers = handlers
+        self._methods: dict[int, tuple[str, Decoder, Callable[..., Any]]] = {
+            int(op): (name, decode, getattr(handlers, name))
+            for op, (name, decode) in DECODERS.items()
+            if hasattr(handlers, name)
+        }
+        self._buffer = bytearray(wire.BUFFER)
+        self._view = memoryview(self._buffer)
+        self._fetchers = Fetchers(READERS)
+        self._closed = False
+
+    # ---- requests
+
+    async def serve(self) -> None:
+        """Answer until unmounted; OSError (ECONNABORTED) when the connection was cut off."""
+        device, can_linger = self._device, self._device < _SELECTABLE
+        async with trio.open_nursery() as nursery:
+            while True:
+                size: int | None = None
+                for _ in range(TURN):
+                    size = self._receive()
+                    if size is None and can_linger and select.select((device,), (), (), LINGER_SECONDS)[0]:
+                        size = self._receive()
+                    if size is None:
+                        break
+                    if size == 0:
+                        return
+                    if size > 0:
+                        self._process(size, nursery)
+                if size is None:
+                    await trio.lowlevel.wait_readable(device)
+                else:
+                    await trio.lowlevel.checkpoint()
+
+    def _receive(self) -> int | None:
+        """Bytes of a request that is now in the buffer; None: there is none; 0: unmounted; -1: try again."""
+        try:
+            return os.readv(self._device, (self._buffer,))
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            if error.errno in _ENDED:
+                return 0
+            if error.errno in _AGAIN:
+                return -1
+            raise
+
+    def _process(self, size: int, nursery: trio.Nursery) -> None:
+        start = perf_counter_ns()
+        _, op, unique, inode, uid, gid, pid, _, _ = wire.REQUEST.unpack_from(self._buffer)
+        found = self._methods.get(op)
+        if found is None:
+            self._process_ours(op, unique)
+            return
+        name, decode, method = found
+        args: tuple[Any, ...] = ()
+        try:
+            args = decode(inode, self._view[wire.REQUEST.size : size], Caller(uid, gid, pid))
+            body = method(*args)
+        except Exception as error:  # noqa: BLE001 - the table of errors is for all of them
+            self._refuse(unique, self._handlers.failed(name, args, error))
+        else:
+            if type(body) is Later:
+                self._fetchers.put(lambda: self._fetch(unique, name, args, body.work, start))
+                return
+            if isinstance(body, Coroutine):
+                nursery.start_soon(self._finish, unique, name, args, body, start)
+                return
+            if op != Op.FORGET and op != Op.BATCH_FORGET:
+                self._answer(unique, body)
+        self._handlers.answered(name, perf_counter_ns() - start)
+
+    def _process_ours(self, op: int, unique: int) -> None:
+        """The greeting, and what nobody answers."""
+        if op == Op.INIT:
+            self._greet(unique)
+        elif op == Op.DESTROY:
+            self._answer(unique, None)
+        elif op not in (Op.FORGET, Op.BATCH_FORGET):
+            self._refuse(unique, errno.ENOSYS)  # to an interrupt, too: the kernel stops sending them
+
+    def _greet(self, unique: int) -> None:
+        major, minor, readahead, offered = wire.INIT_IN.unpack_from(self._buffer, wire.REQUEST.size)
+        if (major, minor) < (wire.MAJOR, wire.MINOR):
+            self._refuse(unique, errno.EPROTO)
+            return
+        background = wire.MAX_BACKGROUND
+        body = wire.INIT_OUT.pack(
+            wire.MAJOR,
+            wire.MINOR,
+            readahead,
+            offered & wire.WANTED,
+            background,
+            background * 3 // 4,
+            wire.MAX_BODY,
+            1,
+            wire.MAX_PAGES,
+            0,
+            0,
+        )
+        self._answer(unique, body)
+
+    def _fetch(
+        self, unique: int, name: str, args: tuple[Any, ...], work: Callable[[], Body], start: int
+    ) -> None:
+        """In a thread."""
+        try:
+            body, number = work(), 0
+        except Exception as error:  # noqa: BLE001 - the table of errors is for all of them
+            body, number = None, self._handlers.failed(name, args, error)
+        self._handlers.answered(name, perf_counter_ns() - start)
+        if number:
+            self._refuse(unique, number)
+        else:
+            self._answer(unique, body)
+
+    async def _finish(
+        self, unique: int, name: str, args: tuple[Any, ...], waiting: Coroutine[Any, Any, Body], start: int
+    ) -> None:
+        try:
+            body = await waiting
+        except Exception as error:  # noqa: BLE001 - the table of errors is for all of them
+            self._refuse(unique, self._handlers.failed(name, args, error))
+        else:
+            self._answer(unique, body)
+        self._handlers.answered(name, perf_counter_ns() - start)
+
+    def _answer(self, unique: int, body: Body) -> None:
+        if body is None:
+            self._send(unique, 0, ())
+        elif isinstance(body, bytes | memoryview):
+            self._send(unique, 0, (body,))
+        else:
+            self._send(unique, 0, body)
+
+    def _refuse(self, unique: int, number: int) -> None:
+        self._send(unique, -number, ())
+
+    def _send(self, unique: int, code: int, pieces: Sequence[bytes | memoryview]) -> None:
+        """One message to the kernel. Nobody waits for it any more (ENOENT), or there is no mount: no matter."""
+        size = wire.ANSWER.size + sum(map(len, pieces))
+        try:
+            os.writev(self._device, (wire.ANSWER.pack(size, code, unique), *pieces))
+        except OSError as error:
+            if error.errno != errno.ENOENT and error.errno not in _ENDED and not self._closed:
+                raise
+
+    # ---- notifications: OSError ENOENT when the kernel does not know the number or name, ENODEV when unmounted
+
+    def drop_attributes(self, inode: int) -> None:
+        """Have the kernel forget the attributes of `inode`."""
+        self._notify(Notify.INVAL_INODE, wire.INVAL_INODE.pack(inode, -1, 0))
+
+    def drop_pages(self, inode: int) -> None:
+        """Have the kernel forget attributes and all pages of `inode`. Waits for pages that are being read."""
+        self._notify(Notify.INVAL_INODE, wire.INVAL_INODE.pack(inode, 0, 0))
+
+    def drop_name(self, parent: int, name: bytes) -> None:
+        """Have the kernel forget `name` in `parent`. Waits for requests about that directory that are unanswered."""
+        self._notify(Notify.INVAL_ENTRY, wire.INVAL_ENTRY.pack(parent, len(name), 0), name, b"\0")
+
+    def delete_name(self, parent: int, name: bytes, inode: int) -> None:
+        """The same, telling those who watch `inode` that it was deleted."""
+        self._notify(Notify.DELETE, wire.DELETE.pack(parent, inode, len(name), 0), name, b"\0")
+
+    def store(self, inode: int, offset: int, data: bytes | memoryview) -> None:
+        """Put `data` into the page cache. Waits for pages that are being read."""
+        self._notify(Notify.STORE, wire.STORE.pack(inode, offset, len(data), 0), data)
+
+    def _notify(self, code: Notify, *pieces: bytes | memoryview) -> None:
+        size = wire.ANSWER.size + sum(map(len, pieces))
+        os.writev(self._device, (wire.ANSWER.pack(size, code, 0), *pieces))
+
+    # ---- the end
+
+    def close(self) -> None:
+        """Cut the connection, after what threads are working on. The mount stays until it is taken away."""
+        self._fetchers.close()
+        self._closed = True
+        os.close(self._device)
