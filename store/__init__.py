@@ -50,7 +50,7 @@ from store.fsck import Affected, Problem, Report
 from store.gc import GcPlan, Swept
 from store.ids import CommitId, ObjectId
 from store.records import Branch, Change, Entry, Extent, PathConflict, Pin, Provenance, Tag
-from store.repo import Repo
+from store.repo import Repo, Squashed
 from store.shelf import Pins, Shelf
 from store.stats import RepoStats, Stats
 from store.store import Store, Target, create, open, open_or_create
@@ -107,6 +107,7 @@ __all__ = [
     "Shelf",
     "Side",
     "SpecialFile",
+    "Squashed",
     "Stage",
     "Standing",
     "Stats",

@@ -45,6 +45,7 @@ SECTIONS: dict[str, dict[str, Lazy]] = {
             "Make the change of one commit on another branch or repo, as a new commit.",
             "cherry_pick",
         ),
+        "squash": Lazy("squash", "Make the commits after A, up to B, one commit."),
         "branch": Lazy("branch", "List, create, move and delete branches."),
         "tag": Lazy("tag", "List, create and delete tags."),
     },
@@ -73,6 +74,7 @@ COMMANDS: dict[str, Lazy] = {name: lazy for section in SECTIONS.values() for nam
 FAR: dict[str, str] = {
     "add": "`pfs put FILE REPO` adds data and commits it; with --stage it only adds",
     "checkout": "every commit is a directory already: `pfs mount`, then /pfs/REPO@REF",
+    "rebase": "`pfs squash` makes commits one, `pfs cherry-pick` repeats one elsewhere",
     "clone": "`pfs get -r REPO@REF: DIR` copies a commit to a directory",
     "init": "`pfs repo create NAME` makes the store, too",
     "fsck": "`pfs store check`",
@@ -104,6 +106,7 @@ VERB_NOUN: dict[tuple[str, str], list[str]] = {
     ("list", "file"): ["ls"],
     ("diff", "file"): ["diff"],
     ("wait", "commit"): ["wait"],
+    ("squash", "commit"): ["squash"],
     ("stop", "service"): ["service", "stop"],
 }
 """pachctl's order of words, taken silently: `pfs list repo` is `pfs repo list`. `put file` and `get file` are

@@ -83,8 +83,13 @@ class Edit(TreeEdit):
         """Make the commit and move the branch. Raises HeadMoved, also when there is nothing to commit."""
         refs = RefsWriting(writing)
         expect = self._head.id if self._head is not None else None
+        # First of all: when commits were squashed, the old head is gone and the race lost. When the repo was replaced
+        # by another of its name, the old head is gone too, but nothing has come in its place.
+        refs.get_repo(self._repo)
+        if expect is not None and refs.find_head(self._repo, self._branch) is None:
+            refs.get_commit(self._repo, expect)
+        refs.check_unmoved(self._repo, self._branch, expect)
         if root is None:
-            refs.check_unmoved(self._repo, self._branch, expect)
             return None
         record = self._write(writing, root, at_ns=at_ns)
         refs.advance(self._repo, self._branch, expect=expect, to=record.id)

@@ -152,12 +152,7 @@ class RefsWriting(Refs):
         """Remove `repo`, its refs, drafts and commits; the objects stay until collected. Raises RepoNotFound."""
         self.get_repo(repo)
         for commit in list(self.iter_log(repo)):
-            record = self.get_link(repo, commit)
-            self._writing.delete(LOG, tables.log_key(repo, record.finished_ns, commit))
-            self._writing.delete(commits.TABLE, commits.key(commit, repo))
-            for source in record.provenance:
-                key = tables.downstream_key((source.commit, source.repo), (commit, repo))
-                self._writing.delete(DOWNSTREAM, key)
+            self.remove_commit(self.get_link(repo, commit))
         for kind in (BRANCH, TAG):
             for name, _ in list(self.iter_refs(repo, kind)):
                 self._writing.delete(REFS, tables.ref_key(repo, kind, name))
@@ -177,6 +172,14 @@ class RefsWriting(Refs):
         for source in record.provenance:
             key = tables.downstream_key((source.commit, source.repo), (record.id, record.repo))
             self._writing.put(DOWNSTREAM, key, b"")
+
+    def remove_commit(self, record: CommitRecord) -> None:
+        """Remove the commit, its line in the log and its provenance. Nothing may name it as parent, jump or head."""
+        self._writing.delete(LOG, tables.log_key(record.repo, record.finished_ns, record.id))
+        self._writing.delete(commits.TABLE, commits.key(record.id, record.repo))
+        for source in record.provenance:
+            key = tables.downstream_key((source.commit, source.repo), (record.id, record.repo))
+            self._writing.delete(DOWNSTREAM, key)
 
     def advance(self, repo: str, branch: str, *, expect: CommitId | None, to: CommitId | None) -> None:
         """Point `branch` at `to`, provided it points at `expect` (None: it has no commit or does not exist).

@@ -3,5 +3,6 @@
 from store.repo import together
 from store.repo.changes import undecided
 from store.repo.repo import Repo
+from store.repo.squash import Squashed
 
-__all__ = ["Repo", "together", "undecided"]
+__all__ = ["Repo", "Squashed", "together", "undecided"]

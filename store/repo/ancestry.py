@@ -57,24 +57,28 @@ class Ancestry(Handle):
 
     def log(self, ref: str = "") -> Iterator[Commit]:
         """The commit that `ref` names and its ancestors, newest first. Raises RefNotFound; empty for an empty
-        branch. Raises RepoNotFound when the repo is deleted meanwhile.
+        branch. Raises RepoNotFound when the repo is deleted meanwhile, CommitNotFound when what
+        comes next is squashed.
         """
         commit = self.find_commit(ref)
         while commit is not None:
             yield commit
-            commit = None if commit.parent is None else self._linked(commit.parent)
+            commit = None if commit.parent is None else self._parent(commit, commit.parent)
 
     def get(self, commit: CommitId) -> Commit:
         """The repo's commit with this id. Raises CommitNotFound."""
         with self._env.read() as reading:
             return self._commit(Refs(reading).get_commit(self.name, commit))
 
-    def _linked(self, commit: CommitId) -> Commit:
-        """The commit that another one names. Raises Corrupt when it is missing from a repo that is there."""
+    def _parent(self, commit: Commit, parent: CommitId) -> Commit:
+        """The parent of `commit`. Raises Corrupt when it is missing from a history that is there."""
         with self._env.read() as reading:
             refs = Refs(reading)
             refs.get_repo(self.name)
-            return self._commit(refs.get_link(self.name, commit))
+            if (found := refs.find_commit(self.name, parent)) is not None:
+                return self._commit(found)
+            refs.get_commit(self.name, commit.id)  # CommitNotFound: both were squashed meanwhile
+            return self._commit(refs.get_link(self.name, parent))
 
     def at_depth(self, commit: Commit, depth: int) -> Commit:
         """The ancestor of `commit` at `depth`, from 1 to its own, in O(log depth)."""

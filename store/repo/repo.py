@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from store.repo.drafts import Drafts
+from store.repo.squash import Squashing
 
 
-class Repo(Drafts):
+class Repo(Squashing):
     """A named line of versioned data. Made by `Store.repo` and `Store.create_repo`; cheap, holds nothing open."""
