@@ -22,6 +22,7 @@ from store.copying import Copied
 from store.edit import Edit, FileWriter, Merge, Stage, Standing, Together, TreeEdit
 from store.engine.compact import Compacted, Room
 from store.errors import (
+    BadArchive,
     BadExpression,
     BadName,
     CommitNotFound,
@@ -54,12 +55,13 @@ from store.repo import Repo, Squashed
 from store.shelf import Pins, Shelf
 from store.stats import RepoStats, Stats
 from store.store import Store, Target, create, open, open_or_create
-from store.transfer import export
+from store.transfer import LeftOut, export, put_tar, write_tar
 from store.tree import Side
 from store.upgrade import UpgradePlan
 
 __all__ = [
     "Affected",
+    "BadArchive",
     "BadExpression",
     "BadName",
     "Branch",
@@ -83,6 +85,7 @@ __all__ = [
     "HeadMoved",
     "InUse",
     "IsADirectory",
+    "LeftOut",
     "Merge",
     "MergeConflict",
     "NewerFormat",
@@ -124,4 +127,6 @@ __all__ = [
     "names",
     "open",
     "open_or_create",
+    "put_tar",
+    "write_tar",
 ]

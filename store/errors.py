@@ -8,6 +8,7 @@
     │   └── HeadMoved  DraftMoved  MergeConflict
     ├── Refused           change the request                       exit 6
     │   └── BadName  BadExpression  NotADirectory  IsADirectory  SpecialFile  InUse  NewerFormat  NotWritable
+    │   └── BadArchive
     ├── Corrupt           run `pfs store check`                    exit 7
     └── Full              free space                               exit 8
 
@@ -193,6 +194,19 @@ class SpecialFile(Refused):
     def __init__(self, path: bytes, kind: str) -> None:
         super().__init__(f"{show(path)} is a {kind}; a store holds files, directories and symlinks")
         self.path, self.kind = path, kind
+
+
+class BadArchive(Refused):
+    """An archive that is damaged, was cut short, or cannot be taken in; nothing was changed."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"the archive cannot be read: {''.join(each if each.isprintable() else '?' for each in why)}"
+        )
+        self.why = why
+
+    def hint(self) -> str:
+        return "get or make it again; nothing was put"
 
 
 class InUse(Refused):

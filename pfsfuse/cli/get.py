@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pfsfuse.cli import archive
 from pfsfuse.cli.address import Place, Reference, readable
 from pfsfuse.cli.app import App, pass_app
 from pfsfuse.cli.cat import PIECE
@@ -33,27 +34,37 @@ if TYPE_CHECKING:
     pfs get trips@master.1:7-01-16 july.csv  under another name
     pfs get -r trips@master.31 july  all of a commit, as directory july
     pfs get -r trips:2016 /tmp  a directory, as /tmp/2016
+    pfs get --tar trips@v1 v1.tar.zst  all of a tag, as an archive
+    pfs get --tar trips:2016 > 2016.tar  to standard output
     pfs get -r --resume trips july  again after Ctrl-C: goes on where it was
     """,
 )
 @click.argument("source", metavar="REPO[@REF][:PATH]", type=Reference())
-@click.argument("dest", default=".", type=click.Path(allow_dash=True))
+@click.argument("dest", default="", type=click.Path(allow_dash=True))
 @click.option("-r", "--recursive", is_flag=True, help="Get a directory, with all it holds.")
+@click.option("--tar", is_flag=True, help="Write an archive to the file DEST, or to standard output.")
 @click.option("--resume", is_flag=True, help="Keep what was copied when interrupted, and go on from there.")
 @click.option("--sparse", is_flag=True, help="Make long runs of zeros holes in the copy.")
 @pass_app
-def get(app: App, source: str, dest: str, recursive: bool, resume: bool, sparse: bool) -> None:
+def get(app: App, source: str, dest: str, recursive: bool, tar: bool, resume: bool, sparse: bool) -> None:
     """Copy a file or a directory out of a repo.
 
     Modes, times and symlinks are kept, setuid and setgid are not. A DEST that is a directory gets the copy inside it,
     under its own name; a file is replaced at once when its copy is whole; a directory is never merged into another. As
     with cp, `sync` makes sure that the copy survives power loss.
+
+    With --tar the archive of a directory holds what is in it, sorted, and the same commit always gives the same bytes;
+    a DEST that ends in .gz, .tgz, .bz2, .xz or .zst is compressed.
     """
     import store
 
     with app.open() as opened:
         place = readable(opened, source)
         entry = place.commit.entry(place.path)
+        if tar:
+            archive.write(place, entry, dest or "-")
+            return
+        dest = dest or "."
         if entry.is_dir and not recursive:
             raise CommandError(f"{safe(source)} is a directory", hint="-r gets directories")
         if dest == "-":

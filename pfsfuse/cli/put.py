@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
+from pfsfuse.cli import archive, url
 from pfsfuse.cli.address import Reference, writable
 from pfsfuse.cli.app import App, pass_app
 from pfsfuse.cli.append import append_all
 from pfsfuse.cli.change import Manner, described, options, stage_option, tell
-from pfsfuse.cli.errors import CommandError
+from pfsfuse.cli.errors import HOST, CommandError
 from pfsfuse.cli.group import Command
 from pfsfuse.cli.progress import open_progress
 from pfsfuse.cli.sources import act, plan, total
@@ -23,7 +24,9 @@ from pfsfuse.cli.text import safe
     pfs put new.csv trips:2016/old.csv  a file, under another name
     pfs put -r data trips@dev  a directory, to a branch
     pfs put -r data/. trips  only what is in the directory
-    curl -s URL | pfs put - trips:today.json  standard input
+    pfs put https://example.org/7-31-16.csv trips  what a URL gives, as 7-31-16.csv
+    pfs put --tar july.tar.gz trips:2016  what an archive holds, into a directory
+    pfs put - trips:today.json < today.json  standard input
     date | pfs put --append - trips:log.txt  add a line to a file
     pfs put --stage a.csv trips  with more to come, before `pfs commit`
     """,
@@ -32,6 +35,8 @@ from pfsfuse.cli.text import safe
 @click.argument("target", metavar="REPO[@BRANCH][:PATH]", type=Reference())
 @click.option("-r", "--recursive", is_flag=True, help="Put directories, with all they hold.")
 @click.option("-a", "--append", is_flag=True, help="Add to the ends of files that are there.")
+@click.option("--tar", is_flag=True, help="Put what the archives SRC hold: tar, compressed or not.")
+@click.option("--keep-going", is_flag=True, help="Leave out what cannot be put, and commit the rest.")
 @stage_option
 @options
 @pass_app
@@ -41,6 +46,8 @@ def put(
     target: str,
     recursive: bool,
     append: bool,
+    tar: bool,
+    keep_going: bool,
     stage: bool,
     message: str,
     author: str,
@@ -50,8 +57,19 @@ def put(
     Names are chosen as by cp: with several SRC, or a PATH that is a directory or ends in /, each SRC keeps its own
     name below PATH; else PATH is the new name. Prints the commit. When a SRC cannot be read, nothing is changed.
     With --append a file that is there keeps its mode, and gets what SRC holds at its end.
+
+    A SRC may be an http or https URL; its file is named after the last part of its path. With --tar, SRC are archives
+    (gzip, bzip2, xz and zstd are known by their first bytes), and PATH is a directory. Devices and names that lead
+    elsewhere are listed, and nothing is put unless --keep-going.
     """
     manner = Manner(message, author, stage)
+    if append and (tar or any(map(url.is_url, sources))):
+        raise CommandError(
+            "only files and standard input can be appended", hint="put it under a name of its own"
+        )
+    if tar:
+        put_archives(app, sources, target, manner, keep_going=keep_going)
+        return
     with app.open() as opened:
         place = writable(opened, target)
         branch = place.branch or ""
@@ -63,7 +81,7 @@ def put(
         steps = plan(sources, place.path, into=into, recursive=recursive)
         if there is not None and not there.is_dir and (into or steps[0].directory):
             raise CommandError(f"{safe(target)} is a file, and a directory is needed; nothing was put")
-        said = described("append" if append else "put", sources)
+        said = described("append" if append else "put", tuple(map(url.shown, sources)))
         with open_progress("put", total(steps)) as progress:
             if append:
                 edit = append_all(place, steps, progress, manner, said)
@@ -72,3 +90,21 @@ def put(
                     for step in steps:
                         act(edit, step, progress)
         tell(app, edit, place.repo.name, branch)
+
+
+def put_archives(
+    app: App, sources: tuple[str, ...], target: str, manner: Manner, *, keep_going: bool
+) -> None:
+    with app.open() as opened:
+        place = writable(opened, target)
+        branch = place.branch or ""
+        found = manner.find(place)
+        there = found.find(place.path) if found is not None else None
+        if there is not None and not there.is_dir:
+            raise CommandError(f"{safe(target)} is a file, and a directory is needed; nothing was put")
+        said = described("put", tuple(map(url.shown, sources)))
+        with manner.begin(place.repo, branch, said) as edit:
+            whole = archive.put(edit, sources, place.path, keep_going=keep_going)
+        tell(app, edit, place.repo.name, branch)
+    if not whole:
+        click.get_current_context().exit(HOST)

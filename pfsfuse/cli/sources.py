@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pfsfuse.cli import url
 from pfsfuse.cli.errors import CommandError
 from pfsfuse.cli.progress import Progress
 from pfsfuse.cli.text import safe
@@ -24,7 +25,7 @@ class Step:
     """One source and the path it gets."""
 
     source: str
-    """A path on the host, or `-`."""
+    """A path on the host, a URL, or `-`."""
     path: bytes
     """In the repo; b"" is the root, for a directory whose contents go there."""
     directory: bool
@@ -41,6 +42,9 @@ def plan(sources: Sequence[str], target: bytes, *, into: bool, recursive: bool) 
             if into:
                 raise CommandError("standard input has no name of its own", hint="write REPO:PATH")
             steps.append(Step(source, target, directory=False))
+            continue
+        if url.is_url(source):
+            steps.append(Step(source, _in(target, url.own_name(source)) if into else target, directory=False))
             continue
         try:
             directory = stat.S_ISDIR(os.stat(source).st_mode)
@@ -62,12 +66,16 @@ def _path(source: str, target: bytes, into: bool) -> bytes:
     own = os.fsencode(os.path.basename(source.rstrip("/")))
     if not into or own in (b".", b"..", b""):
         return target
-    return target + b"/" + own if target else own
+    return _in(target, own)
+
+
+def _in(directory: bytes, name: bytes) -> bytes:
+    return directory + b"/" + name if directory else name
 
 
 def total(steps: Sequence[Step]) -> int | None:
-    """The bytes of all plain files together; None when directories are among them or standard input."""
-    if any(step.directory or step.source == STDIN for step in steps):
+    """The bytes of all plain files together; None when directories are among them, URLs or standard input."""
+    if any(step.directory or step.source == STDIN or url.is_url(step.source) for step in steps):
         return None
     return sum(os.stat(step.source).st_size for step in steps)
 
@@ -75,6 +83,12 @@ def total(steps: Sequence[Step]) -> int | None:
 def act(edit: TreeEdit, step: Step, progress: Progress) -> None:
     if step.source == STDIN:
         edit.write(step.path, progress.reading(sys.stdin.buffer))
+        return
+    if url.is_url(step.source):
+        from pfsfuse.cli import download
+
+        with download.open_url(step.source) as body:
+            edit.write(step.path, progress.reading(body))
         return
     if step.directory:
         edit.put_directory(step.source, step.path, progress=progress.add)

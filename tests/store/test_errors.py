@@ -61,6 +61,7 @@ EXAMPLES = [
     errors.NotADirectory(b"\x1b[31m\xff"),
     errors.IsADirectory(b"a\nb"),
     errors.SpecialFile(b"a\tb", "socket"),
+    errors.BadArchive("a\n\x1b[31mheader is damaged"),
     errors.InUse("something"),
     errors.NewerFormat(Path("/x"), 9, 1),
     errors.NotWritable(Path("/x"), "permission denied"),
