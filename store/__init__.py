@@ -51,7 +51,7 @@ from store.fsck import Affected, Problem, Report
 from store.gc import GcPlan, Swept
 from store.ids import CommitId, ObjectId
 from store.records import Branch, Change, Entry, Extent, PathConflict, Pin, Provenance, Tag
-from store.repo import Repo, Squashed
+from store.repo import Repo, Squashed, Version
 from store.shelf import Pins, Shelf
 from store.stats import RepoStats, Stats
 from store.store import Store, Target, create, open, open_or_create
@@ -122,6 +122,7 @@ __all__ = [
     "Together",
     "TreeEdit",
     "UpgradePlan",
+    "Version",
     "create",
     "export",
     "names",

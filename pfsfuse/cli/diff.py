@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from store import Change, Entry, Store
 
 COLORS = {"A": "green", "M": "yellow", "D": "red"}
+"""Of the letters that stand for changes."""
 
 
 @click.command(
@@ -196,7 +197,7 @@ def gained(count: int) -> str:
 
 
 def styled(kind: str) -> str:
-    return click.style(kind, fg=COLORS[kind])
+    return click.style(kind, fg=COLORS.get(kind, "cyan"))
 
 
 def line(change: Change) -> str:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from pfsfuse.cli import jsonout, text
-from pfsfuse.cli.address import Reference, commit_only, str_commit
+from pfsfuse.cli.address import Reference, commit_only, readable, str_commit
 from pfsfuse.cli.app import App, pass_app
-from pfsfuse.cli.diff import below
+from pfsfuse.cli.diff import below, styled
+from pfsfuse.cli.errors import CommandError
 from pfsfuse.cli.group import Command
 
 if TYPE_CHECKING:
@@ -26,19 +27,28 @@ if TYPE_CHECKING:
     pfs log trips@dev -n 5  the last five commits of another branch
     pfs log trips@master.10  from the tenth commit back
     pfs log trips -- 2016/a.csv  the commits that changed a file or directory
+    pfs log --follow trips:2016/a.csv  the versions of a file, through renames
     pfs log trips --json  with whole ids, for programs
     """,
 )
-@click.argument("ref", metavar="REPO[@REF]", type=Reference())
+@click.argument("ref", metavar="REPO[@REF][:PATH]", type=Reference())
 @click.argument("paths", metavar="[PATH]...", nargs=-1)
 @click.option("-n", "--number", type=click.IntRange(min=1), metavar="N", help="At most N commits.")
+@click.option("--follow", is_flag=True, help="The versions of one file or directory, through renames.")
 @pass_app
-def log(app: App, ref: str, paths: tuple[str, ...], number: int | None) -> None:
+def log(app: App, ref: str, paths: tuple[str, ...], number: int | None, follow: bool) -> None:
     """List the commits of a branch, newest first.
 
-    With PATHs, only the commits that changed one of them, or something below.
+    With PATHs, only the commits that changed one of them, or something below. With --follow and REPO:PATH, the commits
+    that changed what is at PATH now, each with what it did: A added, M modified, D deleted it, or R renamed it from a
+    path at which the same contents were deleted.
     """
     with app.open() as opened:
+        if follow:
+            if paths:
+                raise click.UsageError("--follow follows one path: write REPO[@REF]:PATH")
+            print_versions(app, opened, ref, number)
+            return
         target = opened.resolve(ref)
         if target.commit is None and not target.path:
             commits: Iterator[Commit] = iter(())
@@ -68,6 +78,31 @@ def touching(store: Store, ancestry: Iterator[Commit], paths: Sequence[str]) -> 
         assert commit is not None, "only the last pair has none, as its parent"
         if any(next(below(store, path, *each), None) for path, *each in zip(raw, old, new, strict=True)):
             yield commit
+
+
+def print_versions(app: App, store: Store, ref: str, number: int | None) -> None:
+    """The commits that changed what is at a path, and what each did to it."""
+    place = readable(store, ref)
+    if not place.path:
+        raise CommandError(f"{text.safe(ref)} names no path", hint="--follow takes REPO[@REF]:PATH")
+    target = store.resolve(ref)
+    versions = islice(target.repo.follow(place.path, str(place.commit.id)), number)
+    if app.json:
+        jsonout.write_list(
+            {
+                "change": each.kind,
+                "path": each.path.decode("utf-8", "surrogateescape"),
+                "from": None if each.source is None else each.source.decode("utf-8", "surrogateescape"),
+                "entry": jsonout.entry(each.path, each.entry) if each.entry else None,
+                "commit": jsonout.commit(each.commit),
+            }
+            for each in versions
+        )
+        return
+    for each in versions:
+        click.echo(line(each.commit, target.branch or ""))
+        source = "" if each.source is None else f"{text.safe(each.source)} -> "
+        click.echo(f"  {styled(each.kind)} {source}{text.safe(each.path)}")
 
 
 def line(commit: Commit, branch: str = "") -> str:

@@ -4,5 +4,6 @@ from store.repo import together
 from store.repo.changes import undecided
 from store.repo.repo import Repo
 from store.repo.squash import Squashed
+from store.repo.versions import Version
 
-__all__ = ["Repo", "Squashed", "together", "undecided"]
+__all__ = ["Repo", "Squashed", "Version", "together", "undecided"]

@@ -347,3 +347,24 @@ def test_what_cannot_be_shown_is_refused_in_one_line(run, ok, store_path, line, 
     assert result.err.startswith("pfs: error: ") and result.err.count("\n") == 1
     assert re.search(message, result.err), result.err
     assert result.out == "" and last_txnid(store_path) == before
+
+
+def test_log_follows_a_file_through_renames(ok, trips, work):
+    (work / "note.txt").write_text("newer\n")
+    ok("put", "note.txt", "trips:2015/", "-m", "newer")
+    ok("mv", "trips:2015/note.txt", "trips:note", "-m", "up")
+    lines = ok("log", "--follow", "trips:note").splitlines()
+    assert lines[1::2] == ["  R 2015/note.txt -> note", "  M 2015/note.txt", "  A 2015/note.txt"]
+    assert [line.split()[0] for line in lines[::2]] == [f"trips@master.{n}" for n in (5, 4, 3)]
+    facts = json.loads(ok("log", "--follow", "trips@master:note", "--json", "-n", "1"))
+    assert [(each["change"], each["from"], each["commit"]["number"]) for each in facts] == [
+        ("R", "2015/note.txt", 5)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "code"), [("trips", 1), ("trips:nowhere", 3), ("trips:7-01-16 7-02-16", 2), ("nowhere:a", 3)]
+)
+def test_log_follows_one_path_that_is_there(run, trips, line, code):
+    done = run("log", "--follow", *line.split())
+    assert done.code == code and done.err.count("\n") <= 2 and "Traceback" not in done.err
