@@ -70,6 +70,7 @@ class Store:
         """End the use of this object, and of what it gave. What was committed was durable long before."""
         if self._is_open:
             self._is_open = False
+            self._trees.close()
             release(self._env)
 
     def last_txnid(self) -> int:

@@ -9,18 +9,22 @@ from __future__ import annotations
 import io
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import BinaryIO, Generic, TypeVar, cast
 
 from store import contents, locks, tree
 from store.engine import Environment, ObjectReader
-from store.errors import Corrupt, IsADirectory, NotADirectory, PathNotFound, Refused, show
+from store.errors import IsADirectory, NotADirectory, PathNotFound, Refused, show
 from store.format import chunklist, node
 from store.format.chunklist import ChunkList
 from store.format.node import Node
 from store.ids import ObjectId
+from store.readahead import FileReader, Threads
 from store.records import Change, Entry, Extent
 
 N = TypeVar("N")
+BUFFER = 64 << 10
+"""Bytes that a file object asks for at least: about a chunk, since one is unpacked as a whole for any byte of it."""
 NODES = 512
 """Decoded nodes to keep of each kind: about 20 MB of directories at most, in practice a few."""
 
@@ -52,6 +56,7 @@ class Trees:
 
     def __init__(self, env: Environment) -> None:
         self._objects = ObjectReader(env)
+        self._ahead = Threads()
         self._nodes: _Cache[Node] = _Cache(lambda name: node.decode(self._objects.get(name)))
         self._lists: _Cache[ChunkList] = _Cache(lambda name: chunklist.decode(self._objects.get(name)))
 
@@ -103,18 +108,28 @@ class Trees:
 
     def fetch(self, extents: tuple[Extent, ...]) -> bytes:
         """The bytes of `extents`, joined. May wait for the disk. Raises Corrupt when they are not what was written."""
-        chunks = self._objects.get_many(extent.chunk for extent in extents)
-        return b"".join(_part(extent, plain) for extent, plain in zip(extents, chunks, strict=True))
+        return self._objects.fetch(extents)
 
     def open(self, file: Entry) -> BinaryIO:
-        """A seekable reader of the file's bytes. Raises IsADirectory; Refused for a symlink, which has none."""
+        """A seekable reader of the file's bytes, which reads ahead in threads while it is read from front to back.
+
+        Raises IsADirectory; Refused for a symlink, which has none.
+        """
         if file.is_dir:
             raise IsADirectory(file.name)
         if file.is_symlink:
             raise Refused(
                 f"{show(file.name)} is a symlink to {show(file.target or b'')}; read what it leads to"
             )
-        return cast(BinaryIO, io.BufferedReader(_Reader(self, file), 1 << 20))
+        reader = FileReader(file.size, partial(self._fill, file), self._ahead)
+        return cast(BinaryIO, io.BufferedReader(reader, BUFFER))
+
+    def close(self) -> None:
+        """End the threads that read ahead; what they are at is finished first."""
+        self._ahead.close()
+
+    def _fill(self, file: Entry, offset: int, buffer: memoryview) -> None:
+        self._objects.fetch_into(self.extents(file, offset, len(buffer)), buffer)
 
     def diff(self, old: Entry | None, new: Entry | None, path: bytes = b"") -> Iterator[Change]:
         """What turns the directory `old` into `new` (None: nothing there), in the order of paths; roots left out.
@@ -145,50 +160,6 @@ class Trees:
         after = new if new is not None and new.is_dir else None
         if (before or after) and (before is None or after is None or before.content != after.content):
             yield from self.diff(before, after, path)
-
-
-class _Reader(io.RawIOBase):
-    """The bytes of one file."""
-
-    def __init__(self, trees: Trees, file: Entry) -> None:
-        self._trees, self._file, self._at = trees, file, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._file.size}[whence]
-        if base + offset < 0:
-            raise ValueError(f"cannot seek to {base + offset}")
-        self._at = base + offset
-        return self._at
-
-    def readall(self) -> bytes:
-        # In one plan: the inherited one reads 8 KiB at a time, and unpacks the same chunk for each.
-        found = self._trees.fetch(self._trees.extents(self._file, self._at, self._file.size))
-        self._at += len(found)
-        return found
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # RawIOBase says Buffer, a 3.12 name
-        found = self._trees.fetch(self._trees.extents(self._file, self._at, len(buffer)))
-        buffer[: len(found)] = found
-        self._at += len(found)
-        return len(found)
-
-
-def _part(extent: Extent, chunk: bytes) -> bytes | memoryview:
-    """The bytes of `extent`, which lie in `chunk`."""
-    if len(chunk) < extent.start + extent.size:
-        raise Corrupt(f"chunk {extent.chunk}", f"it has {len(chunk)} bytes, fewer than its file says")
-    return (
-        chunk if len(chunk) == extent.size else memoryview(chunk)[extent.start : extent.start + extent.size]
-    )
 
 
 def _differ(old: Entry | None, new: Entry | None) -> bool:

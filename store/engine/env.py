@@ -17,7 +17,7 @@ import errno
 import mmap
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -82,6 +82,11 @@ class Reading:
             return None
         found: memoryview | None = self._txn.get(key, db=self._handles[table])
         return found
+
+    def get_many(self, table: bytes, keys: Sequence[bytes]) -> list[memoryview]:
+        """The bytes under `keys`, in this order; fewer when some are missing. Cheaper than one by one."""
+        with self._txn.cursor(db=self._handles[table]) as cursor:
+            return [value for _, value in cursor.getmulti(keys)]
 
     def get(self, table: bytes, key: bytes) -> bytes | None:
         """The body of the sealed value under `key`, or None. Raises Corrupt."""

@@ -1,16 +1,27 @@
-"""Objects: reading them out of segments. Each is checked against its id."""
+"""Objects: reading them out of segments. Each is checked against its id; nothing unchecked is ever given out.
+
+A chunk of a large file is copied once, out of the map or out of what zstd unpacked, and hashed where it was copied to.
+Everything that takes long (zstd, BLAKE3, waiting for the disk) happens without Python's lock, so threads that read at
+once use all cores.
+"""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from store import locks
+from store.buffers import filled
 from store.engine.env import OBJECTS, SEGMENTS, Environment, Reading
 from store.errors import Corrupt
 from store.format import segment
 from store.format.segment import Place
 from store.ids import ObjectId
+from store.records import Extent
+
+View = bytes | memoryview
+GROUP = 1 << 20
+"""Bytes of chunks that are found and unpacked together."""
 
 
 class SegmentCache:
@@ -38,7 +49,7 @@ class SegmentCache:
 
 
 class ObjectReader:
-    """Gives objects by id, each checked against its id."""
+    """Gives objects by id, each checked against its id. Safe to use from threads."""
 
     def __init__(self, env: Environment, cache: SegmentCache | None = None) -> None:
         self._env = env
@@ -47,19 +58,72 @@ class ObjectReader:
     def get(self, name: ObjectId) -> bytes:
         """The object's bytes. Raises Corrupt when it is missing or is not what its id says."""
         with self._env.read() as reading:
-            return self._get(reading, name)
+            return read_object(reading, name, self._unpack)
 
-    def get_many(self, wanted: Iterable[ObjectId]) -> Iterator[bytes]:
-        """The same for several, in one transaction, which lasts until the iterator ends."""
+    def fetch(self, extents: Sequence[Extent]) -> bytes:
+        """The bytes of `extents`, joined. Raises Corrupt."""
+        if len(extents) == 1 and extents[0].size < GROUP:
+            with self._env.read() as reading:
+                plain, unchecked = self._cut(extents[0], *_find(reading, extents[0].chunk, self._unpack))
+                found = bytes(plain)
+                if unchecked is not None:
+                    _require(extents[0].chunk, found, unchecked)
+                return found
+        size = sum(extent.size for extent in extents)
+        return filled(size, lambda buffer: self.fetch_into(extents, buffer))
+
+    def fetch_into(self, extents: Sequence[Extent], buffer: memoryview) -> None:
+        """Fill `buffer`, which has room for exactly these bytes. Raises Corrupt; then what is in it is worthless."""
+        at = 0
         with self._env.read() as reading:
-            for name in wanted:
-                yield self._get(reading, name)
+            for group in _groups(extents):
+                copied: list[tuple[ObjectId, memoryview, int]] = []
+                for extent, (plain, place) in zip(group, self._find_all(reading, group), strict=True):
+                    into = buffer[at : at + extent.size]
+                    into[:], unchecked = self._cut(extent, plain, place)
+                    if unchecked is not None:
+                        copied.append((extent.chunk, into, unchecked))
+                    at += extent.size
+                for name, into, number in copied:
+                    _require(name, into, number)
 
-    def _get(self, reading: Reading, name: ObjectId) -> bytes:
-        return read_object(reading, name, self._unpack)
+    @staticmethod
+    def _cut(extent: Extent, plain: View, place: Place) -> tuple[View, int | None]:
+        """The bytes of `extent`. All of a chunk are to be checked where they are copied to: then with their segment."""
+        if len(plain) == extent.size:
+            return plain, place.segment
+        _require(extent.chunk, plain, place.segment)
+        if len(plain) < extent.start + extent.size:
+            raise Corrupt(f"chunk {extent.chunk}", f"it has {len(plain)} bytes, fewer than its file says")
+        return memoryview(plain)[extent.start : extent.start + extent.size], None
 
-    def _unpack(self, reading: Reading, place: Place) -> bytes | memoryview:
-        payload: bytes | memoryview | None = self._cache.get(place.segment)
+    def _find_all(self, reading: Reading, extents: Sequence[Extent]) -> list[tuple[View, Place]]:
+        """`_find` for several, together where nothing is wrong with any of them."""
+        names = [extent.chunk for extent in extents]
+        if len(names) > 1:
+            values = reading.get_many(OBJECTS, names)
+            try:
+                if len(values) == len(names):
+                    return self._find_places(reading, [segment.decode_place(value) for value in values])
+            except Corrupt:
+                pass  # one by one, each is named that is damaged
+        return [_find(reading, name, self._unpack) for name in names]
+
+    def _find_places(self, reading: Reading, places: list[Place]) -> list[tuple[View, Place]]:
+        payloads: dict[int, View] = {}
+        for number in {place.segment for place in places}:
+            if (cached := self._cache.get(number)) is not None:
+                payloads[number] = cached
+        missing = list(dict.fromkeys(place.segment for place in places if place.segment not in payloads))
+        records = reading.get_many(SEGMENTS, [number.to_bytes(8, "big") for number in missing])
+        if len(records) < len(missing):
+            raise Corrupt("segment", "one is missing")
+        payloads.update(zip(missing, segment.decode_all(records), strict=True))
+        self._env.residence.touched(len(missing))
+        return [(_slice(payloads[place.segment], place), place) for place in places]
+
+    def _unpack(self, reading: Reading, place: Place) -> View:
+        payload: View | None = self._cache.get(place.segment)
         if payload is None:
             payload = unpack(reading, place)
             self._env.residence.touched()
@@ -68,7 +132,19 @@ class ObjectReader:
         return payload
 
 
-def unpack(reading: Reading, place: Place) -> bytes | memoryview:
+def _groups(extents: Sequence[Extent]) -> Iterator[Sequence[Extent]]:
+    """The extents in order, some at a time: so many are found and unpacked together."""
+    start = size = 0
+    for index, extent in enumerate(extents):
+        size += extent.size
+        if size >= GROUP:
+            yield extents[start : index + 1]
+            start, size = index + 1, 0
+    if start < len(extents):
+        yield extents[start:]
+
+
+def unpack(reading: Reading, place: Place) -> View:
     """The payload of the segment of `place`; a view is valid as long as `reading` lasts. Raises Corrupt."""
     record = reading.get_raw(SEGMENTS, place.segment.to_bytes(8, "big"))
     if record is None:
@@ -76,12 +152,19 @@ def unpack(reading: Reading, place: Place) -> bytes | memoryview:
     return segment.decode(record)
 
 
-def read_object(
-    reading: Reading,
-    name: ObjectId,
-    unpack: Callable[[Reading, Place], bytes | memoryview] = unpack,
-) -> bytes:
+Unpack = Callable[[Reading, Place], View]
+
+
+def read_object(reading: Reading, name: ObjectId, unpack: Unpack = unpack) -> bytes:
     """The object's bytes. Raises Corrupt when it is missing or is not what its id says."""
+    found, place = _find(reading, name, unpack)
+    plain = bytes(found)
+    _require(name, plain, place.segment)
+    return plain
+
+
+def _find(reading: Reading, name: ObjectId, unpack: Unpack) -> tuple[View, Place]:
+    """What lies where the object should lie, not checked yet, and where that is. Raises Corrupt when nothing does."""
     value = reading.get_raw(OBJECTS, name)
     if value is None:
         raise Corrupt(f"object {name}", "it is missing")
@@ -90,7 +173,20 @@ def read_object(
         payload = unpack(reading, place)
     except Corrupt as error:
         raise Corrupt(f"object {name}", f"{error.record}: {error.why}") from None
-    plain = bytes(payload[place.offset : place.offset + place.length])
+    return _slice(payload, place), place
+
+
+def _slice(payload: View, place: Place) -> View:
+    """What lies at `place` in its segment."""
+    if place.length == len(payload):
+        return payload
+    return memoryview(payload)[place.offset : place.offset + place.length]
+
+
+def _require(name: ObjectId, plain: View, number: int) -> None:
     if ObjectId.of(plain) != name:
-        raise Corrupt(f"object {name}", f"segment {place.segment} holds other bytes")
-    return plain
+        raise _mismatch(name, number)
+
+
+def _mismatch(name: ObjectId, number: int) -> Corrupt:
+    return Corrupt(f"object {name}", f"segment {number} holds other bytes")

@@ -29,10 +29,11 @@ class Residence:
         self._data = os.fspath(data)
         self._looks = 0
 
-    def touched(self) -> None:
-        """To be called for each segment read or written. Races between threads only shift the next check."""
-        self._looks += 1
-        if self._looks % EVERY == 0:
+    def touched(self, segments: int = 1) -> None:
+        """To be called for segments read or written. Races between threads only shift the next check."""
+        before = self._looks // EVERY
+        self._looks += segments
+        if self._looks // EVERY != before:
             self.let_go_if_large()
 
     def let_go_if_large(self) -> None:
