@@ -52,6 +52,7 @@ from store.gc import GcPlan, Swept
 from store.ids import CommitId, ObjectId
 from store.records import Branch, Change, Entry, Extent, PathConflict, Pin, Provenance, Tag
 from store.repo import Repo, Squashed, Version
+from store.salvage import Loss, Salvaged, salvage
 from store.shelf import Pins, Shelf
 from store.stats import RepoStats, Stats
 from store.store import Store, Target, create, open, open_or_create
@@ -86,6 +87,7 @@ __all__ = [
     "InUse",
     "IsADirectory",
     "LeftOut",
+    "Loss",
     "Merge",
     "MergeConflict",
     "NewerFormat",
@@ -107,6 +109,7 @@ __all__ = [
     "RepoStats",
     "Report",
     "Room",
+    "Salvaged",
     "Shelf",
     "Side",
     "SpecialFile",
@@ -129,5 +132,6 @@ __all__ = [
     "open",
     "open_or_create",
     "put_tar",
+    "salvage",
     "write_tar",
 ]

@@ -15,11 +15,8 @@ the original: the two go different ways from now on, and what differs must not h
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import os
-import shutil
-import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,9 +26,10 @@ import msgspec
 
 from store import fsck
 from store.engine import Environment, Writing, acquire, compact, release
-from store.errors import Corrupt, Full, NotWritable, Refused, StoreError
+from store.errors import Corrupt
 from store.format import tables
 from store.format.tables import HEADER_KEY, META, Header
+from store.placing import new_directory
 
 PIECE = 1 << 20
 """Bytes to read from the pipe at a time; what it holds, if the kernel lets us."""
@@ -66,34 +64,12 @@ def copy(
     for missing parent directories, which may have been made.
     """
     where = Path(destination).absolute()
-    _check_free(env, where)
-    room = compact.plan_compact(env)
-    made: Path | None = None
-    try:
-        where.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(prefix=f".{where.name}.", dir=where.parent))
+    with new_directory(where, outside=env.path) as made:
+        room = compact.plan_compact(env)
         _write(env, made / "data.mdb", room.used, progress)
         report = _finish(made, read_data, progress)
         size = (made / "data.mdb").stat().st_size
-        _sync(made)
-        os.rename(made, where)
-        _sync(where.parent)
-    except OSError as error:
-        raise _said(error, where) from error
-    finally:
-        if made is not None:
-            shutil.rmtree(made, ignore_errors=True)  # what was renamed is not there any more
     return Copied(where, size, report)
-
-
-def _check_free(env: Environment, where: Path) -> None:
-    if where.resolve().is_relative_to(env.path.resolve()):
-        raise Refused(f"{where} lies in the store itself")
-    try:
-        if where.is_symlink() or (where.exists() and (not where.is_dir() or any(where.iterdir()))):
-            raise Refused(f"{where} is not a new or empty directory")
-    except OSError as error:
-        raise _said(error, where) from error
 
 
 def _write(env: Environment, file: Path, total: int, progress: Progress) -> None:
@@ -114,19 +90,16 @@ def _write(env: Environment, file: Path, total: int, progress: Progress) -> None
     thread.start()
     done = 0
     try:
-        try:
-            with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as out:
-                while piece := os.read(reader, PIECE):
-                    out.write(piece)
-                    done += len(piece)
-                    progress("bytes", done, max(done, total))
-                out.flush()
-                os.fsync(out.fileno())
-        finally:
-            os.close(reader)  # ends the other side, if it is still at it
-            thread.join()
-    except OSError as error:
-        raise _said(error, file) from error
+        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as out:
+            while piece := os.read(reader, PIECE):
+                out.write(piece)
+                done += len(piece)
+                progress("bytes", done, max(done, total))
+            out.flush()
+            os.fsync(out.fileno())
+    finally:
+        os.close(reader)  # ends the other side, if it is still at it
+        thread.join()
     if failures:
         raise failures[0]
 
@@ -154,19 +127,3 @@ def _finish(made: Path, read_data: bool, progress: Progress) -> fsck.Report:
 def _widen(pipe: int) -> None:
     with contextlib.suppress(OSError):  # this user may have too many pipes; a small one is slower
         fcntl.fcntl(pipe, F_SETPIPE_SZ, PIECE)
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _said(error: OSError, where: Path) -> StoreError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return Full(where)
-    if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-        return Refused(f"{where} is not a new or empty directory")
-    return NotWritable(where, (error.strerror or str(error)).lower())

@@ -37,6 +37,7 @@ IN_OVERFLOW, IS_TREE = 1, 2
 MAGIC, VERSION = 0xBEEFC0DE, 1
 NOTHING = (1 << 64) - 1
 """The root of an empty tree."""
+SIZES = {1 << bits for bits in range(9, 17)}
 DEEPEST = 32
 FARTHEST = 1 << 62
 """Bytes: no file is so long, and damage may say so."""
@@ -56,6 +57,8 @@ class Tree:
     leaves: int
     overflow: int
     """Pages of values that do not fit into a leaf."""
+    entries: int
+    """Records."""
     root: int | None
     """None: it is empty."""
 
@@ -92,13 +95,16 @@ class PageFile:
     Closing it does LMDB no harm: its locks are on the other file.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, page_size: int = 0) -> None:
+        """Open it; with `page_size` bytes in a page if the first one does not say. Raises Corrupt."""
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            first = self._read(0, 4096, "meta page 0")
+            first = os.pread(self._descriptor, 4096, 0).ljust(4096, b"\0")
             self.page_size: int = struct.unpack_from("<I", first, _FIRST_TREE)[0]
-            if self.page_size not in {1 << bits for bits in range(9, 17)}:
-                raise Corrupt("data.mdb", f"its pages have {self.page_size} bytes")
+            if self.page_size not in SIZES or not _PAGE.unpack_from(first)[2] & META:
+                self.page_size = page_size
+            if not self.page_size:
+                raise Corrupt("data.mdb", "its first page does not say how large its pages are")
         except BaseException:
             os.close(self._descriptor)
             raise
@@ -139,6 +145,30 @@ class PageFile:
         found = _meta(self.page(number & 1))
         return found if found is not None and found.number == number else None
 
+    def metas(self) -> list[Meta]:
+        """The states that the meta pages describe, the last one first; fewer than two when one is damaged."""
+        found = []
+        for number in (0, 1):
+            try:
+                found.append(_meta(self.page(number)))
+            except Corrupt:
+                continue
+        return sorted((each for each in found if each is not None), key=lambda meta: -meta.number)
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Bytes of the file, whatever they are; fewer at its end, and zeros where the disk gives nothing."""
+        try:
+            return os.pread(self._descriptor, size, offset)
+        except OSError:
+            parts = [self._read_page(at) for at in range(offset, offset + size, self.page_size)]
+            return b"".join(parts)[:size]
+
+    def _read_page(self, offset: int) -> bytes:
+        try:
+            return os.pread(self._descriptor, self.page_size, offset)
+        except OSError:
+            return bytes(self.page_size)
+
     def nodes(self, page: bytes) -> Iterator[Node]:
         """The records of a leaf, in order of keys. Raises Corrupt."""
         for offset in _offsets(page):
@@ -158,8 +188,8 @@ class PageFile:
         while todo:
             number, depth = todo.pop()
             page = self.page(number)
-            itself, _, flags, _, _ = _PAGE.unpack_from(page)
-            if itself != number or not flags & (BRANCH | LEAF) or depth > DEEPEST:
+            flags = page_kind(page, number)
+            if not flags & (BRANCH | LEAF) or depth > DEEPEST:
                 raise Corrupt(f"page {number}", "it is another page")
             if used is not None:
                 used.add(number, 1)
@@ -168,11 +198,7 @@ class PageFile:
                 yield number
                 continue
             branches += 1
-            below = []
-            for offset in _offsets(page):
-                low, high, top, _ = _NODE.unpack_from(page, offset)
-                below.append((low | high << 16 | top << 32, depth + 1))
-            todo += reversed(below)
+            todo += [(below, depth + 1) for below in reversed(branch_pages(page))]
         if (branches, leaves) != (tree.branches, tree.leaves):
             raise Corrupt("data.mdb", f"the tree at page {tree.root} does not have the pages it says")
 
@@ -186,7 +212,7 @@ class PageFile:
                     pages = -(-(HEAD + node.size) // self.page_size)
                     runs.append((_NUMBER.unpack(node.data)[0], pages))
                 elif node.flags & IS_TREE:
-                    found.append(_tree(node.data))
+                    found.append(tree_record(node.data))
         if sum(pages for _, pages in runs) != tree.overflow:
             # A value that was written over by a shorter one keeps its run, and only the run says how long that is.
             runs = [(first, self.run(first)) for first, _ in runs]
@@ -207,7 +233,7 @@ class PageFile:
                 yield _NUMBER.unpack(node.key)[0], listed[1 : 1 + listed[0]]
 
     def _read(self, offset: int, size: int, what: str) -> bytes:
-        found = os.pread(self._descriptor, size, offset) if offset < FARTHEST else b""
+        found = self.read(offset, size) if offset < FARTHEST else b""
         if len(found) != size:
             raise Corrupt(what, "the file ends before its end")
         return found
@@ -258,11 +284,26 @@ def _offsets(page: bytes) -> tuple[int, ...]:
     return found
 
 
-def _tree(raw: bytes, offset: int = 0) -> Tree:
+def page_kind(page: bytes, number: int | None) -> int:
+    """The flags of a page that says it is page `number` (None: any); 0 for another one."""
+    itself, _, flags, _, _ = _PAGE.unpack_from(page)
+    return int(flags) if number is None or itself == number else 0
+
+
+def branch_pages(page: bytes) -> list[int]:
+    """The numbers of the pages right below a branch, in order of keys. Raises Corrupt."""
+    found = []
+    for offset in _offsets(page):
+        low, high, top, _ = _NODE.unpack_from(page, offset)
+        found.append(low | high << 16 | top << 32)
+    return found
+
+
+def tree_record(raw: bytes, offset: int = 0) -> Tree:
     if offset + _TREE.size > len(raw):
         raise Corrupt("data.mdb", "the record of a tree is cut off")
-    _, _, _, branches, leaves, overflow, _, root = _TREE.unpack_from(raw, offset)
-    return Tree(branches, leaves, overflow, None if root == NOTHING else root)
+    _, _, _, branches, leaves, overflow, entries, root = _TREE.unpack_from(raw, offset)
+    return Tree(branches, leaves, overflow, entries, None if root == NOTHING else root)
 
 
 def _meta(page: bytes) -> Meta | None:
@@ -273,4 +314,6 @@ def _meta(page: bytes) -> Meta | None:
         return None
     last, number = struct.unpack_from("<QQ", page, _LAST_PAGE)
     size = struct.unpack_from("<I", page, _FIRST_TREE)[0]
-    return Meta(number, size, last, _tree(page, _FIRST_TREE), _tree(page, _FIRST_TREE + _TREE.size))
+    return Meta(
+        number, size, last, tree_record(page, _FIRST_TREE), tree_record(page, _FIRST_TREE + _TREE.size)
+    )

@@ -190,3 +190,43 @@ def test_copy_that_crashes_is_damage(run, trips, monkeypatch, tmp_path):
     monkeypatch.setattr("sys.executable", str(crash))
     result = run("store", "copy", "backup")
     assert result.code == 7 and "SIGBUS" in result.err and "salvage" in result.err
+
+
+def test_salvage_of_a_sound_store_is_complete(ok, trips, work):
+    assert ok("store", "salvage", "new") == f"{work / 'new'}: 1 repo with 3 commits\n"
+    assert ok("--store", str(work / "new"), "cat", "trips:7-01-16") == "first\n"
+
+
+def test_salvage_finds_what_lies_in_pages_that_were_given_back(run, ok, damaged, work):
+    assert run("store", "check", "--read-data").code == 7
+    ok("store", "salvage", "new")
+    assert ok("--store", str(work / "new"), "cat", "trips:7-01-16") == "first\n"
+
+
+def test_salvage_names_what_is_lost_and_its_exit_code_is_1(run, trips, store_path, work):
+    raw = (store_path / "data.mdb").read_bytes()
+    assert b"first\n" in raw
+    (store_path / "data.mdb").write_bytes(raw.replace(b"first\n", b"FIRST\n"))
+    result = run("store", "salvage", "new")
+    assert (result.code, result.err) == (1, "")
+    *lost, made, report = result.out.splitlines()
+    assert len(lost) == 3 and all(line.endswith(":7-01-16: it cannot be read") for line in lost)
+    assert made == f"{work / 'new'}: 1 repo with 3 commits, 3 of them without files that are lost"
+    assert report == f"all that is lost: {work / 'new' / 'salvage.json'}"
+    assert run("--store", str(work / "new"), "cat", "trips:7-02-16").out == "second\n"
+    found = json.loads(run("store", "salvage", "other", "--json").out)
+    assert not found["complete"] and {loss["path"] for loss in found["losses"]} == {"7-01-16"}
+
+
+def test_salvage_opens_what_cannot_be_opened(run, trips, store_path, work):
+    raw = bytearray((store_path / "data.mdb").read_bytes())
+    raw[:8192] = bytes(8192)
+    (store_path / "data.mdb").write_bytes(raw)
+    assert run("ls", "trips").code != 0
+    assert run("store", "salvage", "new").code == 1
+    assert run("--store", str(work / "new"), "cat", "trips:7-01-16").out == "first\n"
+
+
+def test_salvage_of_nothing_is_an_error(run, work):
+    result = run("store", "salvage", "new")
+    assert result.code == 3 and "there is no data.mdb in it" in result.err and not (work / "new").exists()

@@ -47,7 +47,8 @@ def _check_in_a_child(app: App, arguments: list[str]) -> NoReturn:
     """That a page ends the process which reads it is an answer of the check."""
     code = run_in_child(app, arguments)
     if code < 0:
-        why = f"a page of it made the check end with {signal_name(code)}; restore the store from a copy"
+        what = f"a page of it made the check end with {signal_name(code)}"
+        why = f"{what}; restore a copy, or `pfs store salvage DIR` gets out what can be read"
         if app.json:
             jsonout.write({"sound": False, "problems": [{"invariant": "", "record": "database", "why": why}]})
         else:
