@@ -19,7 +19,7 @@ the map of the package.
 from store import names
 from store.commit import Commit, Draft
 from store.copying import Copied
-from store.edit import Edit, FileWriter, Merge, Stage, Standing, Together, TreeEdit
+from store.edit import Buffer, Edit, FileWriter, Merge, Stage, Standing, Together, TreeEdit
 from store.engine.compact import Compacted, Room
 from store.errors import (
     BadArchive,
@@ -66,6 +66,7 @@ __all__ = [
     "BadExpression",
     "BadName",
     "Branch",
+    "Buffer",
     "Change",
     "Commit",
     "CommitId",

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 from store import copying, fsck, gc, names, refexpr, stats, upgrade
 from store.commit import Commit, Draft, draft_handle, handle
@@ -234,6 +234,10 @@ class Store:
         at a time.
         """
         return self._trees.iter_directory(directory, after=after)
+
+    def open(self, file: Entry) -> BinaryIO:
+        """A seekable reader of the file's bytes. Raises IsADirectory; Refused for a symlink, which has none."""
+        return self._trees.open(file)
 
     def extents(self, file: Entry, offset: int, size: int) -> tuple[Extent, ...]:
         """Where the `size` bytes from `offset` on lie, clipped at the end of the file: an immutable plan for

@@ -4,12 +4,13 @@ from store.edit.commit import ATTEMPTS, Edit
 from store.edit.merge import Merge, Plan, plan
 from store.edit.record import Heading
 from store.edit.stage import Stage, Standing, look, record_of
-from store.edit.stream import FileWriter
+from store.edit.stream import Buffer, FileWriter
 from store.edit.together import Together
 from store.edit.tree import TreeEdit
 
 __all__ = [
     "ATTEMPTS",
+    "Buffer",
     "Edit",
     "FileWriter",
     "Heading",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from types import TracebackType
 
 from store import names
@@ -47,6 +48,15 @@ class Edit(TreeEdit):
                 self.commit()
         finally:
             self._end(kind, error, trace)
+
+    @property
+    def message(self) -> str:
+        """What the commit will say; may be set as long as there is none."""
+        return self._heading.message
+
+    @message.setter
+    def message(self, text: str) -> None:
+        self._heading = replace(self._heading, message=names.prose(text))
 
     def commit(self) -> Commit | None:
         """Write everything and move the branch. Durable on return.

@@ -59,3 +59,34 @@ class _UpTo(io.RawIOBase):
         self._left -= len(piece)
         buffer[: len(piece)] = piece
         return len(piece)
+
+
+class Appended(io.RawIOBase):
+    """A file with more bytes at its end, as one seekable stream."""
+
+    def __init__(self, old: BinaryIO, old_size: int, more: BinaryIO) -> None:
+        """`more` is seekable, and all of it counts."""
+        self._old, self._old_size, self._more, self._at = old, old_size, more, 0
+        self.size = old_size + more.seek(0, io.SEEK_END)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self.size}[whence]
+        self._at = base + offset
+        return self._at
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        left = self.size - self._at if size is None or size < 0 else min(size, self.size - self._at)
+        parts = []
+        while left > 0:
+            part, start = (self._old, 0) if self._at < self._old_size else (self._more, self._old_size)
+            part.seek(self._at - start)
+            parts.append(part.read(left))
+            self._at += len(parts[-1])
+            left -= len(parts[-1])
+        return b"".join(parts)

@@ -30,41 +30,49 @@ class FileWriter(io.BufferedIOBase):
     at all. When closing it raises, nothing was put, and it is closed.
     """
 
-    def __init__(self, deliver: Callable[[BinaryIO], None], old: BinaryIO | None = None) -> None:
-        """`deliver` is called once, with the file's bytes. `old` is what the file holds already."""
+    def __init__(
+        self, deliver: Callable[[BinaryIO], None], old: BinaryIO | None = None, *, after: int | None = None
+    ) -> None:
+        """`deliver` is called once, with the file's bytes. `old` is what the file holds already, and is changed.
+
+        With `after`, what is written comes after so many bytes that the file has. Those are not here, so there is no
+        going back.
+        """
         super().__init__()
+        self._after = after
         self._deliver: Callable[[BinaryIO], None] | None = deliver
         self._bytes = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 -- closed by `close`
         if old is not None:
             copyfileobj(old, self._bytes, 1 << 20)
+            self._bytes.seek(0)
 
     def readable(self) -> bool:
-        return True
+        return self._after is None
 
     def writable(self) -> bool:
         return True
 
     def seekable(self) -> bool:
-        return True
+        return self._after is None
 
     def write(self, data: Buffer, /) -> int:
         self._check_open()
         return self._bytes.write(data)
 
     def read(self, size: int | None = -1, /) -> bytes:
-        self._check_open()
+        self._check_can_go_back()
         return self._bytes.read(-1 if size is None else size)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        self._check_open()
+        self._check_can_go_back()
         return self._bytes.seek(offset, whence)
 
     def tell(self) -> int:
         self._check_open()
-        return self._bytes.tell()
+        return (self._after or 0) + self._bytes.tell()
 
     def truncate(self, size: int | None = None, /) -> int:
-        self._check_open()
+        self._check_can_go_back()
         at = self.tell() if size is None else size
         self._bytes.truncate(at)
         return at
@@ -80,9 +88,13 @@ class FileWriter(io.BufferedIOBase):
             self._bytes.close()
             super().close()
 
+    def forget(self) -> None:
+        """Have closing it put nothing."""
+        self._deliver = None
+
     def discard(self) -> None:
         """Close it without putting anything."""
-        self._deliver = None
+        self.forget()
         self.close()
 
     def __enter__(self) -> Self:
@@ -104,3 +116,8 @@ class FileWriter(io.BufferedIOBase):
     def _check_open(self) -> None:
         if self.closed:
             raise ValueError("I/O operation on closed file")
+
+    def _check_can_go_back(self) -> None:
+        self._check_open()
+        if self._after is not None:
+            raise io.UnsupportedOperation("a file that is appended to is only written, from its end on")

@@ -6,18 +6,19 @@ given up, or a process that dies, leaves unreachable objects and nothing else.
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO, Self, cast
 
 from store import names
 from store.edit.files import link, write_file
 from store.edit.overlay import Overlaid, Overlay
-from store.edit.splice import splice_file
+from store.edit.splice import Appended, splice_file
 from store.edit.stream import FileWriter
 from store.engine import Environment, ObjectWriter
 from store.errors import Exists, IsADirectory, NotADirectory, PathNotFound, Refused, SpecialFile, show
@@ -70,6 +71,21 @@ class TreeEdit:
         """Make `path` a file with these bytes, read from `data` to its end. Raises IsADirectory, NotADirectory."""
         self._put(names.path(path), write_file(self._writer, data, mode, self._time(mtime_ns)))
 
+    def append(self, path: AnyPath, data: bytes | BinaryIO) -> None:
+        """Add the bytes of `data`, a seekable stream from its start on, to the end of the file `path`, which keeps its
+        permissions and is made if there is none. Costs what is added. Raises IsADirectory, NotADirectory; Refused for a
+        symlink.
+        """
+        raw = names.path(path)
+        there = self.find(raw)
+        if there is None:
+            self.write(raw, data)
+            return
+        self._writer.flush()  # the file may be one that this edit wrote
+        with self._trees.open(there) as old:
+            content = Appended(old, there.size, io.BytesIO(data) if isinstance(data, bytes) else data)
+            self.splice(raw, there, (), cast(BinaryIO, content), content.size, mode=there.mode)
+
     def open(
         self, path: AnyPath, mode: str = "wb", *, file_mode: int = 0o644, mtime_ns: int | None = None
     ) -> FileWriter:
@@ -90,21 +106,23 @@ class TreeEdit:
             raise Exists("file", show(raw))
         if kind == "r" and there is None:
             raise PathNotFound(raw)
-        keep = there if kind in ("a", "r") else None
-        bits = file_mode if keep is None else keep.mode
 
         def deliver(data: BinaryIO) -> None:
             del self._unclosed[file]
-            self.write(raw, data, mode=bits, mtime_ns=mtime_ns)
+            if kind == "a":
+                self.append(raw, data)
+            else:
+                mode = there.mode if there is not None and kind == "r" else file_mode
+                self.write(raw, data, mode=mode, mtime_ns=mtime_ns)
 
-        if keep is None:
-            file = FileWriter(deliver)
-        else:
-            self._writer.flush()  # it may be one that was written in this edit
-            with self._trees.open(keep) as old:
+        if kind == "a" and there is not None:
+            file = FileWriter(deliver, after=there.size)
+        elif there is not None and kind == "r":
+            self._writer.flush()  # the file may be one that this edit wrote
+            with self._trees.open(there) as old:
                 file = FileWriter(deliver, old)
-            if kind == "r":
-                file.seek(0)
+        else:
+            file = FileWriter(deliver)
         self._unclosed[file] = raw
         return file
 

@@ -64,7 +64,8 @@ class ObjectWriter:
 
     def __exit__(self, *exception: object) -> None:
         self._pool.shutdown(cancel_futures=True)
-        self._lease.release(linger=self._loose)
+        # What was saved may be pinned or grafted yet, unless it was given up.
+        self._lease.release(linger=self._loose and not any(exception))
 
     def put(self, plain: bytes) -> ObjectId:
         """Store one small object (a node, a small file); its id."""

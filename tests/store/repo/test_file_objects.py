@@ -6,6 +6,7 @@ import contextlib
 import csv
 import gc
 import io
+import random
 import zipfile
 
 import pytest
@@ -142,3 +143,35 @@ def test_repos_and_commits_are_found_as_in_dictionaries(data, trips):
             missing()
     with pytest.raises(TypeError):
         iter(trips).__next__()
+
+
+def test_appending_to_a_large_file_costs_what_is_added_and_gives_what_writing_it_all_would(trips):
+    content = random.Random(1).randbytes(5_000_000)
+    with trips.edit() as edit:
+        edit.write("a", content)
+    with trips.edit() as edit:
+        edit.append("a", b"more" * 1000)
+        edit.append("new", io.BytesIO(b"made"))
+        edit.append("new", b"")
+        assert edit.stored < 400_000
+    with trips.edit() as edit:
+        edit.write("b", content + b"more" * 1000)
+    found = trips["master"]
+    assert found.entry("a").identity() == found.entry("b").identity()
+    assert found.read("new") == b"made"
+
+
+def test_what_an_edit_will_say_may_be_set_until_it_is_committed(trips):
+    with trips.edit(message="first") as edit:
+        edit.write("a", b"1")
+        assert edit.message == "first"
+        edit.message = "better"
+    assert trips["master"].message == "better"
+
+
+def test_what_was_saved_and_given_up_keeps_no_sweep_waiting(data, trips):
+    with contextlib.suppress(KeyError), trips.edit() as edit:
+        edit.write("a", b"1")
+        edit.save()
+        raise KeyError
+    assert data.sweep(data.plan_gc(), patience_seconds=0).dropped > 0
