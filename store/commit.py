@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
-from typing import BinaryIO
+from io import BufferedReader
 
 from store import names
 from store.errors import NotADirectory
-from store.records import CommitRecord, DraftRecord, Entry
+from store.records import Change, CommitRecord, DraftRecord, Entry
 from store.trees import Trees
 
 AnyPath = str | bytes
@@ -49,7 +49,14 @@ class Files:
         entry = self.entry(path)
         return self.trees.walk(entry, names.path(path)) if entry.is_dir else iter(())
 
-    def open(self, path: AnyPath) -> BinaryIO:
+    def diff(self, old: Files | None) -> Iterator[Change]:
+        """What turned `old` (None: nothing) into this, in the order of paths.
+
+        Equal directories are skipped by identity. Contents and permissions count; times alone do not.
+        """
+        return self.trees.diff(None if old is None else old.tree, self.tree)
+
+    def open(self, path: AnyPath) -> BufferedReader:
         """A seekable reader of a file's bytes. Raises PathNotFound, IsADirectory."""
         return self.trees.open(self.entry(path))
 

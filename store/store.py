@@ -6,8 +6,9 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import Self
 
 from store import copying, fsck, gc, names, refexpr, stats, upgrade
 from store.commit import Commit, Draft, draft_handle, handle
@@ -235,7 +236,7 @@ class Store:
         """
         return self._trees.iter_directory(directory, after=after)
 
-    def open(self, file: Entry) -> BinaryIO:
+    def open(self, file: Entry) -> BufferedReader:
         """A seekable reader of the file's bytes. Raises IsADirectory; Refused for a symlink, which has none."""
         return self._trees.open(file)
 

@@ -10,7 +10,7 @@ import io
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import BinaryIO, Generic, TypeVar, cast
+from typing import Generic, TypeVar
 
 from store import contents, locks, tree
 from store.engine import Environment, ObjectReader
@@ -110,7 +110,7 @@ class Trees:
         """The bytes of `extents`, joined. May wait for the disk. Raises Corrupt when they are not what was written."""
         return self._objects.fetch(extents)
 
-    def open(self, file: Entry) -> BinaryIO:
+    def open(self, file: Entry) -> io.BufferedReader:
         """A seekable reader of the file's bytes, which reads ahead in threads while it is read from front to back.
 
         Raises IsADirectory; Refused for a symlink, which has none.
@@ -122,7 +122,7 @@ class Trees:
                 f"{show(file.name)} is a symlink to {show(file.target or b'')}; read what it leads to"
             )
         reader = FileReader(file.size, partial(self._fill, file), self._ahead)
-        return cast(BinaryIO, io.BufferedReader(reader, BUFFER))
+        return io.BufferedReader(reader, BUFFER)
 
     def close(self) -> None:
         """End the threads that read ahead; what they are at is finished first."""

@@ -12,12 +12,12 @@ HOME = Path(store.__file__).parent
 TEXT = (HOME / "README.md").read_text()
 
 
-def test_the_notebook_runs_as_shown(tmp_path, monkeypatch):
+def test_the_programs_of_the_api_page_run_as_shown(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (program,) = re.findall(r"```python\n(>>>.+?)```", TEXT, re.DOTALL)
-    example = doctest.DocTestParser().get_doctest(program, {}, "README.md", "README.md", 0)
+    program = "\n".join(re.findall(r"```python\n(>>>.+?)```", (HOME / "API.md").read_text(), re.DOTALL))
+    example = doctest.DocTestParser().get_doctest(program, {}, "API.md", "API.md", 0)
     result = doctest.DocTestRunner(optionflags=doctest.IGNORE_EXCEPTION_DETAIL).run(example)
-    assert result.failed == 0 and result.attempted > 10
+    assert result.failed == 0 and result.attempted > 30
 
 
 def test_the_layers_name_every_module_once():
