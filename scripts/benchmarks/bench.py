@@ -9,15 +9,17 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from scripts.benchmarks import datasets
 from scripts.benchmarks.peers import PEERS, Contender
 from scripts.benchmarks.process import NOTHING, Run, run, run_all
 
 MIB, MB = 1 << 20, 10**6
+T = TypeVar("T")
 READ_AT_ONCE = 8 * MIB
 
 
@@ -87,6 +89,8 @@ class Bench:
     contenders: list[Contender]
     """The peers to measure, all of them installed."""
     absent: list[str]
+    _stack: ExitStack = field(default_factory=ExitStack)
+    _made: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def prepared(cls, data: Path, *, runs: int, budget: float, quick: bool, peers: Sequence[str]) -> Self:
@@ -103,7 +107,15 @@ class Bench:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self._stack.close()
         shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def once(self, name: str, make: Callable[[], AbstractContextManager[T]]) -> T:
+        """What `make` gives, made by the first row that asks and kept until the bench ends."""
+        if name not in self._made:
+            self._made[name] = self._stack.enter_context(make())
+        found: T = self._made[name]
+        return found
 
     def scaled(self, full: int, quick: int) -> int:
         """A count that is smaller with --quick."""

@@ -31,6 +31,19 @@ def test_a_quick_run_measures_every_row_and_leaves_nothing_but_its_data(tmp_path
     assert not [path for path in tmp_path.iterdir() if path.name.startswith("scratch-")]
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("fuse")
+def test_the_mount_is_measured_beside_the_disk_and_unmounted(tmp_path):
+    rows = ("walk-warm", "first-byte", "memory")
+    ran = bench("mount", *rows, "--quick", "--json", "--data", tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    found = json.loads(ran.stdout)["rows"]
+    assert [row["name"] for row in found] == list(rows)
+    assert all(row["measured"] and row["runs"]["pfs"] for row in found)
+    assert found[0]["runs"]["ext4"]
+    assert str(tmp_path) not in Path("/proc/self/mountinfo").read_text()
+
+
 def test_rows_are_chosen_by_name_and_shown_as_a_table(tmp_path):
     ran = bench("store", "put-small", "size-small", "--quick", "--peers", "", "--data", tmp_path)
     lines = [line for line in ran.stdout.splitlines() if line.startswith("| ")]

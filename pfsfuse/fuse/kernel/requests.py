@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from pfsfuse.fuse.kernel import wire
 from pfsfuse.fuse.kernel.wire import Op
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """Who asks; all 0 when the kernel itself does (readahead, forgetting)."""
 
     uid: int

@@ -17,7 +17,9 @@ import errno
 import os
 import select
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from time import perf_counter_ns
+from types import CoroutineType
 from typing import Any, Protocol, TypeAlias
 
 import trio
@@ -40,6 +42,9 @@ again within microseconds, and waking through the loop costs more than the reque
 TURN = 64
 """Requests answered before the event loop's other tasks get their turn."""
 
+NOTHING, UNMOUNTED = -1, 0
+
+_unpack, _HEADER = wire.REQUEST.unpack_from, wire.REQUEST.size
 _ENDED = {errno.ENODEV}
 """Unmounted."""
 _AGAIN = {errno.EINTR, errno.ENOENT}
@@ -73,8 +78,8 @@ class Session:
     def __init__(self, device: int, handlers: Handlers) -> None:
         self._device = device
         self._handlers = handlers
-        self._methods: dict[int, tuple[str, Decoder, Callable[..., Any]]] = {
-            int(op): (name, decode, getattr(handlers, name))
+        self._methods: dict[int, tuple[str, Decoder, Callable[..., Any], bool]] = {
+            int(op): (name, decode, getattr(handlers, name), name != "forget")
             for op, (name, decode) in DECODERS.items()
             if hasattr(handlers, name)
         }
@@ -87,60 +92,61 @@ class Session:
 
     async def serve(self) -> None:
         """Answer until unmounted; OSError (ECONNABORTED) when the connection was cut off."""
-        device, can_linger = self._device, self._device < _SELECTABLE
+        device, process = self._device, self._process
+        linger = partial(select.select, (device,), (), (), LINGER_SECONDS) if device < _SELECTABLE else None
         async with trio.open_nursery() as nursery:
             while True:
-                size: int | None = None
                 for _ in range(TURN):
+                    # Looking first costs less than a read that fails. Handlers that wait need the loop themselves.
+                    if linger is not None and (nursery.child_tasks or not linger()[0]):
+                        await trio.lowlevel.wait_readable(device)
                     size = self._receive()
-                    if size is None and can_linger and select.select((device,), (), (), LINGER_SECONDS)[0]:
-                        size = self._receive()
-                    if size is None:
-                        break
-                    if size == 0:
-                        return
                     if size > 0:
-                        self._process(size, nursery)
-                if size is None:
-                    await trio.lowlevel.wait_readable(device)
-                else:
-                    await trio.lowlevel.checkpoint()
+                        process(size, nursery)
+                    elif size == UNMOUNTED:
+                        return
+                    elif linger is None:
+                        await trio.lowlevel.wait_readable(device)
+                await trio.lowlevel.checkpoint()
 
-    def _receive(self) -> int | None:
-        """Bytes of a request that is now in the buffer; None: there is none; 0: unmounted; -1: try again."""
+    def _receive(self) -> int:
+        """Bytes of a request that is now in the buffer, UNMOUNTED, or NOTHING."""
         try:
             return os.readv(self._device, (self._buffer,))
         except BlockingIOError:
-            return None
+            return NOTHING
         except OSError as error:
             if error.errno in _ENDED:
-                return 0
+                return UNMOUNTED
             if error.errno in _AGAIN:
-                return -1
+                return NOTHING
             raise
 
     def _process(self, size: int, nursery: trio.Nursery) -> None:
         start = perf_counter_ns()
-        _, op, unique, inode, uid, gid, pid, _, _ = wire.REQUEST.unpack_from(self._buffer)
+        _, op, unique, inode, uid, gid, pid, _, _ = _unpack(self._buffer)
         found = self._methods.get(op)
         if found is None:
             self._process_ours(op, unique)
             return
-        name, decode, method = found
+        name, decode, method, answered = found
         args: tuple[Any, ...] = ()
         try:
-            args = decode(inode, self._view[wire.REQUEST.size : size], Caller(uid, gid, pid))
+            args = decode(inode, self._view[_HEADER:size], Caller(uid, gid, pid))
             body = method(*args)
         except Exception as error:  # noqa: BLE001 - the table of errors is for all of them
             self._refuse(unique, self._handlers.failed(name, args, error))
         else:
-            if type(body) is Later:
+            kind = type(body)
+            if kind is bytes:
+                self._send(unique, 0, (body,))
+            elif kind is Later:
                 self._fetchers.put(lambda: self._fetch(unique, name, args, body.work, start))
                 return
-            if isinstance(body, Coroutine):
+            elif kind is CoroutineType:
                 nursery.start_soon(self._finish, unique, name, args, body, start)
                 return
-            if op != Op.FORGET and op != Op.BATCH_FORGET:
+            elif answered:
                 self._answer(unique, body)
         self._handlers.answered(name, perf_counter_ns() - start)
 
