@@ -84,7 +84,7 @@ class Stage(TreeEdit):
         self._env, self._trees = env, trees
         self._repo, self._branch, self._on, self._may_rebase = repo, branch, on, rebase
         self.result: Draft | None = on.draft
-        """The draft as it is afterwards; None: nothing is staged."""
+        """The draft that this made, or when nothing was changed the one it began on; None: nothing is staged."""
         self.changed = False
         """Whether the draft was changed."""
         self._ended = False
