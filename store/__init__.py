@@ -47,7 +47,7 @@ from store.errors import (
     SpecialFile,
     StoreError,
 )
-from store.fsck import Affected, Problem, Report
+from store.fsck import Affected, Mend, Problem, RepairPlan, Report
 from store.gc import GcPlan, Swept
 from store.ids import CommitId, ObjectId
 from store.records import Branch, Change, Entry, Extent, PathConflict, Pin, Provenance, Tag
@@ -89,6 +89,7 @@ __all__ = [
     "IsADirectory",
     "LeftOut",
     "Loss",
+    "Mend",
     "Merge",
     "MergeConflict",
     "NewerFormat",
@@ -105,6 +106,7 @@ __all__ = [
     "Provenance",
     "RefNotFound",
     "Refused",
+    "RepairPlan",
     "Repo",
     "RepoNotFound",
     "RepoStats",

@@ -19,6 +19,7 @@ from store.engine.compact import Compacted, Room
 from store.errors import Corrupt, Exists, NewerFormat, NotAStore, NotWritable, RefNotFound, Refused
 from store.format import tables
 from store.format.tables import FORMAT, HEADER_KEY, META, PLAIN, Header, RepoBody
+from store.fsck import RepairPlan
 from store.gc import GcPlan, Swept
 from store.ids import CommitId
 from store.records import Change, Entry, Extent
@@ -270,6 +271,21 @@ class Store:
         store that is in doubt in a process of its own, as `pfs store check` does.
         """
         return fsck.check(self._env, read_data=read_data, progress=progress)
+
+    def plan_repair(self, progress: fsck.Progress = lambda what, done, total: None) -> RepairPlan:
+        """What of the store's damage can be mended without loss; changes nothing. Reads every byte.
+
+        Raises Corrupt when the database itself is damaged: `salvage` gets out what can be read. See `check` for what a
+        damaged page may do.
+        """
+        return fsck.plan_repair(self._env, progress)
+
+    def repair(self, plan: RepairPlan) -> int:
+        """Mend what `plan` says, as far as it is still so; how many records were written or removed. Durable on return.
+
+        Safe beside readers and writers. Another plan may find more, when one mend shows what another one needs.
+        """
+        return fsck.repair(self._env, plan)
 
     def plan_gc(self, progress: gc.Progress = lambda objects: None) -> GcPlan:
         """What no commit and no pin leads to any more; changes nothing. `progress` is told the objects met so far.

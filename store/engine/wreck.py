@@ -225,7 +225,11 @@ class Wreck:
         found = self._payloads.get(number)
         if found is None:
             # How long it is, only its page knew; a compressed one says where it ends, and is the shorter.
-            found = bytes(segment.decode(self._file.read(self._segments[number], longest)))
+            record = self._file.read(self._segments[number], longest)
+            try:
+                found = bytes(segment.decode(record))
+            except Corrupt:
+                found = segment.decode_beginning(record)
             if len(self._payloads) >= PAYLOADS:
                 self._payloads.pop(next(iter(self._payloads)))
             self._payloads[number] = found

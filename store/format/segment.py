@@ -40,6 +40,8 @@ PLACE = struct.Struct(">QII")
 RAW, ZSTD = 0, 1
 MAX_PLAIN = 64 << 20
 """Bytes of payload that a reader is willing to unpack; writers stay below 1 MiB."""
+PIECE = 1 << 10
+"""Bytes of a damaged payload to unpack at a time: what came before the damage was given out by then."""
 WORTH = 0.95
 """zstd must leave less than this share of the plain bytes; otherwise they are kept raw and cost nothing to read."""
 
@@ -90,6 +92,34 @@ def decode_all(records: Sequence[bytes | memoryview]) -> list[memoryview]:
     for payload, (_, _, plain) in zip(found, bodies, strict=True):
         _require_size(payload, plain)
     return found
+
+
+def decode_beginning(record: bytes | memoryview) -> bytes:
+    """As much of the payload, from its beginning, as a damaged segment gives; unchecked. Raises only Corrupt."""
+    codec, count, plain = _header(record)
+    body = memoryview(record)[HEADER.size + ROW.size * count :]
+    if codec == RAW:
+        return bytes(body[:plain])
+    unpacked = bytearray()
+    unpack = zstandard.ZstdDecompressor().decompressobj().decompress
+    try:
+        for at in range(0, len(body), PIECE):
+            unpacked += unpack(body[at : at + PIECE])
+            if len(unpacked) > plain:
+                break
+    except zstandard.ZstdError:
+        pass  # from here on it is not what was written
+    return bytes(unpacked[:plain])
+
+
+def relabelled(record: bytes | memoryview) -> bytes:
+    """The segment with the same payload, and in each row the id that the bytes have. Raises only Corrupt."""
+    payload, made, offset = decode(record), bytearray(record), 0
+    for number, (_, length) in enumerate(rows(record)):
+        name = ObjectId.of(payload[offset : offset + length])
+        ROW.pack_into(made, HEADER.size + ROW.size * number, name, length)
+        offset += length
+    return bytes(made)
 
 
 def rows(record: bytes | memoryview) -> list[tuple[ObjectId, int]]:

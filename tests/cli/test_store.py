@@ -230,3 +230,30 @@ def test_salvage_opens_what_cannot_be_opened(run, trips, store_path, work):
 def test_salvage_of_nothing_is_an_error(run, work):
     result = run("store", "salvage", "new")
     assert result.code == 3 and "there is no data.mdb in it" in result.err and not (work / "new").exists()
+
+
+def test_check_repairs_what_follows_from_the_rest(run, ok, trips, store_path):
+    with lmdb.open(os.fspath(store_path), max_dbs=32) as env, env.begin(write=True) as txn:
+        for table in (b"log", b"objects"):
+            txn.drop(env.open_db(table, txn=txn), delete=False)
+    assert run("store", "check").code == 7
+    planned = run("store", "check", "--repair", "--dry-run")
+    assert planned.code == 7 and planned.out.startswith("would mend: object ")
+    assert json.loads(run("store", "check", "--repair", "-n", "--json").out)["would_mend"]
+    done = ok("store", "check", "--repair")
+    assert done.startswith("mend: object ") and done.splitlines()[-1].startswith("sound: ")
+    assert "files' contents were not read" not in done
+    assert ok("cat", "trips:7-01-16") == "first\n"
+    assert ok("store", "check", "--repair").startswith("nothing can be mended\nsound: ")
+    assert json.loads(ok("store", "check", "--repair", "--json"))["mended"] == []
+
+
+def test_check_names_what_a_repair_cannot_mend(run, damaged):
+    result = run("store", "check", "--repair")
+    assert result.code == 7
+    assert "forget its place, so that it can be put again" in result.out
+    assert ":7-01-16" in result.out and result.out.splitlines()[-1].startswith("1 problem in ")
+
+
+def test_a_dry_run_of_nothing_is_a_mistake(run, trips):
+    assert run("store", "check", "--dry-run").code == 2
