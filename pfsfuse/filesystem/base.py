@@ -144,3 +144,11 @@ class Base(fsspec.AbstractFileSystem):
     def _place(self, at: Address) -> Place:
         current = self._current()
         return look(self.data, at) if current is None else current.place(at)
+
+    def _find(self, at: Address) -> storage.Entry | None:
+        """What is at `at`, or None; a directory perhaps without its totals. Raises NotADirectoryError."""
+        current = self._current()
+        if current is not None:
+            return current.find(at)
+        found = look(self.data, at).find()
+        return None if found is None else found.entry

@@ -8,6 +8,7 @@ so they are laid over the new head: where both changed one file, the later commi
 from __future__ import annotations
 
 import errno
+import posixpath
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -60,6 +61,19 @@ class Line:
         """Make `path` a directory. Raises NotADirectory."""
         self.edit.mkdir(path)
         self._note(lambda edit: edit.mkdir(path))
+
+    def is_missing(self, path: str) -> bool:
+        """Whether there is nothing at `path` for sure: what is there of it are directories, and no symlinks. Raises
+        NotADirectory.
+        """
+        while path:
+            path = posixpath.dirname(path)
+            above = self.edit.find(path)
+            if above is not None and above.is_file:
+                raise store.NotADirectory(path.encode("utf-8", "surrogateescape"))
+            if above is not None:
+                return above.is_dir
+        return True
 
     def tree(self) -> store.Entry:
         """The branch's tree with the changes made, good for reading."""
@@ -114,6 +128,23 @@ class Changes:
             if line is not None and self.data.resolve(address.place).branch == line.branch:
                 return Place(self.data, address, line.tree())
             return look(self.data, address)
+
+    def find(self, address: Address) -> store.Entry | None:
+        """What is at `address` with these changes made, or None; a directory without its totals.
+
+        Unlike `place`, which writes down what has changed for each look at it, this costs next to nothing.
+        """
+        with self.lock:
+            line = self._lines.get(address.repo)
+            if line is None or self.data.resolve(address.place).branch != line.branch:
+                found = look(self.data, address).find()
+            elif (there := line.edit.find(address.path)) is not None and not there.is_symlink:
+                return there
+            elif there is None and line.is_missing(address.path):
+                return None
+            else:
+                found = self.place(address).find()
+            return None if found is None else found.entry
 
     def commit(self, message: str = "") -> list[store.Commit]:
         """Make one commit for each branch that differs, all at once; the commits made.

@@ -19,7 +19,7 @@ from pfsfuse.filesystem.address import Address, parse
 from pfsfuse.filesystem.changes import Changes
 from pfsfuse.filesystem.errors import os_error, translated
 from pfsfuse.filesystem.looking import Looking
-from pfsfuse.filesystem.place import Found, branch
+from pfsfuse.filesystem.place import branch
 from pfsfuse.filesystem.writer import CompressedWriter, PfsWriter, TextWriter
 
 TEXT = ("encoding", "errors", "newline")
@@ -83,18 +83,18 @@ class PfsFileSystem(Looking):
                 current.unclosed.pop(file, None)
                 _write(current, at, data, kind)
 
-        after = found.entry.size if found is not None and kind == "a" else None
+        after = found.size if found is not None and kind == "a" else None
         file = PfsWriter(str(at), put, self._reader(at) if kind == "r" else None, after=after)
         if current is not None:
             current.unclosed[file] = at
         return file
 
-    def _look_before_writing(self, at: Address, *, exclusive: bool) -> Found | None:
+    def _look_before_writing(self, at: Address, *, exclusive: bool) -> store.Entry | None:
         """What is at `at`. Raises what a write to it would raise as things stand."""
         if not at.path:
             raise store.IsADirectory(b"")
-        found = self._place(at).find()
-        if found is not None and found.entry.is_dir:
+        found = self._find(at)
+        if found is not None and found.is_dir:
             raise os_error(errno.EISDIR, "it is a directory", at)
         if found is not None and exclusive:
             raise os_error(errno.EEXIST, "it exists already", at)
@@ -249,11 +249,11 @@ class PfsFileSystem(Looking):
         With `exist_ok` programs prepare to write, and directories come with what is written to them: a commit of its
         own, of an empty directory, would be one too many. What is a part of other changes is made.
         """
-        try:
-            return self._place(at).get().entry.is_dir
-        except FileNotFoundError:
-            branch(self.data, at)
-            return self._current() is None
+        found = self._find(at)
+        if found is not None:
+            return found.is_dir
+        branch(self.data, at)
+        return self._current() is None
 
     def rmdir(self, path: Any) -> None:
         at = parse(stringify_path(path))
@@ -275,8 +275,7 @@ def _write(changes: Changes, at: Address, data: bytes | BinaryIO, kind: str) -> 
     """Make `at` a file with `data`. `kind`: "a" adds to what it holds, "x" is for a new one, else it is replaced."""
     if not at.path:
         raise store.IsADirectory(b"")
-    found = changes.place(at).find()
-    if found is not None and kind == "x":
+    if kind == "x" and changes.find(at) is not None:
         raise os_error(errno.EEXIST, "it exists already", at)
     if not isinstance(data, bytes) and data.seekable():
         data.seek(0)  # it may be the second attempt
@@ -287,8 +286,7 @@ def _write(changes: Changes, at: Address, data: bytes | BinaryIO, kind: str) -> 
 
 
 def _mkdir(changes: Changes, at: Address, create_parents: bool) -> None:
-    place = changes.place(at)
-    if place.find() is not None:
+    if changes.find(at) is not None:
         raise os_error(errno.EEXIST, "it exists already", at)
     above = Address(at.repo, at.ref, posixpath.dirname(at.path))
     if not create_parents:

@@ -29,6 +29,8 @@ class Looking(Base):
             if at.ref == "":
                 self._check_list(at)
                 return info.directory(str(at))
+            if self._current() is not None and (file := self._find(at)) is not None and file.is_file:
+                return info.of(str(at), file)
             found = self._place(at).get()
             return info.of(str(at), found.entry, found.link)
 
@@ -62,6 +64,15 @@ class Looking(Base):
                 errno.ENOENT, f"{at.place} is the list of refs; write pfs://{at.repo}@REF/PATH", at
             )
         return self.data.repo(at.repo)
+
+    def isdir(self, path: Any) -> bool:
+        at = parse(stringify_path(path))
+        try:
+            with translated(at):
+                found = self._find(at) if at.repo and at.ref != "" else None
+                return self.info(path)["type"] == "directory" if found is None else found.is_dir
+        except OSError:
+            return False
 
     def du(
         self,

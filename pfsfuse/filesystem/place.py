@@ -47,11 +47,8 @@ class Place:
         return found
 
     def find(self) -> Found | None:
-        """The same, or None."""
-        try:
-            return self._at(_names(self.address.path), HOPS)
-        except NotADirectoryError:
-            return None
+        """The same, or None when there is nothing. Raises NotADirectoryError."""
+        return self._at(_names(self.address.path), HOPS)
 
     def iter(self) -> Iterator[tuple[str, Found]]:
         """The names in the directory at the address, in order. Raises what `get` raises, and NotADirectoryError."""

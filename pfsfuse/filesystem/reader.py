@@ -9,8 +9,8 @@ import fsspec
 
 from pfsfuse.filesystem.info import Info
 
-BUFFER = 1 << 20
-"""Bytes read ahead for a program that reads little at a time: a few chunks."""
+BUFFER = 64 << 10
+"""Bytes for a program that reads little at a time, as many as in the store's own file objects."""
 
 
 class PfsReader(io.BufferedReader):
