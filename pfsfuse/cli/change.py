@@ -15,7 +15,7 @@ from pfsfuse.cli.app import App
 from pfsfuse.cli.text import safe
 
 if TYPE_CHECKING:
-    from store import Commit, Draft, Edit, Repo, Stage, Target
+    from store import Commit, CommitId, Draft, Edit, Repo, Stage, Target
 
 F = TypeVar("F", bound=Callable[..., object])
 ATTEMPTS = 100
@@ -65,7 +65,19 @@ class Manner:
         from store import Draft
 
         assert not isinstance(base, Draft), "what is not staged is worked out on a commit"
-        return repo.edit(branch, message=self.message or described, author=self.author or None, base=base)
+        return self.edit(repo, branch, described, base)
+
+    def edit(
+        self,
+        repo: Repo,
+        branch: str | None,
+        described: str,
+        base: Commit | EllipsisType | None = ...,
+        commit_id: CommitId | None = None,
+    ) -> Edit:
+        """The same for what is never staged. `commit_id` is shared with commits in other repos."""
+        said, author = self.message or described, self.author or None
+        return repo.edit(branch, message=said, author=author, base=base, commit_id=commit_id)
 
     def find(self, target: Target) -> Commit | Draft | None:
         """What the command finds on the branch: its head, or what is staged for it already."""

@@ -9,7 +9,7 @@ import click
 
 from pfsfuse.cli.address import Reference, first_commit, writable
 from pfsfuse.cli.app import App, pass_app
-from pfsfuse.cli.change import Manner, described, on_head, options, stage_option, tell
+from pfsfuse.cli.change import ATTEMPTS, Manner, described, on_head, options, stage_option, tell
 from pfsfuse.cli.copying import Copy, Source, plan
 from pfsfuse.cli.errors import CommandError
 from pfsfuse.cli.group import Command
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     examples="""
     pfs mv trips:7-01-16 trips:first  a new name
     pfs mv trips:a.csv trips:b.csv trips:2016/  into a directory
-    pfs mv trips@dev:2015 archive:trips/  to another repo: a commit there, and one here
+    pfs mv trips@dev:2015 archive:trips/  to another repo: a commit there and one here, at once
     """,
 )
 @click.argument("sources", metavar="REPO[@BRANCH]:PATH...", nargs=-1, required=True, type=Reference())
@@ -38,7 +38,7 @@ def mv(app: App, sources: tuple[str, ...], dest: str, stage: bool, message: str,
 
     Nothing is read or stored again, however large it is. Names are chosen as by mv: with several sources, or a
     destination that is a directory or ends in /, each keeps its own name below it. To another branch or repo it takes
-    two commits, the one there first; both are printed.
+    two commits, which come into being at once; both are printed, the one there first.
     """
     with app.open() as opened:
         targets = [writable(opened, text) for text in sources]
@@ -51,10 +51,13 @@ def mv(app: App, sources: tuple[str, ...], dest: str, stage: bool, message: str,
         move = Move(sources, [each.path for each in targets], source, dest, target, manner)
         if (source.repo.name, source.branch) == (target.repo.name, target.branch):
             edit = on_head(source.repo, move.branch, stage, move.rename)
-        else:
+        elif stage:
             there = on_head(target.repo, target.branch or "", stage, move.copy)
             tell(app, there, target.repo.name, target.branch or "")
             edit = on_head(source.repo, move.branch, stage, move.remove)
+        else:
+            to, edit = move.across()
+            tell(app, to, target.repo.name, target.branch or "")
         tell(app, edit, source.repo.name, move.branch)
 
 
@@ -95,8 +98,36 @@ class Move:
                 edit.graft(copy.path, copy.entry)
         return edit
 
+    def across(self) -> tuple[Edit, Edit]:
+        """To another branch: the commit there and the one here, at once; in another repo under the same id."""
+        import store
+
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return self._across()
+            except store.HeadMoved:
+                continue
+        return self._across()
+
+    def _across(self) -> tuple[Edit, Edit]:
+        import store
+
+        source, target = self._source.repo, self._target.repo
+        here, there = source.head(self.branch), target.head(self._target.branch)
+        copies = self._plan(here, there)
+        id = store.CommitId.new() if source.name != target.name else None
+        edits = (
+            self._manner.edit(target, self._target.branch, self._said, there, id),
+            self._manner.edit(source, self.branch, self._said, here, id),
+        )
+        with store.Together(edits) as (to, away):
+            for copy in copies:
+                to.graft(copy.path, copy.entry)
+                away.remove(copy.source.path)
+        return edits
+
     def copy(self, head: Commit | Draft | None) -> Edit | Stage:
-        """To another branch: the commit there."""
+        """To another branch: what is staged there."""
         copies = self._moved = self._plan(self._manner.find(self._source), head)
         with self._manner.begin(self._target.repo, self._target.branch, self._said, head) as edit:
             for copy in copies:
@@ -104,7 +135,7 @@ class Move:
         return edit
 
     def remove(self, head: Commit | Draft | None) -> Edit | Stage:
-        """And the commit here, without what was copied."""
+        """And what is staged here, without what was copied."""
         for copy in self._moved:
             if head is None or head.find(copy.source.path) != copy.entry:
                 raise CommandError(

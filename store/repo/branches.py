@@ -35,7 +35,9 @@ class Branches(Handle):
         return Branch(name, self._create_ref(BRANCH, names.branch(name), at.id if at is not None else None))
 
     def delete_branch(self, name: str) -> None:
-        """Remove a branch; its commits stay readable by id. Raises RefNotFound; InUse for the default branch."""
+        """Remove a branch; its commits stay readable by id. Raises RefNotFound; InUse for the default
+        branch, and for one that has a draft.
+        """
         if name == self.default_branch:
             raise InUse(f"{name!r} is the default branch of {self.name!r}")
         self._env.write(lambda writing: RefsWriting(writing).delete_ref(self.name, BRANCH, name))

