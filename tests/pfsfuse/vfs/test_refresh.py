@@ -150,3 +150,22 @@ def test_a_directory_listed_after_the_head_moved_holds_what_it_holds_now(vfs: Vf
     put_tree(vfs.store.repo("r"), {"e/z": b"2"})
     dropped(vfs)
     assert vfs.lookup(know(vfs, "r/e"), b"z") is not None
+
+
+def test_a_squash_drops_the_numbers_that_mean_another_commit_now(vfs: Vfs) -> None:
+    repo = vfs.store.repo("r")
+    for text in (b"2", b"3", b"4"):
+        put_tree(repo, {"a": text})
+    vfs.refresh()
+    for number in (1, 2, 3, 4):
+        know(vfs, f"r@master.{number}")
+    know(vfs, "r/a")
+    repo.squash("master", repo.commit("master.1"), repo.commit("master.3"))
+    assert dropped(vfs) == {(ROOT, b"r@master.%d" % number) for number in (2, 3, 4)}
+
+
+def test_what_is_staged_is_not_shown(vfs: Vfs) -> None:
+    know(vfs, "r/a")
+    with vfs.store.repo("r").stage() as staged:
+        staged.write("a", b"2")
+    assert dropped(vfs) == set()

@@ -136,3 +136,28 @@ with store.create(disk / "s") as data:
     assert data.check(read_data=True).sound
 """
     assert on_small_disk("size=8M", program).count("no space left for ") == 3
+
+
+def test_what_is_staged_on_a_full_disk_is_staged_whole_or_not_at_all(on_small_disk):
+    program = """
+def names(draft):
+    return sorted(path.decode() for path, _ in draft.walk())
+
+(disk / "ballast").write_bytes(bytes(3 << 20))
+with store.create(disk / "s") as data:
+    trips, weather = data.create_repo("trips"), data.create_repo("weather")
+    staged = []
+    try:
+        for number in range(10_000):
+            with trips.stage() as stage:
+                stage.write(f"{number:05}", os.urandom(100_000))
+            staged.append(f"{number:05}")
+    except store.Full:
+        print("full", names(trips.find_draft()) == staged)
+    (disk / "ballast").unlink()
+    with weather.stage() as stage:
+        stage.write("rain", b"1")
+    done = data.commit_drafts("trips", "weather")
+    print(all(each.changed for each in done), names(trips.head()) == staged, data.check(read_data=True).sound)
+"""
+    assert on_small_disk("size=8m", FILL + program) == "full True\nTrue True True\n"
