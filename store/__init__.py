@@ -23,11 +23,13 @@ from store.edit import Buffer, Edit, FileWriter, Merge, Stage, Standing, Togethe
 from store.engine.compact import Compacted, Room
 from store.errors import (
     BadArchive,
+    BadBundle,
     BadExpression,
     BadName,
     CommitNotFound,
     Conflict,
     Corrupt,
+    Diverged,
     DraftMoved,
     Exists,
     Full,
@@ -41,12 +43,14 @@ from store.errors import (
     NotFound,
     NotWritable,
     PathNotFound,
+    PrerequisiteMissing,
     RefNotFound,
     Refused,
     RepoNotFound,
     SpecialFile,
     StoreError,
 )
+from store.format.bundle import BundledRef, BundledRepo, BundleHeader, Need
 from store.fsck import Affected, Mend, Problem, RepairPlan, Report
 from store.gc import GcPlan, Swept
 from store.ids import CommitId, ObjectId
@@ -56,17 +60,32 @@ from store.salvage import Loss, Salvaged, salvage
 from store.shelf import Pins, Shelf
 from store.stats import RepoStats, Stats
 from store.store import Store, Target, create, open, open_or_create
-from store.transfer import LeftOut, export, put_tar, write_tar
+from store.transfer import (
+    BundlePlan,
+    ImportPlan,
+    LeftOut,
+    Move,
+    bundle_header,
+    export,
+    put_tar,
+    verify_bundle,
+    write_tar,
+)
 from store.tree import Side
 from store.upgrade import UpgradePlan
 
 __all__ = [
     "Affected",
     "BadArchive",
+    "BadBundle",
     "BadExpression",
     "BadName",
     "Branch",
     "Buffer",
+    "BundleHeader",
+    "BundlePlan",
+    "BundledRef",
+    "BundledRepo",
     "Change",
     "Commit",
     "CommitId",
@@ -75,6 +94,7 @@ __all__ = [
     "Conflict",
     "Copied",
     "Corrupt",
+    "Diverged",
     "Draft",
     "DraftMoved",
     "Edit",
@@ -85,6 +105,7 @@ __all__ = [
     "Full",
     "GcPlan",
     "HeadMoved",
+    "ImportPlan",
     "InUse",
     "IsADirectory",
     "LeftOut",
@@ -92,6 +113,8 @@ __all__ = [
     "Mend",
     "Merge",
     "MergeConflict",
+    "Move",
+    "Need",
     "NewerFormat",
     "NotADirectory",
     "NotAStore",
@@ -102,6 +125,7 @@ __all__ = [
     "PathNotFound",
     "Pin",
     "Pins",
+    "PrerequisiteMissing",
     "Problem",
     "Provenance",
     "RefNotFound",
@@ -129,6 +153,7 @@ __all__ = [
     "TreeEdit",
     "UpgradePlan",
     "Version",
+    "bundle_header",
     "create",
     "export",
     "names",
@@ -136,5 +161,6 @@ __all__ = [
     "open_or_create",
     "put_tar",
     "salvage",
+    "verify_bundle",
     "write_tar",
 ]

@@ -3,13 +3,15 @@
     StoreError
     ├── NotFound          ask for something else                   exit 3
     │   └── RepoNotFound  RefNotFound  CommitNotFound  PathNotFound  NotAStore
+    │   └── PrerequisiteMissing
     ├── Exists            pick another name                        exit 4
     ├── Conflict          look again, then retry                   exit 5
-    │   └── HeadMoved  DraftMoved  MergeConflict
+    │   └── HeadMoved  DraftMoved  MergeConflict  Diverged
     ├── Refused           change the request                       exit 6
     │   └── BadName  BadExpression  NotADirectory  IsADirectory  SpecialFile  InUse  NewerFormat  NotWritable
     │   └── BadArchive
     ├── Corrupt           run `pfs store check`                    exit 7
+    │   └── BadBundle
     └── Full              free space                               exit 8
 
 Classes hold fields, not sentences: `str()` says what happened to which noun on one line, `hint()` the next
@@ -99,6 +101,17 @@ class NotAStore(NotFound):
         return "`pfs --store DIR repo create NAME` makes one in a new or empty directory"
 
 
+class PrerequisiteMissing(NotFound):
+    """A bundle builds on a commit that the store does not have."""
+
+    def __init__(self, repo: str, commit: str) -> None:
+        super().__init__(f"the bundle builds on {repo}@{commit}, which is not here")
+        self.repo, self.commit = repo, commit
+
+    def hint(self) -> str:
+        return "import a bundle that holds that commit first, or make one without --since"
+
+
 class Exists(StoreError):
     """The name is taken."""
 
@@ -136,6 +149,17 @@ class DraftMoved(Conflict):
 
     def hint(self) -> str:
         return f"`pfs status {self.repo}` shows what is staged now; repeat the command"
+
+
+class Diverged(Conflict):
+    """What a bundle holds and what is here went different ways; nothing was changed."""
+
+    def __init__(self, what: str, why: str, how: str = "") -> None:
+        super().__init__(f"{what} cannot be imported: {why}")
+        self.what, self.why, self._how = what, why, how
+
+    def hint(self) -> str:
+        return self._how
 
 
 class MergeConflict(Conflict):
@@ -249,6 +273,16 @@ class Corrupt(StoreError):
 
     def hint(self) -> str:
         return "`pfs store check` names what it affects; everything else stays readable"
+
+
+class BadBundle(Corrupt):
+    """A bundle is damaged, was cut short, or holds what cannot be; nothing was imported."""
+
+    def __init__(self, record: str, why: str) -> None:
+        super().__init__(record, "".join(each if each.isprintable() else "?" for each in why))
+
+    def hint(self) -> str:
+        return "get or make the bundle again; nothing was imported"
 
 
 class Full(StoreError):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from store import copying, fsck, gc, names, refexpr, stats, upgrade
+from store.bundling import Bundling
 from store.commit import Commit, Draft, draft_handle, handle
 from store.copying import Copied
 from store.edit import Merge, Together, TreeEdit
@@ -48,7 +49,7 @@ class Target:
     """b"" is the root; not looked up yet."""
 
 
-class Store:
+class Store(Bundling):
     """An open store, for all threads of a process and, after a fork, for both processes; a context manager."""
 
     def __init__(self, path: Path, env: Environment) -> None:

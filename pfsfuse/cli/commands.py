@@ -63,6 +63,7 @@ SECTIONS: dict[str, dict[str, Lazy]] = {
     },
     "The store": {
         "store": Lazy("store", "Check the store, copy it, free its space, and measure it."),
+        "bundle": Lazy("bundle", "Carry commits from one store to another in a file."),
     },
     "The shell": {
         "completion": Lazy("completion", "Print the completion script of a shell."),

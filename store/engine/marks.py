@@ -62,6 +62,12 @@ class Marks:
         """How many objects have one of `bits`."""
         return len(self._bits) - sum(self._bits.count(value) for value in range(256) if not value & bits)
 
+    def iter_with(self, bits: int) -> Iterator[ObjectId]:
+        """The objects that have one of `bits`, in order."""
+        for rank, value in enumerate(self._bits):
+            if value & bits:
+                yield ObjectId(self._ids[SIZE * rank : SIZE * rank + SIZE])
+
     def iter_without(self, bits: int) -> Iterator[ObjectId]:
         """The objects that have none of `bits`, in order."""
         for rank, value in enumerate(self._bits):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from blake3 import blake3
+
 from store.contents import ListWriter
-from store.format import chunklist, node, sealed, segment, tables
+from store.format import bundle, chunklist, node, sealed, segment, tables
 from store.format import commit as commits
 from store.format.chunklist import Piece
 from store.format.tables import BRANCH, DraftNote, Header, PinBody, RefBody, RepoBody
@@ -21,7 +23,8 @@ FILE = Entry(b"7-31-16", 0o100644, NOON, 12, ObjectId.of(HELLO))
 EMPTY = Entry(b"empty", 0o040755, NOON, 0, files=0, digest=Entry(b"", 0o040755, 0, 0, files=0).identity())
 LINK = Entry(b"latest", 0o120777, NOON, 7, target=b"7-31-16")
 LEAF = [FILE, EMPTY, LINK]
-CHILD = node.summary(0, LEAF, ObjectId.of(node.encode(0, LEAF)))
+CHILD_ID = ObjectId.of(node.encode(0, LEAF))
+CHILD = node.summary(0, LEAF, CHILD_ID)
 PIECES = [Piece(ObjectId.of(HELLO), 12), Piece(ObjectId.of(TABLE), 11)]
 ROOT = Entry(b"", 0o040755, NOON, CHILD.size, CHILD.id, 0, CHILD.files, CHILD.digest)
 _UNCHAINED = CommitRecord(
@@ -67,10 +70,37 @@ def records() -> dict[str, bytes]:
         "ref": tables.encode(RefBody(bytes(RESULT))),
         "log-key": tables.log_key("sales", NOON + 1, RESULT),
         "downstream-key": tables.downstream_key((CAUSE, "trips"), (RESULT, "sales")),
+        "bundle": a_bundle(),
         "pin": tables.encode(PinBody(ROOT, b"note")),
         "draft-key": tables.draft_key("trips", "dev"),
         "draft": tables.encode(DraftNote(bytes(CAUSE), NOON)),
     }
+
+
+def a_bundle() -> bytes:
+    """The bundle of the commit `sales@ffee…`, of which `master` is the only branch."""
+    segments = segment.encode([(ObjectId.of(HELLO), HELLO), (CHILD_ID, node.encode(0, LEAF))], 3)
+    header = bundle.BundleHeader(
+        format=1,
+        created_ns=NOON,
+        chunker=Header(1, 0, b"").chunker,
+        features=(),
+        repos=(bundle.BundledRepo("sales", "", "pipeline", NOON, "master"),),
+        refs=(bundle.BundledRef("sales", bundle.BRANCH, "master", bytes(RESULT)),),
+        needs=(),
+        commits=1,
+        objects=2,
+        size=len(HELLO) + len(node.encode(0, LEAF)),
+    )
+    bodies = [
+        (bundle.HEAD, bundle.encode(header)),
+        (bundle.COMMIT, bundle.encode(bundle.BundledCommit("sales", bytes(RESULT), commits.encode(COMMIT)))),
+        (bundle.SEGMENT, segments),
+    ]
+    made = bundle.MAGIC
+    for number, (kind, body) in enumerate(bodies):
+        made += bundle.record(kind, number, body)
+    return made + bundle.record(bundle.DONE, len(bodies), blake3(made).digest())
 
 
 def identities() -> dict[str, ObjectId]:

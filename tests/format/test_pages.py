@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import store
-from store.format import chunklist, node, sealed, segment, tables
+from store.format import bundle, chunklist, node, sealed, segment, tables
 from store.format.commit import _Body
 from store.records import Entry
 from store.testing import examples
@@ -69,6 +69,11 @@ def test_the_ids_in_the_pages_are_those_of_the_examples():
         ("tables", 1, tables.RepoBody),
         ("tables", 2, tables.RefBody),
         ("tables", 3, tables.PinBody),
+        ("bundle", 2, bundle.BundleHeader),
+        ("bundle", 3, bundle.BundledRepo),
+        ("bundle", 4, bundle.BundledRef),
+        ("bundle", 5, bundle.Need),
+        ("bundle", 6, bundle.BundledCommit),
         ("tables", 4, tables.DraftNote),
     ],
 )
@@ -86,7 +91,11 @@ def test_the_tables_of_offsets_add_up_to_the_headers():
     assert sum(int(size) for _, size, *_ in place) == segment.PLACE.size
     seal, body = fields("sealed")[0]
     assert int(seal[1]) == sealed.SEAL == int(body[0])
-    for table in (header[:-1], place):
+    magic, records = fields("bundle")[0]
+    assert int(magic[1]) == len(bundle.MAGIC) == int(records[0])
+    *record, body = fields("bundle")[1]
+    assert sum(int(size) for _, size, *_ in record) == bundle.RECORD.size == int(body[0])
+    for table in (header[:-1], place, record):
         assert [int(row[0]) for row in table] == [
             sum(int(size) for _, size, *_ in table[:at]) for at in range(len(table))
         ]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store.errors import Corrupt
-from store.format import chunklist, commit, node, sealed, segment, tables
+from store.format import bundle, chunklist, commit, node, sealed, segment, tables
 from store.ids import ObjectId
 from store.records import Entry
 
@@ -28,6 +28,9 @@ DECODERS = {
     "repo": lambda raw: tables.decode(tables.RepoBody, raw),
     "ref": lambda raw: tables.decode(tables.RefBody, raw),
     "pin": lambda raw: tables.decode(tables.PinBody, raw),
+    "bundle header": bundle.decode_header,
+    "bundled commit": lambda raw: bundle.decode_commit(raw, 1),
+    "bundle record": lambda raw: bundle.parse(raw, 1),
 }
 PLAIN = st.recursive(
     st.none()
