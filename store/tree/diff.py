@@ -6,9 +6,10 @@ so that only nodes that differ are ever read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
-from store.format.node import Leaf, Node
+from store.format.node import Child, Leaf, Node
 from store.ids import ObjectId
 from store.records import Entry
 from store.tree.build import Load
@@ -63,6 +64,20 @@ class _Cursor:
                 self._enter(name, node, at + 1)
                 return
 
+    def ahead(self) -> tuple[int, Iterable[Entry | Child]]:
+        """The level of the node in which the cursor stands, and its items from here on; -1 and none in no node."""
+        if not self._stack:
+            return -1, ()
+        _, node, at = self._stack[-1]
+        return node.level, islice(node.items, at, None)
+
+    def advance(self, count: int) -> None:
+        """Go beyond the next `count` items of the node in which the cursor stands."""
+        name, node, at = self._stack.pop()
+        self._stack.append((name, node, at + count - 1))
+        self._closed, self.level = None, -1
+        self.step()
+
     def _enter(self, name: ObjectId, node: Node, at: int) -> None:
         self._stack.append((name, node, at))
         if isinstance(node, Leaf):
@@ -77,6 +92,10 @@ def diff_names(
     """The pairs of entries that differ, in the order of their names; None where one side has no such name."""
     left, right = _Cursor(load, old), _Cursor(load, new)
     while True:
+        if same_items := _equal_items(left, right):
+            left.advance(same_items)
+            right.advance(same_items)
+            continue
         common = set(right.starting())
         if same := next((name for name in left.starting() if name in common), None):
             left.skip(same)
@@ -101,3 +120,15 @@ def diff_names(
                 yield a, b
             left.step()
             right.step()
+
+
+def _equal_items(left: _Cursor, right: _Cursor) -> int:
+    """How many items are the same from here on in two nodes of one level: what most of two nodes that differ is."""
+    (level, ours), (other, theirs) = left.ahead(), right.ahead()
+    count = 0
+    if level == other:
+        for mine, yours in zip(ours, theirs, strict=False):
+            if mine != yours:
+                break
+            count += 1
+    return count
