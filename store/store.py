@@ -19,7 +19,7 @@ from store.engine import Environment, Refs, RefsWriting, Writing, acquire, compa
 from store.engine.compact import Compacted, Room
 from store.errors import Corrupt, Exists, NewerFormat, NotAStore, NotWritable, RefNotFound, Refused
 from store.format import tables
-from store.format.tables import FORMAT, HEADER_KEY, META, PLAIN, Header, RepoBody
+from store.format.tables import BRANCH, FORMAT, HEADER_KEY, META, PLAIN, Header, RepoBody
 from store.fsck import RepairPlan
 from store.gc import GcPlan, Swept
 from store.ids import CommitId
@@ -115,6 +115,21 @@ class Store(Bundling):
         """All repos in the order of their names."""
         with self._env.read() as reading:
             return [Repo(self._env, self._trees, name, body) for name, body in Refs(reading).iter_repos()]
+
+    def repos_with_heads(self) -> list[tuple[Repo, Commit | None]]:
+        """All repos with the heads of their default branches, in the order of their names, all of one moment."""
+        with self._env.read() as reading:
+            refs = Refs(reading)
+            return [
+                (Repo(self._env, self._trees, name, body), self._head(refs, name, body.default_branch))
+                for name, body in refs.iter_repos()
+            ]
+
+    def _head(self, refs: Refs, repo: str, branch: str) -> Commit | None:
+        found = refs.find_ref(repo, BRANCH, branch)
+        if found is None or found.commit is None:
+            return None
+        return handle(refs.get_link(repo, CommitId(found.commit)), self._trees)
 
     def delete_repo(self, name: str) -> None:
         """Remove a repo with its branches, tags and commits. Raises RepoNotFound. Durable on return.

@@ -41,7 +41,7 @@ def list_(app: App, repo: str) -> None:
     """List the branches of a repo."""
     with app.open() as opened:
         found = repo_only(opened, repo)
-        lines = [(each.name, found.head(each.name)) for each in found.branches()]
+        lines = found.branches_with_heads()
         if app.json:
             jsonout.write_list(
                 {

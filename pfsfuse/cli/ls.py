@@ -43,8 +43,9 @@ def ls(app: App, refs: tuple[str, ...], long: bool, recursive: bool, exact: bool
     """
     with app.open() as opened:
         if not refs:
-            repos = opened.repos()
-            jsonout.write_list(map(as_json, repos)) if app.json else print_repos(repos)
+            jsonout.write_list(map(as_json, opened.repos())) if app.json else print_repos(
+                opened.repos_with_heads()
+            )
             return
         found = [(ref, listing(opened, ref, recursive)) for ref in refs]
         if app.json:

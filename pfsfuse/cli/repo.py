@@ -14,7 +14,7 @@ from pfsfuse.cli.errors import CommandError
 from pfsfuse.cli.group import Group
 
 if TYPE_CHECKING:
-    from store import Repo
+    from store import Commit, Repo
 
 
 @click.command(
@@ -63,7 +63,7 @@ def list_(app: App) -> None:
         if app.json:
             jsonout.write_list(map(as_json, opened.repos()))
         else:
-            print_repos(opened.repos())
+            print_repos(opened.repos_with_heads())
 
 
 @repo.add(
@@ -126,13 +126,12 @@ def as_json(found: Repo) -> jsonout.Json:
     }
 
 
-def print_repos(repos: list[Repo]) -> None:
+def print_repos(repos: list[tuple[Repo, Commit | None]]) -> None:
     if not repos:
         click.echo("no repos yet; `pfs repo create NAME` makes one", err=True)
         return
     lines = []
-    for found in repos:
-        head = found.head()
+    for found, head in repos:
         lines.append(
             (
                 found.name,

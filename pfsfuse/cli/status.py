@@ -70,7 +70,7 @@ def show_store(app: App) -> None:
     from pfsfuse.service import list_services
 
     with app.open() as opened:
-        repos = opened.repos()
+        repos = opened.repos_with_heads()
         ledger = Ledger(opened)
         pipelines = [(each, newest_job(ledger, each.name)) for each in ledger.pipelines()]
         services = list_services(opened)
@@ -81,7 +81,7 @@ def show_store(app: App) -> None:
                 {
                     "store": str(opened.path),
                     "stored": stored(opened.path),
-                    "repos": [each.name for each in repos],
+                    "repos": [each.name for each, _ in repos],
                     "daemons": [daemon_json(each) for each in daemons],
                     "pipelines": [as_json(*each) for each in pipelines],
                     "services": as_rows(services),

@@ -73,18 +73,21 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def table(headings: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
+def table(headings: Sequence[str], cells: Iterable[Sequence[str]]) -> None:
     """Print columns as wide as they need, headings in bold; numbers (what a heading ends with `>` for) to the right."""
-    cells = [[heading.rstrip(">") for heading in headings], *(list(line) for line in lines)]
-    widths = [max(len(click.unstyle(line[at])) for line in cells) for at in range(len(headings))]
-    for number, line in enumerate(cells):
-        padded = [_pad(cell, widths[at], headings[at].endswith(">")) for at, cell in enumerate(line)]
-        text = "  ".join(padded).rstrip()
-        click.echo(click.style(text, bold=True) if number == 0 else text)
+    rows = [[heading.rstrip(">") for heading in headings], *cells]
+    widths = [max(_width(row[at]) for row in rows) for at in range(len(headings))]
+    right = [heading.endswith(">") for heading in headings]
+    padded = ("  ".join(map(_pad, row, widths, right)).rstrip() for row in rows)
+    lines(click.style(row, bold=True) if number == 0 else row for number, row in enumerate(padded))
+
+
+def _width(cell: str) -> int:
+    return len(click.unstyle(cell) if "\x1b" in cell else cell)
 
 
 def _pad(cell: str, width: int, right: bool) -> str:
-    space = " " * (width - len(click.unstyle(cell)))
+    space = " " * (width - _width(cell))
     return space + cell if right else cell + space
 
 

@@ -106,6 +106,22 @@ class Reading:
                 yield key, cursor.value()
                 going = cursor.prev() if reverse else cursor.next()
 
+    def keys_around(self, table: bytes, prefix: bytes, key: bytes, count: int) -> list[bytes]:
+        """Keys that begin with `prefix`: up to `count` before the place of `prefix + key`, and as many from it on."""
+        middle = (prefix + key)[:MAX_KEY] or b"\0"
+        before: list[bytes] = []
+        after: list[bytes] = []
+        with self._txn.cursor(db=self._handles[table]) as cursor:
+            going = cursor.set_range(middle)
+            while going and len(after) < count and (there := bytes(cursor.key())).startswith(prefix):
+                after.append(there)
+                going = cursor.next()
+            going = cursor.prev() if cursor.set_range(middle) else cursor.last()
+            while going and len(before) < count and (there := bytes(cursor.key())).startswith(prefix):
+                before.append(there)
+                going = cursor.prev()
+        return before[::-1] + after
+
     def iter(
         self, table: bytes, prefix: bytes = b"", *, reverse: bool = False
     ) -> Iterator[tuple[bytes, bytes]]:

@@ -19,6 +19,9 @@ from store.format.tables import BRANCH, DOWNSTREAM, LOG, PINS, REFS, REPOS, TAG,
 from store.ids import CommitId
 from store.records import CommitRecord
 
+SUGGESTED = 100
+"""Names before and after one that is not there, among which the one that was meant is looked for."""
+
 
 class Refs:
     """The named things, seen through one transaction."""
@@ -43,8 +46,13 @@ class Refs:
         """Raises RepoNotFound."""
         body = self.find_repo(repo)
         if body is None:
-            raise RepoNotFound(repo, known=[name for name, _ in self.iter_repos()])
+            raise RepoNotFound(repo, known=self.near_repos(repo))
         return body
+
+    def near_repos(self, repo: str) -> list[str]:
+        """Names of repos, to suggest one: all of a few, of many those that stand next to `repo` in order."""
+        found = self._reading.keys_around(REPOS, b"", _key_part(repo), SUGGESTED)
+        return [key.decode() for key in found]
 
     # commits
 
@@ -106,6 +114,12 @@ class Refs:
             commit = tables.decode(RefBody, body).commit
             yield key[len(prefix) :].decode(), None if commit is None else CommitId(commit)
 
+    def near_refs(self, repo: str, kind: bytes, name: str) -> list[str]:
+        """Names of branches or tags, to suggest one: all of a few, of many those that stand next to `name` in order."""
+        prefix = tables.ref_key(repo, kind, "")
+        found = self._reading.keys_around(REFS, prefix, _key_part(name), SUGGESTED)
+        return [key[len(prefix) :].decode() for key in found]
+
 
 class RepoRefs:
     """The commits, branches and tags of one repo, seen through one transaction: what resolving an expression asks."""
@@ -130,8 +144,8 @@ class RepoRefs:
         found = self._refs.iter_commit_set(bytes.fromhex(digits[: len(digits) // 2 * 2]))
         return [commit for commit, repo in found if repo == self.name and str(commit).startswith(digits)]
 
-    def ref_names(self) -> list[str]:
-        return [name for kind in (BRANCH, TAG) for name, _ in self._refs.iter_refs(self.name, kind)]
+    def near_refs(self, name: str) -> list[str]:
+        return [near for kind in (BRANCH, TAG) for near in self._refs.near_refs(self.name, kind, name)]
 
 
 class RefsWriting(Refs):
@@ -224,7 +238,7 @@ class RefsWriting(Refs):
     def delete_ref(self, repo: str, kind: bytes, name: str) -> None:
         """Remove a branch or tag; its commits stay. Raises RefNotFound; InUse for a branch that has a draft."""
         if self.find_ref(repo, kind, name) is None:
-            raise RefNotFound(repo, name, known=[ref for ref, _ in self.iter_refs(repo, kind)])
+            raise RefNotFound(repo, name, known=self.near_refs(repo, kind, name))
         if kind == BRANCH and find_draft(self._writing, repo, name) is not None:
             raise InUse(f"{repo}@{name} has a draft: changes that are staged and not committed")
         self._writing.delete(REFS, tables.ref_key(repo, kind, name))
@@ -232,6 +246,11 @@ class RefsWriting(Refs):
     def _point(self, repo: str, kind: bytes, name: str, to: CommitId | None) -> None:
         body = tables.encode(RefBody(None if to is None else bytes(to)))
         self._writing.put(REFS, tables.ref_key(repo, kind, name), body)
+
+
+def _key_part(name: str) -> bytes:
+    """What somebody typed, as part of a key to look near."""
+    return name.encode(errors="surrogateescape")
 
 
 def _text(commit: CommitId | None) -> str | None:

@@ -37,8 +37,8 @@ class Names(Protocol):
     def iter_prefix(self, digits: str) -> list[CommitId]:
         """The repo's commits whose id begins with these hex digits."""
 
-    def ref_names(self) -> list[str]:
-        """All branches and tags, to suggest one."""
+    def near_refs(self, name: str) -> list[str]:
+        """Branches and tags among which the one that was meant by `name` may be."""
 
 
 def resolve(repo: Names, ref: Ref) -> CommitRecord | None:
@@ -95,5 +95,5 @@ def _abbreviated(repo: Names, ref: Ref, name: str) -> CommitRecord:
             repo.name, ref.text, why=f"{len(ids)} commits begin with these digits; write more of them"
         )
     if not ids:
-        raise RefNotFound(repo.name, ref.text, known=repo.ref_names())
+        raise RefNotFound(repo.name, ref.text, known=repo.near_refs(name))
     return repo.get_record(ids[0])

@@ -23,11 +23,22 @@ class Ancestry(Handle):
             refs = Refs(reading)
             body = refs.find_ref(self.name, BRANCH, name)
             if body is None:
-                known = [ref for ref, _ in refs.iter_refs(self.name, BRANCH)]
-                raise RefNotFound(self.name, name, known=known)
+                raise RefNotFound(self.name, name, known=refs.near_refs(self.name, BRANCH, name))
             return (
                 None if body.commit is None else self._commit(refs.get_link(self.name, CommitId(body.commit)))
             )
+
+    def branches_with_heads(self) -> list[tuple[str, Commit | None]]:
+        """All branches with their heads (None: no commit yet), in the order of their names, all of one moment."""
+        commits: dict[CommitId, Commit] = {}
+        found: list[tuple[str, Commit | None]] = []
+        with self._env.read() as reading:
+            refs = Refs(reading)
+            for name, head in refs.iter_refs(self.name, BRANCH):
+                if head is not None and head not in commits:
+                    commits[head] = self._commit(refs.get_link(self.name, head))
+                found.append((name, None if head is None else commits[head]))
+        return found
 
     def commit(self, ref: str = "") -> Commit:
         """The commit that a ref expression names, without the `REPO@`; "" is the default branch's head.
