@@ -1,7 +1,6 @@
 """`pfs put --append`: what is put goes to the ends of files that are there.
 
-A file's new bytes are the old ones and then the others. All are cut into chunks again, up to the old end into the
-chunks that the store has: only the last of them and what is new take space.
+That costs what is added, however large the file is: it is cut into chunks from its last one on.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from io import RawIOBase
 from shutil import copyfileobj
 from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
@@ -66,30 +64,12 @@ def _append(
         else:
             act(edit, step, progress)
         return
-    with head.open(step.path) as old:
-        if step.source == STDIN:
-            edit.write(step.path, _joined(old, kept), mode=there.mode)
+    if step.source == STDIN:
+        edit.append(step.path, cast(BinaryIO, kept))
+        return
+    with open(step.source, "rb", buffering=0) as new, tempfile.SpooledTemporaryFile(IN_MEMORY) as copy:
+        if new.seekable():
+            edit.append(step.path, progress.reading(new))
             return
-        with open(step.source, "rb", buffering=0) as new:
-            edit.write(step.path, _joined(old, progress.reading(new)), mode=there.mode)
-
-
-class _Joined(RawIOBase):
-    """One stream after another."""
-
-    def __init__(self, *parts: IO[bytes]) -> None:
-        self._parts = list(parts)
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, count: int | None = -1, /) -> bytes:
-        while self._parts:
-            if piece := self._parts[0].read(-1 if count is None else count):
-                return piece
-            self._parts.pop(0)
-        return b""
-
-
-def _joined(*parts: IO[bytes]) -> BinaryIO:
-    return cast(BinaryIO, _Joined(*parts))
+        copyfileobj(progress.reading(new), copy)  # a pipe that has a name
+        edit.append(step.path, cast(BinaryIO, copy))

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import RawIOBase
+from io import SEEK_SET, RawIOBase
 from typing import BinaryIO, TextIO, cast
 
 from pfsfuse.cli.text import size, span
@@ -69,6 +69,12 @@ class Counted(RawIOBase):
 
     def readable(self) -> bool:
         return True
+
+    def seekable(self) -> bool:
+        return self._source.seekable()
+
+    def seek(self, offset: int, whence: int = SEEK_SET, /) -> int:
+        return self._source.seek(offset, whence)
 
     def read(self, count: int | None = -1, /) -> bytes:
         piece = self._source.read(-1 if count is None else count) or b""

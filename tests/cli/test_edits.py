@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -172,6 +173,16 @@ def test_append_to_a_large_file_stores_little_more_than_what_is_new(ok, work, st
 def extents(opened: store.Store) -> tuple[store.Extent, ...]:
     entry = opened.resolve_commit("trips").entry("big.csv")
     return opened.extents(entry, 0, entry.size)
+
+
+@pytest.mark.usefixtures("tidy")
+def test_append_takes_a_pipe_that_has_a_name(ok, work):
+    os.mkfifo(work / "pipe")
+    writer = threading.Thread(target=(work / "pipe").write_text, args=("piped\n",))
+    writer.start()
+    ok("put", "--append", "pipe", "trips:7-01-16")
+    writer.join()
+    assert ok("cat", "trips:7-01-16").endswith("piped\n")
 
 
 @pytest.mark.usefixtures("tidy")
