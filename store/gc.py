@@ -168,11 +168,13 @@ def _judge(
     """
     empty, sparse = array("Q"), array("Q")
     freed = stored = 0
-    last = b""
+    last = next((key for key, _ in reading.iter_raw(SEGMENTS, reverse=True)), None)
     for key, record in reading.iter_raw(SEGMENTS):
-        number, last = int.from_bytes(key, "big"), key
+        number = int.from_bytes(key, "big")
         stored += len(record)
         touched()
+        if key == last:
+            continue  # it stays: see `_clear`
         try:
             rows = list(_living(reading, number, record))
         except Corrupt:
@@ -185,9 +187,6 @@ def _judge(
         elif alive < MOSTLY_DEAD * plain:
             sparse.append(number)
             freed += len(record) - len(record) * alive // plain
-    if empty and empty[-1] == int.from_bytes(last, "big"):
-        number = empty.pop()  # it stays: see `_clear`
-        freed -= len(reading.get_raw(SEGMENTS, number.to_bytes(8, "big")) or b"")
     return empty, sparse, freed, stored
 
 

@@ -84,7 +84,8 @@ def test_a_collector_killed_at_any_moment_loses_nothing(tmp_path: Path) -> None:
             assert whole(data) == expected
     assert killed > KILLS // 3
     with store.open(path) as data:
-        data.sweep(data.plan_gc())
+        for _ in range(2):  # the last segment stays at the first, which may put another behind it
+            data.sweep(data.plan_gc())
         again = data.plan_gc()
         assert (again.drop, again.freed) == (0, 0)
         assert whole(data) == expected

@@ -271,3 +271,18 @@ def test_a_store_that_nobody_wrote_to_can_be_collected(tmp_path):
     with store.create(tmp_path / "s") as data:
         assert collect(data) == store.Swept(0, 0, 0, 0)
     assert not (tmp_path / "s" / FILE).exists()
+
+
+def test_a_plan_promises_nothing_of_the_last_segment_which_stays(data, trips):
+    """Small objects share a segment, here the last; most of it is dead once one repo is gone."""
+    with data.edit_tree() as edit:
+        for number in range(20):
+            edit.write(f"{number}", noise(number, 5_000))
+        tree = edit.save()
+    data.pins.put(b"all", tree)
+    data.pins.put(b"one", data.lookup(tree, b"3").renamed(b""))
+    data.pins.delete(b"all")
+    plan = data.plan_gc()
+    swept = data.sweep(plan)
+    assert plan.drop == swept.dropped == 20
+    assert (plan.freed, swept.freed) == (0, 0)
