@@ -236,6 +236,13 @@ class BadArchive(Refused):
 class InUse(Refused):
     """Something else still depends on it."""
 
+    def __init__(self, what: str, *, hint: str = "") -> None:
+        super().__init__(what)
+        self._hint = hint
+
+    def hint(self) -> str:
+        return self._hint
+
 
 class NewerFormat(Refused):
     """The store was written by a newer version, with a format or features that this one does not know."""

@@ -1,7 +1,9 @@
 """The LMDB environment: opening it, and transactions whose errors are ours.
 
-Multi-process by nature: readers never wait, one writer at a time holds LMDB's own lock. Sync is always on: a
-transaction that returned has reached the disk. The map is large and sparse from the start and doubles when it
+Multi-process by nature: readers never wait, one writer at a time holds LMDB's own lock. Opening is reading: LMDB opens
+tables for writing only under that lock, so an environment is opened for reading first, and again at its first
+transaction that writes, which has to wait for the lock anyway. Sync is always on: a transaction that returned has
+reached the disk. The map is large and sparse from the start and doubles when it
 fills; another process's larger map is adopted. LMDB forbids resizing while this process has transactions open,
 so every transaction passes a gate that a resize closes. A thread has one transaction at a time: a second one could
 wait at the gate for ever, for the first to end.
@@ -201,33 +203,38 @@ class Environment:
             self._sweeps_at_opening = self._sweeps = self.leases.sweeps()
             self._seen: set[bytes] = set()
             reserve(path / "lock.mdb", LOCK_SIZE)
-            self._open_files(create)
+            self._open_files(writable=create, create=create)
 
-    def _open_files(self, create: bool) -> None:
-        self._env = self._map(self.path, create, self._map_size)
+    def _open_files(self, *, writable: bool, create: bool = False) -> None:
+        """Open LMDB's environment and our tables in it. When anything is raised, nothing is open."""
+        if not writable and not os.stat(self.path / "data.mdb").st_size:
+            raise NotAStore(self.path, "data.mdb is empty")  # LMDB would want to write to it
+        self._env = self._map(writable, create, self._map_size)
         try:
             self._check_length()
             self._env.reader_check()
-            self._handles = self._tables(create)
+            self._handles = self._tables(writable, create)
         except BaseException:
             self._env.close()
             raise
+        self._is_writable = writable
         status = os.stat(self.path / "data.mdb")
         self.file = status.st_dev, status.st_ino
         """Which file the data are in, by whatever path it was opened."""
 
-    def _map(self, path: Path, create: bool, size: int) -> Any:
+    def _map(self, writable: bool, create: bool, size: int) -> Any:
         """LMDB's environment, with the largest map that the address space allows (`ulimit -v`)."""
         while True:
             try:
                 return lmdb.open(
-                    os.fspath(path),
+                    os.fspath(self.path),
                     map_size=size,
                     max_dbs=len(TABLES) + 16,
                     max_readers=MAX_READERS,
                     # None to keep for later: a line in the table of readers that outlives its transaction would be
                     # the parent's and the child's after a fork. A transaction costs 0.8 us instead of 0.6.
                     max_spare_txns=0,
+                    readonly=not writable,
                     create=create,
                     mode=0o600,
                     readahead=True,
@@ -247,17 +254,37 @@ class Environment:
         if missing > SLACK:
             raise Corrupt("data.mdb", f"it was cut off; the last {missing} bytes are missing")
 
-    def _tables(self, create: bool) -> dict[bytes, Any]:
-        # In a write transaction, because py-lmdb forgets handles that were opened in a reading one; it writes
-        # nothing when the tables exist, but opening a store waits for the batch that another process is writing.
-        with self._env.begin(write=True) as txn:
-            # An empty database is ours to fill, also when a process died right after it had made the files.
-            # Any other is a store already, or somebody else's.
-            fill = create and txn.stat()["entries"] == 0
-            try:
+    def _tables(self, writable: bool, create: bool) -> dict[bytes, Any]:
+        try:
+            if not writable:
+                return {name: self._env.open_db(name, create=False) for name in TABLES}
+            # In a write transaction: py-lmdb forgets handles that were opened in a reading one, unless the whole
+            # environment is for reading. It writes nothing when the tables exist.
+            with self._env.begin(write=True) as txn:
+                # An empty database is ours to fill, also when a process died right after it had made the files.
+                # Any other is a store already, or somebody else's.
+                fill = create and txn.stat()["entries"] == 0
                 return {name: self._env.open_db(name, txn=txn, create=fill) for name in TABLES}
-            except lmdb.NotFoundError:
-                raise NotAStore(self.path, "its database lacks our tables") from None
+        except lmdb.NotFoundError:
+            raise NotAStore(self.path, "its database lacks our tables") from None
+
+    def _become_writable(self) -> None:
+        """Open the files again, for writing. Waits until this process has no transaction open and no other one writes;
+        readers of this process wait as well, this once.
+        """
+        if self._is_writable and not self._is_copy:
+            return
+        with self._shut():
+            if self._is_copy:
+                self._open_copied()
+            if not self._is_writable:
+                self._map_size = int(self._env.info()["map_size"])
+                self._env.close()
+                try:
+                    self._open_files(writable=True)
+                except BaseException:
+                    self._open_files(writable=False)
+                    raise
 
     def close(self) -> None:
         """End the use of the store by this object; open transactions must have ended."""
@@ -331,6 +358,8 @@ class Environment:
 
         `work` may run more than once (when the map had to grow) and must do nothing but read and write the tables.
         """
+        with self._ours():
+            self._become_writable()
         while True:
             try:
                 with self._ours(), self._passing():
@@ -360,6 +389,9 @@ class Environment:
         while True:
             try:
                 return self._env.begin(write=write, buffers=True)
+            except lmdb.ReadersFullError:
+                if not self._env.reader_check():  # places of processes that died
+                    raise
             except lmdb.MapResizedError:
                 # Another process has grown the map. Ours is this thread's only pass, so leave the gate to resize.
                 self._leave()
@@ -370,16 +402,9 @@ class Environment:
 
     def _resize(self, size: int) -> None:
         """Make the map `size` bytes (0: what the file says), once no transaction of this process is open."""
-        with self._gate:
-            self._gate.wait_for(lambda: not self._closed)
-            self._closed = True
-            try:
-                self._gate.wait_for(lambda: self._open == 0)
-                self._check_room(size)
-                self._env.set_mapsize(size)
-            finally:
-                self._closed = False
-                self._gate.notify_all()
+        with self._shut():
+            self._check_room(size)
+            self._env.set_mapsize(size)
 
     def _check_room(self, size: int) -> None:
         """Raise NotWritable when the address space has no room for a map of `size` bytes (`ulimit -v`).
@@ -392,6 +417,21 @@ class Environment:
         except OSError:
             why = f"its map cannot grow to {size >> 20} MiB in this address space; see `ulimit -v`"
             raise NotWritable(self.path, why) from None
+
+    @contextmanager
+    def _shut(self) -> Iterator[None]:
+        """No transaction of this process is open, and none begins."""
+        with self._gate:
+            self._gate.wait_for(lambda: not self._closed)
+            self._closed = True
+        try:
+            with self._gate:
+                self._gate.wait_for(lambda: self._open == 0)
+            yield
+        finally:
+            with self._gate:
+                self._closed = False
+                self._gate.notify_all()
 
     @contextmanager
     def _passing(self) -> Iterator[None]:
@@ -412,7 +452,7 @@ class Environment:
         if self._is_broken_copy:
             raise InUse(f"{self.path} was in the midst of a transaction when this process was forked")
         with self._ours():
-            self._open_files(create=False)
+            self._open_files(writable=False)
         self._is_copy = False
 
     def _leave(self) -> None:
@@ -429,6 +469,11 @@ class Environment:
             raise
         except (lmdb.CorruptedError, lmdb.PageNotFoundError, lmdb.PanicError, lmdb.BadTxnError) as error:
             raise Corrupt("database", str(error)) from error
+        except lmdb.ReadersFullError:
+            raise InUse(
+                f"{self.path} is being read by more than {MAX_READERS} transactions at once",
+                hint="end some of the programs that read it, and repeat the command",
+            ) from None
         except (lmdb.InvalidError, lmdb.VersionMismatchError) as error:
             raise NotAStore(self.path, "data.mdb is not a database of ours") from error
         except (lmdb.Error, OSError) as error:

@@ -66,6 +66,7 @@ EXAMPLES = [
     errors.Diverged("trips@master", "it is another", "choose"),
     errors.BadBundle("bundle record 3", "a\nb"),
     errors.InUse("something"),
+    errors.InUse("something", hint="do this"),
     errors.NewerFormat(Path("/x"), 9, 1),
     errors.NotWritable(Path("/x"), "permission denied"),
     errors.Corrupt("segment 1", "why"),
