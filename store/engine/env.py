@@ -26,8 +26,10 @@ from typing import Any, TypeVar
 
 import lmdb
 
+from store.engine import glance
 from store.engine.lease import Lease, Leases
 from store.engine.lockfile import reserve
+from store.engine.pages import PageFile
 from store.engine.residence import Residence
 from store.errors import Corrupt, Full, InUse, NotAStore, NotWritable, StoreError
 from store.format import commit, sealed, tables
@@ -37,8 +39,6 @@ MAP_SIZE = 1 << 40
 SMALLEST_MAP = 1 << 30
 NO_ROOM = 1 << 20
 """Bytes free on a disk that counts as full."""
-SLACK = 1 << 20
-"""Bytes by which the data file may end before its last page: pages taken and given back in one transaction."""
 MAX_READERS = 1024
 LOCK_SIZE = (MAX_READERS + 64) * 64
 """Bytes of LMDB's lock file: a line of cache for each reader, and some for what stands before them."""
@@ -98,13 +98,19 @@ class Reading:
     def iter_raw(
         self, table: bytes, prefix: bytes = b"", *, reverse: bool = False
     ) -> Iterator[tuple[bytes, memoryview]]:
-        """The keys that begin with `prefix`, in order (or in reverse), with their bytes."""
+        """The keys that begin with `prefix`, in order (or in reverse), with their bytes. Raises Corrupt when they are
+        not in order: then LMDB has not found all of them.
+        """
+        last: bytes | None = None
         with self._txn.cursor(db=self._handles[table]) as cursor:
             going = self._seek_last(cursor, prefix) if reverse else cursor.set_range(prefix)
             while going:
                 key = bytes(cursor.key())
                 if not key.startswith(prefix):
                     return
+                if last is not None and (key <= last, key >= last)[reverse]:
+                    raise Corrupt(f"table {table.decode()}", "its keys are not in order")
+                last = key
                 yield key, cursor.value()
                 going = cursor.prev() if reverse else cursor.next()
 
@@ -211,8 +217,9 @@ class Environment:
             raise NotAStore(self.path, "data.mdb is empty")  # LMDB would want to write to it
         self._env = self._map(writable, create, self._map_size)
         try:
-            self._check_length()
             self._env.reader_check()
+            with PageFile(self.path / "data.mdb") as file, self._env.begin() as txn:
+                glance.check(file, txn)
             self._handles = self._tables(writable, create)
         except BaseException:
             self._env.close()
@@ -243,16 +250,6 @@ class Environment:
                 if size <= SMALLEST_MAP:
                     raise
                 size //= 2
-
-    def _check_length(self) -> None:
-        """Raise Corrupt when the data file was cut off (a copy that was interrupted, say).
-
-        Reading a page beyond the end of the file through the map would end the process with SIGBUS.
-        """
-        needed = (self._env.info()["last_pgno"] + 1) * self._env.stat()["psize"]
-        missing = needed - os.stat(self.path / "data.mdb").st_size
-        if missing > SLACK:
-            raise Corrupt("data.mdb", f"it was cut off; the last {missing} bytes are missing")
 
     def _tables(self, writable: bool, create: bool) -> dict[bytes, Any]:
         try:

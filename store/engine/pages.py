@@ -169,6 +169,19 @@ class PageFile:
         except OSError:
             return bytes(self.page_size)
 
+    def last_two(self) -> tuple[Meta, Meta] | None:
+        """The last two states; None when one of the meta pages is none, or they are not of two transactions in a row.
+
+        Transactions write the meta pages by turns, the even ones the first. Before the first one both are of number 0.
+        """
+        even, odd = (_meta(self.page(number)) for number in (0, 1))
+        if even is None or odd is None or even.page_size != odd.page_size:
+            return None
+        if even.number == odd.number == 0:
+            return even, odd
+        in_a_row = abs(even.number - odd.number) == 1 and even.number % 2 == 0
+        return (even, odd) if in_a_row else None
+
     def nodes(self, page: bytes) -> Iterator[Node]:
         """The records of a leaf, in order of keys. Raises Corrupt."""
         for offset in _offsets(page):

@@ -170,6 +170,7 @@ def test_a_child_that_was_forked_in_the_midst_of_a_transaction_is_refused_and_th
     data, monkeypatch
 ):
     monkeypatch.setattr("store.engine.sharing.FORK_SECONDS", 0.01)
+    commit(data, "a")  # the first write of a process waits for its readers
     env = acquire(data.path)
 
     def work() -> None:

@@ -1,0 +1,197 @@
+"""Copies of a store damaged at random: reading one gives what was written, or an error of ours, and nothing else.
+
+    python -m store.testing.damage --copies 1000
+
+Each copy is read in a process of its own, since LMDB trusts its pages: what it makes of a damaged one may end the
+process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import os
+import pickle
+import random
+import signal
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import store
+from store.testing.sample import everything, fill
+
+PAGE = 4096
+PATIENCE = 30
+"""Seconds after which reading a copy counts as hanging."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A sound store's file, and what may get into it by mistake."""
+
+    data: bytes
+    older: bytes
+    """The same store's file, some commits before."""
+    other: bytes
+    """Another store's."""
+    answers: bytes
+    """All that the store can be asked, pickled."""
+
+
+Damage = Callable[[bytearray, Sample, random.Random], None]
+
+
+def _page(data: bytes | bytearray, rng: random.Random) -> slice:
+    at = rng.randrange(len(data) // PAGE) * PAGE
+    return slice(at, at + PAGE)
+
+
+def _flip_a_bit(data: bytearray, sample: Sample, rng: random.Random) -> None:
+    data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+
+
+def _zero_a_block(data: bytearray, sample: Sample, rng: random.Random) -> None:
+    size = rng.choice((512, PAGE, 4 * PAGE))
+    at = rng.randrange(len(data) // size) * size
+    data[at : at + size] = bytes(size)
+
+
+def _swap_pages(data: bytearray, sample: Sample, rng: random.Random) -> None:
+    one, other = _page(data, rng), _page(data, rng)
+    data[one], data[other] = data[other], data[one]
+
+
+def _truncate(data: bytearray, sample: Sample, rng: random.Random) -> None:
+    del data[rng.randrange(len(data)) :]
+
+
+def _duplicate_a_page(data: bytearray, sample: Sample, rng: random.Random) -> None:
+    data[_page(data, rng)] = data[_page(data, rng)]
+
+
+def _page_of_another_store(data: bytearray, sample: Sample, rng: random.Random) -> None:
+    where = _page(sample.other[: len(data)], rng)
+    data[where] = sample.other[where]
+
+
+def _stale_page(data: bytearray, sample: Sample, rng: random.Random) -> None:
+    where = _page(sample.older, rng)
+    data[where] = sample.older[where]
+
+
+def _swap_bytes(data: bytearray, sample: Sample, rng: random.Random) -> None:
+    """As far apart as records are; within a page often two of them."""
+    size, where = rng.choice((8, 32, 64)), _page(data, rng)
+    one, other = (where.start + rng.randrange((PAGE - size) // 8) * 8 for _ in range(2))
+    data[one : one + size], data[other : other + size] = data[other : other + size], data[one : one + size]
+
+
+WAYS: dict[str, Damage] = {
+    "a flipped bit": _flip_a_bit,
+    "a zeroed block": _zero_a_block,
+    "swapped pages": _swap_pages,
+    "truncated": _truncate,
+    "a duplicated page": _duplicate_a_page,
+    "a page of another store": _page_of_another_store,
+    "a stale page": _stale_page,
+    "swapped records": _swap_bytes,
+}
+
+
+def make_sample(directory: Path) -> Sample:
+    """Make the stores in `directory`; nothing of them is open afterwards."""
+    with store.create(directory / "s") as data:
+        fill(data)
+    older = (directory / "s/data.mdb").read_bytes()
+    with store.open(directory / "s") as data:
+        for number in range(5):
+            with data.repo("trips").edit() as edit:
+                edit.write(f"dir/{number}", b"new %d" % number)
+        answers = pickle.dumps(_told(data))
+    with store.create(directory / "other") as data:
+        fill(data)
+        data.delete_repo("weather")
+    return Sample(
+        (directory / "s/data.mdb").read_bytes(), older, (directory / "other/data.mdb").read_bytes(), answers
+    )
+
+
+def _told(data: store.Store) -> str:
+    return repr(everything(data))
+
+
+def read_damaged(directory: Path, sample: Sample, way: str, seed: str) -> str:
+    """Damage a copy, and read all of it in another process; how that went, in a word or two.
+
+    "right", an error of ours, "wrong data", "hangs", a signal, or another error; "unseen" when reading raised Corrupt
+    and the check finds nothing.
+    """
+    data = bytearray(sample.data)
+    WAYS[way](data, sample, random.Random(seed))
+    copy = directory / "copy"
+    copy.mkdir(exist_ok=True)
+    (copy / "lock.mdb").unlink(missing_ok=True)
+    (copy / "data.mdb").write_bytes(data)
+    reading, writing = os.pipe()
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        signal.alarm(PATIENCE)
+        faulthandler.disable()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # LMDB's last words
+        os.write(writing, _outcome(copy, pickle.loads(sample.answers)).encode()[:4096])  # noqa: S301 - our own
+        os._exit(0)
+    os.close(writing)
+    with open(reading, "rb") as pipe:
+        said = pipe.read().decode()
+    status = os.waitpid(child, 0)[1]
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        return "hangs" if number == signal.SIGALRM else signal.Signals(number).name
+    return said
+
+
+def _outcome(copy: Path, answers: str) -> str:
+    try:
+        with store.open(copy) as data:
+            try:
+                answer = "right" if _told(data) == answers else "wrong data"
+            except store.Corrupt as error:
+                answer = _checked(data, error)
+            return answer
+    except store.StoreError as error:
+        return type(error).__name__
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it is the answer
+        return f"{type(error).__name__}: {error}"
+
+
+def _checked(data: store.Store, error: store.Corrupt) -> str:
+    return "Corrupt" if data.check(read_data=True).problems else f"unseen: {error}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m store.testing.damage", description=__doc__)
+    parser.add_argument(
+        "--copies", type=int, default=1000, help="copies for each kind of damage (default: %(default)s)"
+    )
+    parser.add_argument("--seed", type=int, help="repeat an earlier run")
+    given = parser.parse_args()
+    seed = random.SystemRandom().randrange(1 << 32) if given.seed is None else given.seed
+    print(f"seed {seed}")
+    with tempfile.TemporaryDirectory(prefix="damage-") as name:
+        sample = make_sample(Path(name))
+        for way in WAYS:
+            found = Counter(
+                read_damaged(Path(name), sample, way, f"{seed} {way} {number}")
+                for number in range(given.copies)
+            )
+            print(f"{way}:", ", ".join(f"{count} {what}" for what, count in found.most_common()), flush=True)
+
+
+if __name__ == "__main__":
+    main()
