@@ -248,6 +248,53 @@ class StoreMachine(RuleBasedStateMachine):
             with pytest.raises(store.HeadMoved):
                 self.data.repo(made[0]).advance(name, expect=expect, to=made[1])
 
+    @precondition(lambda self: self.model)
+    @rule(choice=st.data())
+    def squash(self, choice: st.DataObject) -> None:
+        """Some commits in a row become one; what nothing depends on is gone, and exactly that."""
+        name = choice.draw(st.sampled_from(sorted(self.model)))
+        expected, repo = self.model[name], self.data.repo(name)
+        branch = choice.draw(st.sampled_from(sorted(expected.branches)))
+        head = expected.branches[branch]
+        line = [] if head is None else expected.line[head]
+        if len(line) < 2:
+            return
+        first = choice.draw(st.integers(0, len(line) - 2))
+        last = choice.draw(st.integers(first + 1, len(line) - 1))
+        after = None if first == 0 else repo.get(line[first - 1])
+        old = line[first:]
+        needed = self.needed(name, branch, old)
+        if needed:
+            with pytest.raises(store.InUse):
+                repo.squash(branch, after, repo.get(line[last]))
+        repo.squash(branch, after, repo.get(line[last]), keep=True)
+        new = [commit.id for commit in repo.log(branch)][::-1]
+        assert new[:first] == line[:first] and len(new) == len(line) - (last - first)
+        stands_for = [line[first : last + 1], *([each] for each in line[last + 1 :])]
+        for at, (made, replaced) in enumerate(zip(new[first:], stands_for, strict=True), start=first + 1):
+            expected.trees[made] = expected.trees[replaced[-1]]
+            expected.line[made] = new[:at]
+            sources = [source for each in replaced for source in self.provenance.get((name, each), [])]
+            if sources:
+                self.provenance[name, made] = sources
+        expected.branches[branch] = new[-1]
+        for gone in old[max((old.index(each) for each in needed), default=-1) + 1 :]:
+            assert self.data.find_commit(name, gone) is None
+            del expected.trees[gone], expected.line[gone]
+            self.provenance.pop((name, gone), None)
+        assert all(self.data.find_commit(name, each) for each in expected.trees)
+
+    def needed(self, repo: str, branch: str, old: list[CommitId]) -> set[CommitId]:
+        """Those of `old` on which something else depends; then all before them are needed too."""
+        expected = self.model[repo]
+        found = {head for name, head in expected.branches.items() if name != branch and head is not None}
+        found |= set(expected.tags.values())
+        found |= {each for made, line in expected.line.items() if made not in old for each in line}
+        for made, sources in self.provenance.items():
+            if made[0] != repo or made[1] not in old:
+                found |= {commit for name, commit in sources if name == repo}
+        return found & set(old)
+
     # the rest
 
     @rule(made=commits)
