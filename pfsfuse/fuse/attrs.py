@@ -31,7 +31,7 @@ def entry(node: Node, *, lasting: bool = True) -> bytes:
         int(node.entry_timeout) if lasting else 0,
         int(node.attr_timeout) if lasting else 0,
         0,
-        0,
+        int(node.attr_timeout % 1 * _SECOND) if lasting else 0,
         ino,
         size,
         -(-size // BLOCK) if stat.S_ISREG(mode) else 0,
@@ -58,7 +58,7 @@ def attributes(node: Node) -> bytes:
     seconds &= _SECONDS
     return ATTR.pack(
         int(node.attr_timeout),
-        0,
+        int(node.attr_timeout % 1 * _SECOND),
         0,
         node.ino,
         size,

@@ -10,7 +10,7 @@ import trio
 
 from pfsfuse.errors import MountError
 from pfsfuse.fuse.invalidate import Refresher
-from pfsfuse.fuse.kernel import Session, open_device
+from pfsfuse.fuse.kernel import Session, open_device, wire
 from pfsfuse.fuse.mountinfo import mount_at
 from pfsfuse.fuse.mountpoint import prepare_mountpoint, take_away
 from pfsfuse.fuse.operations import Operations
@@ -18,8 +18,9 @@ from pfsfuse.vfs.vfs import Vfs
 
 log = logging.getLogger(__name__)
 
-READAHEAD_KIB = 1024
-"""Cold sequential reads: 0.5 GiB/s with the kernel's 128 KiB, 1.2 and more with 1 to 4 MiB; a request carries 1 MiB."""
+READAHEAD_KIB = 4096
+"""Cold sequential reads: 0.5 GiB/s with the kernel's 128 KiB, 1.2 and more with 1 to 4 MiB. A request carries 1 MiB, so
+this keeps all threads at work for one reader."""
 
 _PLAIN = {chr(code) for code in range(0x21, 0x7F)} - set(",\\%")
 
@@ -36,17 +37,20 @@ async def serve(
     """Mount `vfs` and answer until cancelled or unmounted by somebody; no mount is left behind.
 
     Reports its `Refresher` as started once the kernel has had an answer from us. `store_path` is what `df` and
-    `mount` name as the source (the store's path unless given). `read_only` is the mount's flag; without it we refuse
-    every change ourselves.
+    `mount` name as the source (the store's path unless given). `read_only` is the mount's flag, with which the
+    kernel also reads without opening; without it we refuse every change ourselves.
     Raises MountError when the mount cannot be made, or was aborted under us.
     """
     where = await trio.to_thread.run_sync(prepare_mountpoint, mountpoint)
     options = {"default_permissions", "nosuid", "nodev"}
     options |= {"allow_other"} if allow_other else set()
     options |= {"ro"} if read_only else set()
-    operations = Operations(vfs)
+    operations = Operations(vfs, opens=not read_only)
     source = _option(os.fspath(store_path or vfs.store.path))
-    session = Session(open_device(where, "pfs", source, options), operations)
+    wanted = wire.WANTED | (
+        wire.AUTO_INVAL_DATA if read_only else 0
+    )  # for texts, whose time tells that they changed
+    session = Session(open_device(where, "pfs", source, options), operations, wanted=wanted)
     operations.session = session
     ours = mount_at(where)
     refresher = Refresher(vfs, session)

@@ -18,6 +18,7 @@ from pfsfuse.fuse.attrs import ABSENT, attributes, entry
 from pfsfuse.fuse.errno import LOGGED, errno_of
 from pfsfuse.fuse.kernel import Later, Session, replies
 from pfsfuse.fuse.kernel.requests import Caller
+from pfsfuse.vfs.handles import OpenFile
 from pfsfuse.vfs.vfs import NAME_MAX, Vfs
 from store import Extent, StoreError
 
@@ -40,8 +41,10 @@ def _stop_asking() -> NoReturn:
 class Operations:
     """A mount's answers."""
 
-    def __init__(self, vfs: Vfs) -> None:
+    def __init__(self, vfs: Vfs, *, opens: bool = True) -> None:
+        """Without `opens` files are read without being opened, so nothing of a kind that must be opened is shown."""
         self.vfs = vfs
+        self._opens = opens
         self.session: Session | None = None
         """Who can put pages into the kernel's cache; None until the mount is there."""
         self.answered = vfs.meter.count
@@ -56,8 +59,16 @@ class Operations:
     def _describe(self, name: str, args: Sequence[Any]) -> str:
         """A request in words, for the log."""
         if name == "read" and args:
-            return f"read of {self.vfs.describe(args[0])} at {args[1]}"
+            return f"read of {self._what(args[0])} at {args[1]}"
         return f"{name}{tuple(arg for arg in args if isinstance(arg, int | bytes))}"
+
+    def _what(self, number: int) -> str:
+        with suppress(OSError):
+            if not self._opens:
+                return self.vfs.describe(self.vfs.get(number))
+            handle = self.vfs.handles.get(number)
+            return self.vfs.describe(handle.node) if isinstance(handle, OpenFile) else type(handle).__name__
+        return f"number {number}"
 
     # ---- names and attributes
 
@@ -93,13 +104,15 @@ class Operations:
     # ---- files
 
     def open(self, inode: int, flags: int, caller: Caller) -> bytes:
+        if not self._opens:
+            _stop_asking()
         opened = self.vfs.open(inode, flags)
         if opened.push:
             self._push(inode, opened.push)
         return replies.opened(opened.fh, keep_cache=not opened.direct, direct=opened.direct, no_flush=True)
 
     def read(self, fh: int, offset: int, size: int) -> bytes | Later:
-        plan = self.vfs.read_plan(fh, offset, size)
+        plan = (self.vfs.read_plan if self._opens else self.vfs.read_node)(fh, offset, size)
         if isinstance(plan, bytes):
             return plan
         if size <= INLINE_BYTES:

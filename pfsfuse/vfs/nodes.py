@@ -14,6 +14,7 @@ lives exactly while the kernel knows it, and directories need no memory of their
 from __future__ import annotations
 
 import stat
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 
@@ -102,19 +103,24 @@ class Leaf(Node):
 
 
 class Text(Node):
-    """A small read-only file whose text is made at each open, so its size is not to be kept."""
+    """A small read-only file whose text is made anew whenever somebody looks.
 
-    __slots__ = ("_name", "text")
+    `text` makes it. `shown` is what it was when the kernel last asked for the size: what is read without an open.
+    """
+
+    __slots__ = ("_name", "mtime_ns", "shown", "text")
 
     entry_timeout = FOREVER
-    attr_timeout = 0.0
+    attr_timeout = 0.02
+    """As long as a program takes from asking for the size to reading."""
     mode = stat.S_IFREG | 0o444
-    mtime_ns = 0
 
     def __init__(self, key: bytes, parent: Directory, name: bytes, text: Callable[[], bytes]) -> None:
         super().__init__(key, parent)
         self._name = name
         self.text = text
+        self.shown = b""
+        self.mtime_ns = 0
 
     @property
     def name(self) -> bytes:
@@ -122,7 +128,10 @@ class Text(Node):
 
     @property
     def size(self) -> int:  # type: ignore[override]
-        return len(self.text())
+        """Takes another look, so that the time of the look tells the kernel that pages it kept are old."""
+        self.shown = self.text()
+        self.mtime_ns = time.time_ns()
+        return len(self.shown)
 
 
 class Link(Node):

@@ -168,18 +168,25 @@ class Vfs:
             return handle.text[offset : offset + size]
         return _refuse(errno.EISDIR)
 
+    def read_node(self, ino: int, offset: int, size: int) -> bytes | tuple[Extent, ...]:
+        """The same for a file that nobody has opened."""
+        node = self.inodes.get(ino)
+        if isinstance(node, Leaf):
+            return self.store.extents(node.entry, offset, size)
+        if isinstance(node, Text):
+            return node.shown[offset : offset + size]
+        return _refuse(errno.EISDIR)
+
     def close(self, fh: int) -> None:
         """A handle of either kind is no longer used."""
         handle = self.handles.close(fh)
         if isinstance(handle, OpenFile):
             handle.node.opens -= 1
 
-    def describe(self, fh: int) -> str:
-        """What a handle reads, for messages: its path as the kernel first found it, and its content's id."""
-        handle = self.handles.get(fh)
-        if isinstance(handle, OpenFile):
-            return f"{os.fsdecode(handle.node.path())!r} ({(handle.node.entry.content or b'').hex()[:16]})"
-        return type(handle).__name__
+    def describe(self, node: Node) -> str:
+        """A node for messages: its path as the kernel first found it, and its content's id."""
+        content = f" ({(node.entry.content or b'').hex()[:16]})" if isinstance(node, Leaf) else ""
+        return f"{os.fsdecode(node.path())!r}{content}"
 
     # ---- the rest
 

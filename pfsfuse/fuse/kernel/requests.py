@@ -135,7 +135,7 @@ def _open(inode: int, body: memoryview, caller: Caller) -> tuple[Any, ...]:
 
 def _read(inode: int, body: memoryview, caller: Caller) -> tuple[Any, ...]:
     fh, offset, size, *_ = wire.READ_IN.unpack_from(body)
-    return fh, offset, size
+    return fh or inode, offset, size
 
 
 def _write(inode: int, body: memoryview, caller: Caller) -> tuple[Any, ...]:
@@ -240,4 +240,6 @@ DECODERS: dict[int, tuple[str, Decoder]] = {
     setxattr(inode, name, value, flags, caller)  getxattr(inode, name, size)   listxattr(inode, size)
     removexattr(inode, name, caller)             fallocate(fh, mode, offset, length)
     lseek(fh, offset, whence)                    copy_file_range(fh_in, offset_in, fh_out, offset_out, length)
+
+Where `open` is refused with ENOSYS the kernel asks no more and reads without a handle: `read` is given the inode then.
 """
