@@ -41,11 +41,12 @@ def _graft(data: store.Store, line: Line, path: str, entry: store.Entry) -> None
 
 def move(changes: Changes, source: Address, target: Address) -> None:
     """The same, and remove `source`. Raises what `copy` raises; EINVAL for a directory into itself."""
-    if (source.repo, source.ref, source.path) == (target.repo, target.ref, target.path):
-        changes.place(source).get()
+    changes.place(source).get()  # which says what is missing
+    (repo, name), (to_repo, to_name) = branch(changes.data, source), branch(changes.data, target)
+    is_one_branch = (repo.name, name) == (to_repo.name, to_name)  # by whatever expressions
+    if is_one_branch and source.path == target.path:
         return
-    inside = source.place == target.place and f"{target.path}/".startswith(f"{source.path}/")
-    if inside:
+    if is_one_branch and f"{target.path}/".startswith(f"{source.path}/"):
         raise os_error(errno.EINVAL, f"{source.path!r} cannot be moved into itself", source)
     copy(changes, source, target, "move to")
     changes.line(source, "move").remove(source.path)

@@ -112,6 +112,17 @@ def test_copies_go_between_repos_branches_and_times(fs, data, trips):
     assert trips["master"].id == data["weather"]["master"].id  # one change, one id
 
 
+def test_one_branch_is_one_place_by_whatever_expression(fs, trips):
+    fs.mv("trips/7-01-16", "trips@master/7-01-16")
+    assert fs.cat_file("trips/7-01-16") == b"three\n" and depth(trips) == 2
+    with pytest.raises(OSError, match="into itself"):
+        fs.mv("trips/2016", "trips@master/2016/below")
+    with fs.transaction:
+        fs.pipe_file("trips/a", b"1")
+        fs.mv("trips@master/a", "trips/b")
+    assert fs.cat_file("trips@master/b") == b"1" and not fs.exists("trips/a") and depth(trips) == 3
+
+
 def test_a_directory_copied_onto_another_is_merged_into_it(fs, trips):
     fs.pipe({"trips/a/x": b"1", "trips/a/both": b"a", "trips/b/a/both": b"b", "trips/b/a/y": b"2"})
     fs.copy("trips/a", "trips/b", recursive=True)
