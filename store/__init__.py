@@ -12,8 +12,8 @@
 `open`, `create` and `open_or_create` give a Store; its `repo` and `create_repo` give a Repo; a Repo's
 `commit`, `head` and `log` give Commits, and its `edit` an Edit, which becomes the next commit; its `stage` collects
 changes in the branch's Draft until `commit_draft`. `Store.edit_together` makes commits in several repos at once. An
-Entry is one name in a commit's tree. Every error is a StoreError and says with `hint()` what to do next. README.md is
-the map of the package.
+Entry is one name in a commit's tree. Every error is a StoreError and says with `hint()` what to do next. API.md shows
+it all at work, README.md is the map of the package.
 """
 
 from store import names
