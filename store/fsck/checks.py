@@ -145,7 +145,10 @@ def ref_belongs_to_a_repo(refs: Refs, repo: str, name: str) -> Findings:
 
 
 def default_branch_exists(refs: Refs, repo: str) -> Findings:
-    if refs.find_ref(repo, BRANCH, refs.get_repo(repo).default_branch) is None:
+    body = refs.find_repo(repo)
+    if body is None:  # it was met in its table, and a look-up misses it
+        raise Corrupt(f"repos record {repo}", "it is not where its key says: the page is not in order")
+    if refs.find_ref(repo, BRANCH, body.default_branch) is None:
         yield Finding("I18", f"repo {repo}", "its default branch is missing", affects=(Affected(repo),))
 
 
