@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import TypeAlias
 
@@ -13,14 +14,16 @@ from pfsfuse.vfs.nodes import Directory, Fixed, Text
 
 NAME = b".pfs"
 
-Status: TypeAlias = Callable[[], Mapping[str, object]]
+Reports: TypeAlias = Mapping[bytes, Callable[[], Mapping[str, object]]]
+"""Names in `.pfs`, and what each says when it is read."""
 
 
-def control_directory(parent: Directory, status: Status) -> Fixed:
-    """`.pfs` with `version` (one line) and `status` (JSON, made anew at each open)."""
+def control_directory(parent: Directory, reports: Reports) -> Fixed:
+    """`.pfs` with `version` (one line) and the reports (JSON, made anew whenever somebody looks)."""
     key = root_key(b"control")
     directory = Fixed(key, parent, NAME)
-    texts = {b"version": _version, b"status": lambda: _json(status())}
+    texts: dict[bytes, Callable[[], bytes]] = {b"version": _version}
+    texts.update((name, partial(_json, report)) for name, report in reports.items())
     return directory.fill(Text(child_key(key, name), directory, name, text) for name, text in texts.items())
 
 
@@ -31,5 +34,5 @@ def _version() -> bytes:
         return b"unknown\n"
 
 
-def _json(status: Mapping[str, object]) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(status), indent=2) + b"\n"
+def _json(report: Callable[[], Mapping[str, object]]) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(report()), indent=2) + b"\n"

@@ -65,7 +65,7 @@ class Vfs:
     def __init__(self, view: View) -> None:
         self.view = view
         self.store = view.store
-        self.inodes = Inodes(view.root(self.status))
+        self.inodes = Inodes(view.root({b"status": self.status, b"stats": self.stats}))
         self.handles = Handles()
         self.meter = Meter()
 
@@ -213,6 +213,15 @@ class Vfs:
             "inodes": len(self.inodes),
             "handles": len(self.handles),
             "requests": dict(sorted(self.meter.counts().items())),
+        }
+
+    def stats(self) -> dict[str, object]:
+        """What `.pfs/stats` shows: requests by kind with their latencies."""
+        return {
+            "pid": os.getpid(),
+            "inodes": len(self.inodes),
+            "handles": len(self.handles),
+            "requests": self.meter.figures(),
         }
 
     def _directory(self, ino: int) -> Directory:

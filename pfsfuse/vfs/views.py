@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pfsfuse.vfs.commits import CommitDirectory
-from pfsfuse.vfs.control import NAME, Status, control_directory
+from pfsfuse.vfs.control import NAME, Reports, control_directory
 from pfsfuse.vfs.keys import child_key, root_key
 from pfsfuse.vfs.namespace import HostDirectory
 from pfsfuse.vfs.nodes import Contents, Directory, Fixed, Known, Node, Snapshot
@@ -28,8 +28,8 @@ class View(Protocol):
 
     store: Store
 
-    def root(self, status: Status) -> Directory:
-        """The directory at the mountpoint; made once. `status` is what `.pfs/status` shows."""
+    def root(self, reports: Reports) -> Directory:
+        """The directory at the mountpoint; made once. `reports` are what `.pfs` shows."""
 
     def review(self, refresh: Refresh) -> None:
         """Compare what the kernel was told with the store, for every directory that can change."""
@@ -61,8 +61,8 @@ class HostView:
         self.store = store
         self._root = HostDirectory(store, root_key(b"host"), None, b"")
 
-    def root(self, status: Status) -> Directory:
-        self._root.extras = {NAME: control_directory(self._root, status)}
+    def root(self, reports: Reports) -> Directory:
+        self._root.extras = {NAME: control_directory(self._root, reports)}
         return self._root
 
     def review(self, refresh: Refresh) -> None:
@@ -107,7 +107,7 @@ class JobViews:
             return CommitDirectory(self.store, key, parent, name, value.commit.tree)
         return PickedDirectory(self.store, key, parent, name, value.commit.tree, picks)
 
-    def root(self, status: Status) -> Directory:
+    def root(self, reports: Reports) -> Directory:
         return self._root
 
     def review(self, refresh: Refresh) -> None:

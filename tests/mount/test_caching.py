@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import time
@@ -161,3 +162,14 @@ def test_the_readahead_is_set_before_the_mount_is_reported_ready(opened: Store, 
         device = mount.path.stat().st_dev
         knob = Path(f"/sys/class/bdi/{os.major(device)}:{os.minor(device)}/read_ahead_kb")
         assert knob.read_text() == "4096\n"
+
+
+def test_stats_count_and_time_what_was_asked(opened: Store, mountpoint: Path) -> None:
+    put_tree(opened.create_repo("r"), {"f": b"x" * 100_000})
+    with mounted(opened.path, mountpoint) as mount:
+        (mount.path / "r" / "f").read_bytes()
+        found = json.loads((mount.path / ".pfs" / "stats").read_bytes())
+        assert found["pid"] == mount.process.pid
+        read = found["requests"]["read"]
+        assert read["count"] >= 1
+        assert 0 < read["median_us"] <= read["p99_us"] <= read["max_us"]
