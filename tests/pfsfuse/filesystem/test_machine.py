@@ -140,7 +140,7 @@ class FileSystemMachine(RuleBasedStateMachine):
         error: type[OSError] | None = None
         after = dict(self.tree)
         if blocked(self.tree, source):
-            error = NotADirectoryError
+            error = OSError
         elif source not in self.tree:
             error = FileNotFoundError
         elif source != target:
