@@ -40,7 +40,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--budget",
         type=float,
-        default=30,
+        default=20,
         metavar="S",
         help="seconds from which a contender is not run again",
     )
