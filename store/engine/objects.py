@@ -120,6 +120,11 @@ class ObjectReader:
             raise Corrupt("segment", "one is missing")
         payloads.update(zip(missing, segment.decode_all(records), strict=True))
         self._env.residence.touched(len(missing))
+        for place in places:
+            if place.length < len(payload := payloads[place.segment]) and place.segment in missing:
+                self._cache.put(
+                    place.segment, bytes(payload)
+                )  # shared with others, which may be asked for next
         return [(_slice(payloads[place.segment], place), place) for place in places]
 
     def _unpack(self, reading: Reading, place: Place) -> View:
