@@ -5,12 +5,14 @@ from __future__ import annotations
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 
+import pandas
 import pytest
 
 import store
 from pfsfuse.filesystem import PfsFileSystem
 
-pandas = pytest.importorskip("pandas")
+# Python 3.12 and later warn of every fork of a process with threads.
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 
 
 @pytest.fixture
@@ -20,16 +22,16 @@ def options(fs: PfsFileSystem) -> dict[str, str]:
 
 
 @pytest.fixture
-def frame() -> object:
+def frame() -> pandas.DataFrame:
     """Five days of rides, two kinds."""
     return pandas.DataFrame({"day": [1, 2, 3, 4, 5], "trips": [10, 20, 30, 40, 50], "kind": list("ababa")})
 
 
 @pytest.fixture
-def parquet(fs: PfsFileSystem, trips: store.Repo, frame: object) -> str:
+def parquet(fs: PfsFileSystem, trips: store.Repo, frame: pandas.DataFrame) -> str:
     """A table in two files, of a commit that is not the last; as a URL."""
     with fs.transaction:
-        for number, part in enumerate((frame[:3], frame[3:])):  # type: ignore[index]
+        for number, part in enumerate((frame[:3], frame[3:])):
             with fs.open(f"trips/table/{number}.parquet", "wb") as file:
                 part.to_parquet(file)
     url = f"pfs://trips@master.{trips.head().depth}/table"

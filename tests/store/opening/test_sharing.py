@@ -14,6 +14,9 @@ import pytest
 import store
 from store.engine import acquire, release
 
+# Python 3.12 and later warn of every fork of a process with threads.
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
