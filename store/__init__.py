@@ -47,6 +47,7 @@ from store.errors import (
     RefNotFound,
     Refused,
     RepoNotFound,
+    SourceChanged,
     SpecialFile,
     StoreError,
 )
@@ -54,6 +55,7 @@ from store.format.bundle import BundledRef, BundledRepo, BundleHeader, Need
 from store.fsck import Affected, Mend, Problem, RepairPlan, Report
 from store.gc import GcPlan, Swept
 from store.ids import CommitId, ObjectId
+from store.ingest import Skipped
 from store.records import Branch, Change, Entry, Extent, PathConflict, Pin, Provenance, Tag
 from store.repo import Repo, Squashed, Version
 from store.salvage import Loss, Salvaged, salvage
@@ -139,6 +141,8 @@ __all__ = [
     "Salvaged",
     "Shelf",
     "Side",
+    "Skipped",
+    "SourceChanged",
     "SpecialFile",
     "Squashed",
     "Stage",

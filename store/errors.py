@@ -6,7 +6,7 @@
     │   └── PrerequisiteMissing
     ├── Exists            pick another name                        exit 4
     ├── Conflict          look again, then retry                   exit 5
-    │   └── HeadMoved  DraftMoved  MergeConflict  Diverged
+    │   └── HeadMoved  DraftMoved  MergeConflict  Diverged  SourceChanged
     ├── Refused           change the request                       exit 6
     │   └── BadName  BadExpression  NotADirectory  IsADirectory  SpecialFile  InUse  NewerFormat  NotWritable
     │   └── BadArchive
@@ -171,6 +171,17 @@ class MergeConflict(Conflict):
 
     def hint(self) -> str:
         return "`--ours PATTERN` and `--theirs PATTERN` choose a side"
+
+
+class SourceChanged(Conflict):
+    """A file of the host changed while it was read, twice in a row; what was read may be no state it ever had."""
+
+    def __init__(self, path: bytes) -> None:
+        super().__init__(f"{show(path)} changed while it was read")
+        self.path = path
+
+    def hint(self) -> str:
+        return "put it again when nobody writes to it"
 
 
 class Refused(StoreError):

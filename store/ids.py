@@ -57,11 +57,9 @@ class CommitId(bytes):
 
 def digest(*parts: bytes) -> bytes:
     """BLAKE3-256 of `parts`, each preceded by its length, so that no two lists of parts collide by joining."""
-    hasher = blake3()
-    for part in parts:
-        hasher.update(len(part).to_bytes(8, "big"))
-        hasher.update(part)
-    return hasher.digest()
+    # Joined first: eight calls of the library for four short parts took six times as long as one.
+    joined = b"".join([piece for part in parts for piece in (len(part).to_bytes(8, "big"), part)])
+    return blake3(joined).digest()
 
 
 def checksum(*parts: bytes) -> bytes:

@@ -11,6 +11,9 @@ from store.ids import CommitId, ObjectId, digest
 
 EMPTY_DIRECTORY = digest(b"directory")
 """The digest of a directory with nothing in it."""
+SYMLINK_MODE = stat.S_IFLNK | 0o777
+"""The st_mode of every symlink: nobody asks for its permissions."""
+_EMPTY_FILES = {kind: digest(kind, b"\0", b"") for kind in (b"file", b"program")}
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -61,7 +64,21 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
         if self.is_symlink:
             return digest(b"symlink", self.target or b"")
         kind = b"program" if self.mode & stat.S_IXUSR else b"file"
-        return digest(kind, self.height.to_bytes(1, "big"), self.content or b"")
+        if self.content is None:
+            return _EMPTY_FILES[kind]
+        return digest(kind, self.height.to_bytes(1, "big"), self.content)
+
+    def same_as(self, new: Entry) -> bool:
+        """Whether a file or symlink `new` put over this one leaves it as it is, mtime included: the permissions and
+        everything that counts for the identity are equal.
+        """
+        return (
+            not new.is_dir
+            and self.mode == new.mode
+            and self.xattrs == new.xattrs
+            and (self.content == new.content if self.is_file else True)
+            and self.identity() == new.identity()
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import SEEK_SET, RawIOBase
 from typing import BinaryIO, TextIO, cast
@@ -19,16 +19,31 @@ BAR = 24
 
 
 class Progress:
-    """Counts bytes, and shows them when `stream` is there."""
+    """Counts files and bytes, and shows them when `stream` is there."""
 
     def __init__(self, label: str, total: int | None, stream: TextIO | None) -> None:
-        self._label, self._total, self._stream = label, total, stream
-        self._done = 0
+        self._label, self._stream = label, stream
+        self.total = total
+        """The bytes there are; None: not known, or not yet."""
+        self.stored: Callable[[], int] | None = None
+        """Gives the bytes that were new to the store, compressed."""
+        self._done = self._files = 0
         self._start = time.monotonic()
         self._next = self._start + PATIENCE_SECONDS
         self._shown = False
 
+    @property
+    def shown(self) -> bool:
+        """Whether anybody looks."""
+        return self._stream is not None
+
     def add(self, count: int) -> None:
+        """So many bytes more are done."""
+        self.tell(0, count)
+
+    def tell(self, files: int, count: int) -> None:
+        """So many files, and so many bytes, more are done."""
+        self._files += files
         self._done += count
         if self._stream is not None and (now := time.monotonic()) >= self._next:
             self._next = now + EVERY_SECONDS
@@ -36,15 +51,23 @@ class Progress:
             self._shown = True
 
     def line(self, seconds: float) -> str:
-        """`put  [=====>    ]  1.2 GiB of 2.0 GiB  310 MiB/s  2.6 s left`"""
+        """`put  [=====>    ]  1.2 GiB of 2.0 GiB  3,120 files  310 MiB/s  620 MiB new  2.6 s left`"""
         rate = self._done / seconds if seconds else 0.0
-        speed = f"{size(round(rate))}/s"
-        if not self._total:
-            return f"{self._label}  {size(self._done)}  {speed}"
-        share = min(self._done / self._total, 1.0)
-        bar = "=" * round(share * BAR)
-        left = f"  {span((self._total - self._done) / rate)} left" if rate and share < 1 else ""
-        return f"{self._label}  [{bar.ljust(BAR)}]  {size(self._done)} of {size(self._total)}  {speed}{left}"
+        parts = [self._label]
+        share = min(self._done / self.total, 1.0) if self.total else None
+        if share is not None and self.total is not None:
+            bar = "=" * round(share * BAR)
+            parts += [f"[{bar.ljust(BAR)}]", f"{size(self._done)} of {size(self.total)}"]
+        else:
+            parts.append(size(self._done))
+        if self._files > 1:
+            parts.append(f"{self._files:,} files")
+        parts.append(f"{size(round(rate))}/s")
+        if self.stored is not None:
+            parts.append(f"{size(self.stored())} new")
+        if rate and share is not None and self.total is not None and share < 1:
+            parts.append(f"{span((self.total - self._done) / rate)} left")
+        return "  ".join(parts)
 
     def clear(self) -> None:
         if self._shown:

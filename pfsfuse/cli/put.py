@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from pfsfuse.cli import archive, url
@@ -12,8 +14,11 @@ from pfsfuse.cli.change import Manner, described, options, stage_option, tell
 from pfsfuse.cli.errors import HOST, CommandError
 from pfsfuse.cli.group import Command
 from pfsfuse.cli.progress import open_progress
-from pfsfuse.cli.sources import act, plan, total
+from pfsfuse.cli.sources import act, count_ahead, list_skipped, plan, total
 from pfsfuse.cli.text import safe
+
+if TYPE_CHECKING:
+    from store import Skipped
 
 
 @click.command(
@@ -24,6 +29,7 @@ from pfsfuse.cli.text import safe
     pfs put new.csv trips:2016/old.csv  a file, under another name
     pfs put -r data trips@dev  a directory, to a branch
     pfs put -r data/. trips  only what is in the directory
+    pfs put -r --keep-going data trips  what can be read of it
     pfs put https://example.org/7-31-16.csv trips  what a URL gives, as 7-31-16.csv
     pfs put --tar july.tar.gz trips:2016  what an archive holds, into a directory
     pfs put - trips:today.json < today.json  standard input
@@ -36,6 +42,9 @@ from pfsfuse.cli.text import safe
 @click.option("-r", "--recursive", is_flag=True, help="Put directories, with all they hold.")
 @click.option("-a", "--append", is_flag=True, help="Add to the ends of files that are there.")
 @click.option("--tar", is_flag=True, help="Put what the archives SRC hold: tar, compressed or not.")
+@click.option(
+    "--checksum", is_flag=True, help="Read all files, also those that look unchanged since the last time."
+)
 @click.option("--keep-going", is_flag=True, help="Leave out what cannot be put, and commit the rest.")
 @stage_option
 @options
@@ -47,6 +56,7 @@ def put(
     recursive: bool,
     append: bool,
     tar: bool,
+    checksum: bool,
     keep_going: bool,
     stage: bool,
     message: str,
@@ -55,12 +65,15 @@ def put(
     """Put files, directories or standard input into a repo, as one commit.
 
     Names are chosen as by cp: with several SRC, or a PATH that is a directory or ends in /, each SRC keeps its own
-    name below PATH; else PATH is the new name. Prints the commit. When a SRC cannot be read, nothing is changed.
-    With --append a file that is there keeps its mode, and gets what SRC holds at its end.
+    name below PATH; else PATH is the new name. Prints the commit. When something cannot be read, changes while it is
+    read, or is neither file nor directory nor symlink, all such names are listed, nothing is changed, and the exit code
+    is 1; --keep-going commits the rest. Symlinks in directories are put as they are. Files in directories that have not
+    changed since they were last put from there are not read again. With --append a file that is there keeps its mode,
+    and gets what SRC holds at its end.
 
     A SRC may be an http or https URL; its file is named after the last part of its path. With --tar, SRC are archives
     (gzip, bzip2, xz and zstd are known by their first bytes), and PATH is a directory. Devices and names that lead
-    elsewhere are listed, and nothing is put unless --keep-going.
+    elsewhere are names that cannot be put.
     """
     manner = Manner(message, author, stage)
     if append and (tar or any(map(url.is_url, sources))):
@@ -82,14 +95,20 @@ def put(
         if there is not None and not there.is_dir and (into or steps[0].directory):
             raise CommandError(f"{safe(target)} is a file, and a directory is needed; nothing was put")
         said = described("append" if append else "put", tuple(map(url.shown, sources)))
+        skipped: list[Skipped] = []
         with open_progress("put", total(steps)) as progress:
             if append:
                 edit = append_all(place, steps, progress, manner, said)
             else:
+                count_ahead(steps, progress)
                 with manner.begin(place.repo, branch, said) as edit:
                     for step in steps:
-                        act(edit, step, progress)
+                        act(edit, step, progress, checksum=checksum, skipped=skipped, keep_going=keep_going)
+                    progress.clear()
+                    list_skipped(skipped, keep_going=keep_going)
         tell(app, edit, place.repo.name, branch)
+    if skipped:
+        click.get_current_context().exit(HOST)
 
 
 def put_archives(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from pfsfuse.cli.progress import Progress
 from pfsfuse.cli.text import safe
 
 if TYPE_CHECKING:
-    from store import TreeEdit
+    from store import Skipped, TreeEdit
 
 STDIN = "-"
 
@@ -80,29 +81,77 @@ def total(steps: Sequence[Step]) -> int | None:
     return sum(os.stat(step.source).st_size for step in steps)
 
 
-def act(edit: TreeEdit, step: Step, progress: Progress) -> None:
+def count_ahead(steps: Sequence[Step], progress: Progress) -> None:
+    """Let a thread find out how many bytes there are in all, so that a progress line that is looked at can say how
+    much is left. What cannot be looked at counts nothing: the putting itself says what is wrong with it.
+    """
+    if not progress.shown or any(step.source == STDIN or url.is_url(step.source) for step in steps):
+        return
+
+    def count() -> None:
+        progress.total = sum(_bytes_below(step.source) for step in steps)
+
+    threading.Thread(target=count, daemon=True, name="count-ahead").start()
+
+
+def _bytes_below(source: str) -> int:
+    found, left = 0, [source]
+    while left:
+        try:
+            with os.scandir(left.pop()) as items:
+                for item in items:
+                    if item.is_dir(follow_symlinks=False):
+                        left.append(item.path)
+                    else:
+                        found += item.stat(follow_symlinks=False).st_size
+        except NotADirectoryError:
+            found += os.stat(source).st_size
+        except OSError:
+            continue
+    return found
+
+
+def act(
+    edit: TreeEdit,
+    step: Step,
+    progress: Progress,
+    *,
+    checksum: bool = False,
+    skipped: list[Skipped] | None = None,
+    keep_going: bool = False,
+) -> None:
+    """Carry out one step. What of a directory cannot be put is added to `skipped`; without it, it is raised. So is what
+    is wrong with a file, unless the others shall be put nevertheless.
+    """
+    progress.stored = lambda: edit.stored
+    tell = progress.tell if progress.shown else None
     if step.source == STDIN:
         edit.write(step.path, progress.reading(sys.stdin.buffer))
-        return
-    if url.is_url(step.source):
+    elif url.is_url(step.source):
         from pfsfuse.cli import download
 
         with download.open_url(step.source) as body:
             edit.write(step.path, progress.reading(body))
-        return
-    if step.directory:
-        edit.put_directory(step.source, step.path, progress=progress.add)
-        return
-    # What the shell names is meant, as with cp: a link given here is followed, one inside a directory is kept.
-    source = os.path.realpath(step.source)
-    status = os.stat(source)
-    if not stat.S_ISREG(status.st_mode):
-        edit.put(source, step.path)  # which says what it is that cannot be put
-        return
-    with open(source, "rb", buffering=0) as stream:
-        edit.write(
-            step.path,
-            progress.reading(stream),
-            mode=stat.S_IMODE(status.st_mode),
-            mtime_ns=status.st_mtime_ns,
-        )
+    elif step.directory:
+        edit.put_directory(step.source, step.path, progress=tell, checksum=checksum, skipped=skipped)
+    else:
+        # What the shell names is meant, as with cp: a link given here is followed, one inside a directory is kept.
+        import store
+
+        try:
+            edit.put(step.source, step.path, follow=True, progress=tell)
+        except (OSError, store.SourceChanged, store.SpecialFile) as error:
+            if not keep_going or skipped is None:
+                raise
+            skipped.append(store.Skipped(os.fsencode(step.source), error))
+
+
+def list_skipped(skipped: Sequence[Skipped], *, keep_going: bool) -> None:
+    """Name what could not be put. Raises CommandError, unless the rest shall be committed."""
+    hint = "--keep-going puts the rest"
+    if len(skipped) == 1 and not keep_going:
+        raise CommandError(f"{skipped[0]}; nothing was put", hint=hint)
+    for each in skipped:
+        print(f"pfs: {each}", file=sys.stderr)
+    if skipped and not keep_going:
+        raise CommandError(f"{len(skipped):,} names could not be put; nothing was put", hint=hint)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import io
 import stat
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
-from store.chunker import MINIMUM, cut
+from store.chunker import MINIMUM, Fill, cut_windows
 from store.contents import ListWriter
-from store.engine import ObjectWriter
-from store.records import Entry
+from store.engine import WINDOW, ObjectWriter
+from store.records import SYMLINK_MODE, Entry
 
-SYMLINK_MODE = stat.S_IFLNK | 0o777
+AT_ONCE = 256 << 10
+"""Bytes to ask a stream for that may be slow and may be looked at."""
 
 
 def write_file(writer: ObjectWriter, data: bytes | BinaryIO, mode: int, mtime_ns: int) -> Entry:
-    """Put the bytes of `data`, read to its end; the file's entry, still without a name. Memory: some chunks."""
+    """Put the bytes of `data`, read to its end; the file's entry, still without a name. Memory: some windows."""
     stream = io.BytesIO(data) if isinstance(data, bytes) else data
     head = _read_up_to(stream, MINIMUM)
     bits = stat.S_IFREG | stat.S_IMODE(mode)
@@ -23,10 +24,10 @@ def write_file(writer: ObjectWriter, data: bytes | BinaryIO, mode: int, mtime_ns
         content = writer.put(head) if head else None
         return Entry(b"", bits, mtime_ns, len(head), content)
     lists = ListWriter(writer.put)
-    for chunk, size in writer.put_chunks(cut(cast(BinaryIO, _Rejoined(head, stream)))):
+    for chunk, size in writer.put_windows(cut_windows(_filling(head, stream), WINDOW, writer.threads + 2)):
         lists.push(chunk, size)
-    content, height = lists.finish()
-    return Entry(b"", bits, mtime_ns, lists.size, content, height)
+    found, height = lists.finish()
+    return Entry(b"", bits, mtime_ns, lists.size, found, height)
 
 
 def link(target: bytes, mtime_ns: int) -> Entry:
@@ -43,18 +44,23 @@ def _read_up_to(stream: BinaryIO, size: int) -> bytes:
     return b"".join(parts)
 
 
-class _Rejoined(io.RawIOBase):
-    """A stream with the bytes that were already read from it put back in front."""
+def _filling(head: bytes, rest: BinaryIO) -> Fill:
+    """Reads the bytes that were already read from a stream, and then the stream."""
+    left = memoryview(head)
+    # Streams of all kinds can `read`; that those of the library can read into a buffer saves a copy.
+    into: Fill | None = (
+        rest.readinto if type(rest) in (io.FileIO, io.BufferedReader, io.BytesIO) else None  # type: ignore[attr-defined]
+    )
 
-    def __init__(self, head: bytes, rest: BinaryIO) -> None:
-        self._head, self._rest = memoryview(head), rest
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # RawIOBase says Buffer, a 3.12 name
-        given = self._head[: len(buffer)] if self._head else self._rest.read(len(buffer))
-        if self._head:
-            self._head = self._head[len(given) :]
+    def fill(buffer: memoryview) -> int:
+        nonlocal left
+        if left:
+            given, left = left[: len(buffer)], left[len(buffer) :]
+        elif into is not None:
+            return into(buffer) or 0
+        else:
+            given = memoryview(rest.read(min(len(buffer), AT_ONCE)))
         buffer[: len(given)] = given
         return len(given)
+
+    return fill

@@ -8,18 +8,24 @@
 
 It does not refer to what it will be laid over, so a lost race for a branch is settled by laying it over the new head.
 `lay` writes the directories that this changes, from the leaves up.
+
+A whole directory that was loaded (`store/ingest`) is one more layer between the two: it replaces what it names, all the
+way down, and leaves alone what it does not. Equal parts of it and of the base are never looked into (`laying.py`).
 """
 
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from store import tree
-from store.errors import NotADirectory
+from store.edit.laying import lay_over
+from store.errors import IsADirectory, NotADirectory
+from store.format import node
+from store.format.node import Node
 from store.ids import ObjectId
 from store.records import Entry
+from store.tree import Load, Save
 from store.trees import Trees
 
 
@@ -29,6 +35,8 @@ class Overlay:
 
     fresh: bool = False
     """Replace what the base has here, instead of changing it."""
+    laid: Entry | None = None
+    """A directory that is laid over the base first; what `names` says goes on top of that."""
     mode: int | None = None
     """Set the permission bits; None: as in the base, 0755 in a new directory."""
     mtime_ns: int | None = None
@@ -51,53 +59,131 @@ class Overlaid:
         unsummed.
         """
         at: Entry | Overlay | None = self.overlay
-        base = self.base
+        layers = self._layers(self.overlay, self.base)
         for name in path.split(b"/") if path else ():
+            below = self._below(layers, name)
+            at = at.names.get(name, _first(below)) if isinstance(at, Overlay) else _first(below)
             if isinstance(at, Overlay):
-                below = self._below(at, base, name)
-                at = at.names.get(name, below)
-                base = below if isinstance(at, Overlay) and not at.fresh else None
+                layers = self._layers(at, *below)
             else:
-                at = self._lookup(at, name)
+                layers = below if at is _first(below) else _only(at)
         if isinstance(at, Overlay):
-            plain = base is not None and base.is_dir
-            return base if plain else Entry(b"", stat.S_IFDIR | (at.mode or 0o755), self._now_ns, 0, files=0)
+            plain = bool(layers) and layers[-1].is_dir and not at.fresh
+            kept = layers[-1] if plain else None
+            return kept or Entry(b"", stat.S_IFDIR | (at.mode or 0o755), self._now_ns, 0, files=0)
         return at
 
     def directory(self, path: bytes) -> Overlay:
         """The overlay of the directory at `path`, made where there is none. Raises NotADirectory."""
-        overlay, base, walked = self.overlay, self.base, b""
+        overlay, walked = self.overlay, b""
+        layers = self._layers(overlay, self.base)
         for name in path.split(b"/") if path else ():
             walked = walked + b"/" + name if walked else name
-            below = self._below(overlay, base, name)
-            there = overlay.names.get(name, below)
+            below = self._below(layers, name)
+            there = overlay.names.get(name, _first(below))
             if not isinstance(there, Overlay):
                 if there is not None and not there.is_dir:
                     raise NotADirectory(walked)
                 there = overlay.names[name] = self._opened(there, grafted=name in overlay.names)
-            overlay, base = there, None if there.fresh else below
+            overlay, layers = there, self._layers(there, *below)
         return overlay
 
-    def lay(self, save: Callable[[bytes], ObjectId]) -> Entry:
-        """Write the directories that differ from the base with `save`, from the leaves up; the new root."""
-        return self._lay(self.overlay, self.base, b"", save)
+    def put_over(self, path: bytes, loaded: Entry) -> None:
+        """Lay the directory `loaded`, which can be read, over what is at `path`. Raises NotADirectory, IsADirectory."""
+        overlay = self.directory(path)
+        overlay.mode, overlay.mtime_ns = stat.S_IMODE(loaded.mode), loaded.mtime_ns
+        if overlay.laid is None and not overlay.names:
+            overlay.laid = loaded
+            return
+        # Changes came before it: name by name on top of them.
+        for entry in self._trees.iter_directory(loaded):
+            below = path + b"/" + entry.name if path else entry.name
+            if entry.is_dir:
+                self.put_over(below, entry)
+                continue
+            there = self.find(below)
+            if there is not None and there.is_dir:
+                raise IsADirectory(below)
+            overlay.names[entry.name] = entry
 
-    def _lay(
-        self, overlay: Overlay, base: Entry | None, name: bytes, save: Callable[[bytes], ObjectId]
-    ) -> Entry:
+    def lay(self, save: Save) -> Entry:
+        """Write the directories that differ from the base with `save`, from the leaves up; the new root."""
+        fresh: dict[ObjectId, bytes] = {}
+
+        def save_fresh(plain: bytes) -> ObjectId:
+            name = save(plain)
+            fresh[name] = plain
+            return name
+
+        def load(name: ObjectId) -> Node:
+            """What was saved a moment ago need not be readable yet, and may be what names are put on top of."""
+            return node.decode(fresh[name]) if name in fresh else self._trees.load_node(name)
+
+        return _Laying(load, save_fresh, self._now_ns).lay(self.overlay, self.base, b"", b"")
+
+    def _opened(self, there: Entry | None, *, grafted: bool) -> Overlay:
+        """An overlay for a directory that had none; unfolded from `there` when that was grafted in this edit."""
+        made = Overlay(fresh=grafted)
+        if grafted and there is not None:
+            made.mode, made.mtime_ns = stat.S_IMODE(there.mode), there.mtime_ns
+            made.names.update({below.name: below for below in self._trees.iter_directory(there)})
+        return made
+
+    def _layers(self, overlay: Overlay, *bases: Entry | None) -> list[Entry]:
+        """The directories that show through `overlay`, the uppermost first; `bases` lie below it."""
+        below = [] if overlay.fresh else [base for base in bases if base is not None and base.is_dir]
+        return below if overlay.laid is None else [overlay.laid, *below]
+
+    def _below(self, layers: list[Entry], name: bytes) -> list[Entry]:
+        """What `name` is in the `layers`: one entry, or all directories of that name down to the first that is none."""
+        found: list[Entry] = []
+        for layer in layers:
+            entry = self._lookup(layer, name)
+            if entry is not None:
+                found.append(entry)
+                if not entry.is_dir:
+                    break
+        return found
+
+    def _lookup(self, directory: Entry | None, name: bytes) -> Entry | None:
+        return self._trees.lookup(directory, name) if directory is not None and directory.is_dir else None
+
+
+def _first(layers: list[Entry]) -> Entry | None:
+    return layers[0] if layers else None
+
+
+def _only(entry: Entry | None) -> list[Entry]:
+    return [] if entry is None else [entry]
+
+
+@dataclass(frozen=True, slots=True)
+class _Laying:
+    """One laying of an overlay over a base."""
+
+    load: Load
+    save: Save
+    now_ns: int
+
+    def lay(self, overlay: Overlay, base: Entry | None, name: bytes, path: bytes) -> Entry:
+        """The directory `base` with `overlay` over it, called `name`; its path is `path`."""
         old = None if overlay.fresh or base is None or not base.is_dir else base
-        changes: dict[bytes, Entry | None] = {}
         moved = old is None
+        if overlay.laid is not None:
+            moved = moved or old is None or old.content != overlay.laid.content
+            old = lay_over(self.load, self.save, overlay.laid, old, path)
+        changes: dict[bytes, Entry | None] = {}
         for below, value in overlay.names.items():
-            there = self._lookup(old, below)
-            new = self._lay(value, there, below, save) if isinstance(value, Overlay) else value
-            if new == there or (new is not None and there is not None and _same(there, new)):
+            there = tree.lookup(self.load, _content(old), below)
+            inside = path + b"/" + below if path else below
+            new = self.lay(value, there, below, inside) if isinstance(value, Overlay) else value
+            if new == there or (new is not None and there is not None and there.same_as(new)):
                 continue
             changes[below] = new
             moved = moved or new is None or there is None
-        root = tree.edit(_content(old), old.height if old else 0, changes, self._trees.load_node, save)
+        root = tree.edit(_content(old), old.height if old else 0, changes, self.load, self.save)
         mode = overlay.mode if overlay.mode is not None else stat.S_IMODE(old.mode) if old else 0o755
-        kept = old.mtime_ns if old is not None and not moved else self._now_ns
+        kept = old.mtime_ns if old is not None and not moved else self.now_ns
         return Entry(
             name=name,
             mode=stat.S_IFDIR | mode,
@@ -110,30 +196,6 @@ class Overlaid:
             xattrs=old.xattrs if old is not None else None,
         )
 
-    def _opened(self, there: Entry | None, *, grafted: bool) -> Overlay:
-        """An overlay for a directory that had none; unfolded from `there` when that was grafted in this edit."""
-        made = Overlay(fresh=grafted)
-        if grafted and there is not None:
-            made.mode, made.mtime_ns = stat.S_IMODE(there.mode), there.mtime_ns
-            made.names.update({below.name: below for below in self._trees.iter_directory(there)})
-        return made
-
-    def _below(self, overlay: Overlay, base: Entry | None, name: bytes) -> Entry | None:
-        return None if overlay.fresh else self._lookup(base, name)
-
-    def _lookup(self, directory: Entry | None, name: bytes) -> Entry | None:
-        return self._trees.lookup(directory, name) if directory is not None and directory.is_dir else None
-
 
 def _content(directory: Entry | None) -> ObjectId | None:
     return None if directory is None or directory.content is None else ObjectId(directory.content)
-
-
-def _same(old: Entry, new: Entry) -> bool:
-    """Whether a file or symlink put again is what is there: then the old entry stays, mtime included."""
-    return (
-        not new.is_dir
-        and old.mode == new.mode
-        and old.xattrs == new.xattrs
-        and old.identity() == new.identity()
-    )

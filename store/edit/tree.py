@@ -21,18 +21,13 @@ from store.edit.overlay import Overlaid, Overlay
 from store.edit.splice import Appended, splice_file
 from store.edit.stream import FileWriter
 from store.engine import Environment, ObjectWriter
-from store.errors import Exists, IsADirectory, NotADirectory, PathNotFound, Refused, SpecialFile, show
+from store.errors import Exists, IsADirectory, NotADirectory, PathNotFound, Refused, show
+from store.ingest import Loader, Memory, Skipped, Tell, load_file
 from store.records import Entry
 from store.trees import Trees
 
 AnyPath = str | bytes
 LAST_NS = (1 << 63) - 1
-_SPECIAL = {
-    stat.S_IFSOCK: "socket",
-    stat.S_IFIFO: "named pipe",
-    stat.S_IFCHR: "device",
-    stat.S_IFBLK: "device",
-}
 
 
 class TreeEdit:
@@ -50,6 +45,9 @@ class TreeEdit:
         self._replaced = False
         """Whether the base is a grafted root: then no head that comes later takes its place."""
         self._writer = ObjectWriter(env)
+        self._directory = env.path
+        self._memory: Memory | None = None
+        """Of directories of the host, once one is put."""
         self._unclosed: dict[FileWriter, bytes] = {}
         """Files that are being written, and their paths."""
 
@@ -61,6 +59,8 @@ class TreeEdit:
     ) -> None:
         for file in list(self._unclosed):
             file.discard()
+        if self._memory is not None:
+            self._memory.close()
         self._writer.__exit__(kind, error, trace)
 
     # what may be done
@@ -184,53 +184,59 @@ class TreeEdit:
             self._overlaid.base, self._overlaid.overlay = entry.renamed(b""), Overlay()
             self._replaced = True
 
-    def put(self, source: str | Path, path: AnyPath) -> None:
-        """Make `path` the host's file or symlink `source`, with its mode and mtime.
+    def put(
+        self,
+        source: str | bytes | Path,
+        path: AnyPath,
+        *,
+        follow: bool = False,
+        progress: Tell | None = None,
+    ) -> None:
+        """Make `path` the host's file or symlink `source`, with its mode and mtime; the file that a link leads to, with
+        `follow`.
 
-        Raises OSError when it cannot be read, SpecialFile for sockets, pipes and devices, IsADirectory for one.
+        `progress` is told how many files and bytes more were read. Raises OSError when it cannot be read, SourceChanged
+        when it changes all the time, SpecialFile for sockets, pipes and devices, IsADirectory for one.
         """
-        raw = names.path(path)
-        status = os.lstat(source)
-        if stat.S_ISLNK(status.st_mode):
-            self._put(raw, link(os.fsencode(os.readlink(source)), self._time(status.st_mtime_ns)))
-        elif stat.S_ISREG(status.st_mode):
-            with open(source, "rb", buffering=0) as stream:
-                self._put(
-                    raw, write_file(self._writer, stream, status.st_mode, self._time(status.st_mtime_ns))
-                )
-        elif stat.S_ISDIR(status.st_mode):
-            raise IsADirectory(os.fsencode(source))
-        else:
-            raise SpecialFile(os.fsencode(source), _SPECIAL.get(stat.S_IFMT(status.st_mode), "special file"))
+        self._put(
+            names.path(path), load_file(self._writer, os.fsencode(source), follow=follow, tell=progress)
+        )
 
     def put_directory(
         self,
-        source: str | Path,
+        source: str | bytes | Path,
         path: AnyPath = "",
         *,
-        skip: Callable[[bytes], bool] = lambda name: False,
-        progress: Callable[[int], None] = lambda size: None,
+        skip: Callable[[bytes], bool] | None = None,
+        progress: Tell | None = None,
+        skipped: list[Skipped] | None = None,
+        checksum: bool = False,
     ) -> None:
         """Put everything below the host's directory `source` below `path`, with modes, mtimes and symlinks as they are.
 
-        Names for which `skip` holds are left out, with what is below them. `progress` is told the bytes of each file
-        that was put. Raises what `put` raises; then part of it may be in the edit, which should be given up.
+        Files are read, hashed and compressed on all cores; those that have not changed since they were last put from
+        the same place are not read, unless `checksum` is set. Names for which `skip` holds are left out, with what is
+        below them. `progress` is told how many files and bytes more were dealt with. What cannot be put is added to
+        `skipped` and left out, and what the repo has there stays; without such a list the first one is raised: OSError,
+        SourceChanged, SpecialFile, BadName. Raises NotADirectory and IsADirectory when the repo has the one where
+        `source` has the other. After an error the edit holds what it held before.
         """
         raw = names.path(path)
-        status = os.stat(source)
-        self.mkdir(raw, mode=status.st_mode, mtime_ns=status.st_mtime_ns)
-        with os.scandir(os.fsencode(source)) as found:
-            items = sorted(found, key=lambda item: item.name)
-        for item in items:
-            if skip(item.name):
-                continue
-            below = raw + b"/" + item.name if raw else item.name
-            host = Path(os.fsdecode(item.path))
-            if item.is_dir(follow_symlinks=False):
-                self.put_directory(host, below, skip=skip, progress=progress)
-            else:
-                self.put(host, below)
-                progress(item.stat(follow_symlinks=False).st_size)
+        there = self._overlaid.find(raw)
+        if there is not None and not there.is_dir:
+            raise NotADirectory(raw)
+
+        def fail(what: Skipped) -> None:
+            if skipped is None:
+                raise what.error
+            skipped.append(what)
+
+        if self._memory is None:
+            self._memory = Memory(self._directory)
+        loader = Loader(
+            self._trees, self._writer, self._memory, fail=fail, tell=progress, skip=skip, checksum=checksum
+        )
+        self._overlaid.put_over(raw, loader.load(os.fsencode(source), there, raw))
 
     def find(self, path: AnyPath) -> Entry | None:
         """The entry at `path` as it would be saved, or None. A changed directory answers with what is below

@@ -19,7 +19,7 @@ import errno
 import mmap
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -89,6 +89,11 @@ class Reading:
         """The bytes under `keys`, in this order; fewer when some are missing. Cheaper than one by one."""
         with self._txn.cursor(db=self._handles[table]) as cursor:
             return [value for _, value in cursor.getmulti(keys)]
+
+    def present(self, table: bytes, keys: Iterable[bytes]) -> set[bytes]:
+        """Those of the `keys` (of 1 to 511 bytes) that the table has."""
+        get, handle = self._txn.get, self._handles[table]
+        return {key for key in keys if get(key, db=handle) is not None}
 
     def get(self, table: bytes, key: bytes) -> bytes | None:
         """The body of the sealed value under `key`, or None. Raises Corrupt."""
@@ -180,6 +185,12 @@ class Writing(Reading):
     def put(self, table: bytes, key: bytes, body: bytes) -> None:
         """Store `body` under a seal."""
         self._txn.put(key, sealed.seal(table, key, body), db=self._handles[table])
+
+    def put_new(self, table: bytes, items: Sequence[tuple[bytes, bytes]]) -> int:
+        """Store those of the `items`, as they are, of which the table has no such key; how many that were."""
+        with self._txn.cursor(db=self._handles[table]) as cursor:
+            _, added = cursor.putmulti(items, overwrite=False)
+            return int(added)
 
     def delete(self, table: bytes, key: bytes) -> bool:
         """Remove `key`; whether it was there."""

@@ -2,8 +2,14 @@
 
 Chunks of large files get a segment each, so that a small read unpacks little and a sequential read is
 sequential on disk; small objects (nodes, small files) that arrive together share a segment, so that they compress
-together and a scan of many small files is a sequential read. Hashing, looking up and compressing happen on all cores in
-threads that live as long as the writer; LMDB's write lock is held only to put down what is ready, one batch at a time.
+together and a scan of many small files is a sequential read.
+
+    caller      cuts, and says what goes where                   one thread
+    pool        hashes, looks up, compresses (`packing.py`)      all cores
+    disk        writes a batch, one transaction (`batches.py`)   one thread
+
+All threads live as long as the writer. Whoever hands over work takes its results back in order, so what refers to an
+object is always written after it or together with it.
 """
 
 from __future__ import annotations
@@ -11,27 +17,24 @@ from __future__ import annotations
 import os
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Self, TypeVar
+from typing import ParamSpec, Self, TypeVar
 
-from store.engine.env import OBJECTS, SEGMENTS, Environment, Writing
-from store.engine.residence import Residence
+from store.engine.batches import Batches, Segment
+from store.engine.env import OBJECTS, Environment, Writing
+from store.engine.packing import LEVEL_SHARED, Packed, Plain, pack
 from store.format import segment
-from store.format.segment import Place
 from store.ids import ObjectId
 
-ALONE = 16 << 10
-"""Objects of at least so many bytes get a segment of their own."""
+__all__ = ["LEVEL_SHARED", "SHARED", "WINDOW", "ObjectWriter"]
+
 SHARED = 256 << 10
 """Bytes of small objects in a shared segment."""
 WINDOW = 4 << 20
 """Bytes of chunks that a thread hashes and compresses in one go."""
-BATCH = 32 << 20
-"""Bytes, compressed, that go to disk in one transaction: large enough that its fsync is cheap per byte."""
-LEVEL_ALONE, LEVEL_SHARED = 1, 3
-"""zstd levels: chunks of large files for speed, small objects (which compress together) for size."""
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -48,43 +51,95 @@ class ObjectWriter:
         weakref.finalize(self, self._lease.release)
         self._loose = False
         """Whether something was flushed that nothing refers to yet."""
-        self._pool = ThreadPoolExecutor(threads or os.cpu_count() or 1, thread_name_prefix="store-writer")
+        self.threads = threads or os.cpu_count() or 1
+        """How many work at once."""
+        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="store-writer")
+        self._batches = Batches(env)
         self._pending: dict[ObjectId, bytes] = {}
+        """Small objects that will share the next segment."""
         self._pending_bytes = 0
-        self._ready: list[tuple[list[tuple[ObjectId, int]], bytes]] = []
-        """Segments waiting for their transaction: the rows, and the record."""
-        self._ready_bytes = 0
+        self._sealing: deque[tuple[list[tuple[ObjectId, int]], Future[bytes]]] = deque()
+        """Shared segments that are being compressed."""
         self._seen: set[ObjectId] = set()
-        """Objects in `_pending` and `_ready`."""
-        self.stored = 0
-        """Bytes of segments written so far, after compression."""
+        """Objects that were taken and may not be written yet."""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._pool.shutdown(cancel_futures=True)
+        self._batches.close()
         # What was saved may be pinned or grafted yet, unless it was given up.
         self._lease.release(linger=self._loose and not any(exception))
+
+    @property
+    def stored(self) -> int:
+        """Bytes of segments written so far, after compression."""
+        return self._batches.stored
+
+    # taking objects
 
     def put(self, plain: bytes) -> ObjectId:
         """Store one small object (a node, a small file); its id."""
         name = ObjectId.of(plain)
-        if name not in self._seen and not self._known([name]):
-            self._add_small(name, plain)
+        if name not in self._seen:
+            with self._env.read() as reading:
+                known = reading.get_raw(OBJECTS, name) is not None
+            if not known:
+                self._add_small(name, plain)
         return name
 
     def put_chunks(self, chunks: Iterable[bytes]) -> Iterator[tuple[ObjectId, int]]:
-        """Store the chunks of a file; gives (id, size) for each, in order. Memory: a few windows and one batch."""
+        """Store the chunks of a file; gives (id, size) for each, in order. Memory: a few windows and two batches."""
+        return self.put_windows(_windows(chunks))
+
+    def put_windows(self, windows: Iterable[Sequence[Plain]]) -> Iterator[tuple[ObjectId, int]]:
+        """The same for chunks that come in windows, whose buffers stay as they are while `threads` + 2 more come."""
         self._lease.check()
-        running: deque[Future[list[_Prepared]]] = deque()
-        depth = (os.cpu_count() or 1) + 1
-        for window in _windows(chunks):
-            running.append(self._pool.submit(self._prepare, window))
-            if len(running) > depth:
-                yield from self._collect(running.popleft().result())
+        running: deque[Future[list[Packed]]] = deque()
+        for window in windows:
+            running.append(self.submit(self.pack, window))
+            if len(running) > self.threads + 1:
+                yield from self.take(running.popleft().result())
         while running:
-            yield from self._collect(running.popleft().result())
+            yield from self.take(running.popleft().result())
+
+    def submit(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Let a thread of the pool do `work`."""
+        return self._pool.submit(work, *args, **kwargs)
+
+    def pack(self, objects: Sequence[Plain]) -> list[Packed]:
+        """Hash, look up and compress; for threads of the pool. What it gives has to be taken."""
+        return pack(self._env, objects)
+
+    def take(self, packed: Iterable[Packed]) -> Iterator[tuple[ObjectId, int]]:
+        """Store what `pack` gave; (id, size) for each. Objects that refer to others come after them."""
+        seen = self._seen
+        for item in packed:
+            name = item.name
+            if name not in seen:
+                if item.plain is not None:
+                    self._add_small(name, item.plain)
+                elif item.record is not None:
+                    seen.add(name)
+                    self._add(Segment([(name, item.size)], item.record))
+            yield name, item.size
+
+    def present(self, names: Iterable[bytes]) -> set[bytes]:
+        """Those of the objects `names` that are in the store already, where they stay as long as this writer lives."""
+        with self._env.read() as reading:
+            return reading.present(OBJECTS, names)
+
+    # writing them
+
+    def write_out(self) -> None:
+        """Write what is waiting; durable on return. Nothing refers to it yet, and the edit that will is still on."""
+        self._lease.check()
+        self._seal_small()
+        self._collect_sealed(0)
+        if not self._batches.idle:
+            self._batches.flush()
+        self._seen.clear()
 
     def flush(self, also: Callable[[Writing], T] | None = None) -> T | None:
         """Write what is waiting, and `also`, in one transaction; durable on return.
@@ -93,51 +148,13 @@ class ObjectWriter:
         """
         self._lease.check()
         self._seal_small()
-        ready = self._ready
-
-        def work(writing: Writing) -> T | None:
-            _write(writing, ready, self._env.residence)
-            return also(writing) if also is not None else None
-
-        result = self._env.write(work)
-        self.stored += self._ready_bytes
-        self._ready, self._ready_bytes = [], 0
+        self._collect_sealed(0)
+        result = self._batches.flush(also)
         self._seen.clear()
         self._loose = also is None
         if also is not None:
             self._env.leases.settle()
         return result
-
-    def _prepare(self, chunks: list[bytes]) -> list[_Prepared]:
-        """In a thread: hash, look up, and compress what is new and large."""
-        names = [ObjectId.of(chunk) for chunk in chunks]
-        known = self._known(names)
-        self._env.residence.let_go_if_large()  # looking up touches pages all over the file
-        prepared = []
-        for name, chunk in zip(names, chunks, strict=True):
-            if name in known:
-                prepared.append(_Prepared(name, len(chunk), None, None))
-            elif len(chunk) < ALONE:
-                prepared.append(_Prepared(name, len(chunk), chunk, None))
-            else:
-                prepared.append(
-                    _Prepared(name, len(chunk), None, segment.encode([(name, chunk)], LEVEL_ALONE))
-                )
-        return prepared
-
-    def _collect(self, prepared: list[_Prepared]) -> Iterator[tuple[ObjectId, int]]:
-        for item in prepared:
-            if item.name not in self._seen:
-                if item.plain is not None:
-                    self._add_small(item.name, item.plain)
-                elif item.record is not None:
-                    self._seen.add(item.name)
-                    self._add_record([(item.name, item.size)], item.record)
-            yield item.name, item.size
-
-    def _known(self, names: list[ObjectId]) -> set[ObjectId]:
-        with self._env.read() as reading:
-            return {name for name in names if reading.get_raw(OBJECTS, name) is not None}
 
     def _add_small(self, name: ObjectId, plain: bytes) -> None:
         self._seen.add(name)
@@ -145,33 +162,28 @@ class ObjectWriter:
         self._pending_bytes += len(plain)
         if self._pending_bytes >= SHARED:
             self._seal_small()
+            self._collect_sealed(self.threads + 1)
 
     def _seal_small(self) -> None:
         if self._pending:
             objects = list(self._pending.items())
             self._pending, self._pending_bytes = {}, 0
-            self._add_record(
-                [(name, len(plain)) for name, plain in objects], segment.encode(objects, LEVEL_SHARED)
-            )
+            rows = [(name, len(plain)) for name, plain in objects]
+            self._sealing.append((rows, self.submit(segment.encode, objects, LEVEL_SHARED)))
 
-    def _add_record(self, rows: list[tuple[ObjectId, int]], record: bytes) -> None:
-        self._ready.append((rows, record))
-        self._ready_bytes += len(record)
-        if self._ready_bytes >= BATCH:
-            # Forgotten only when written: after Full everything still waits, and the next batch tries again.
-            self._env.write(lambda writing: _write(writing, self._ready, self._env.residence))
-            self.stored += self._ready_bytes
-            self._ready, self._ready_bytes = [], 0
-            self._seen = set(self._pending)
+    def _collect_sealed(self, leave: int) -> None:
+        """Hand on the shared segments that are compressed, in order; wait until at most `leave` are not."""
+        while self._sealing and (len(self._sealing) > leave or self._sealing[0][1].done()):
+            rows, record = self._sealing[0]
+            made = Segment(rows, record.result())
+            self._sealing.popleft()
+            self._add(made)
 
-
-class _Prepared:
-    """What a thread has made of one chunk."""
-
-    __slots__ = ("name", "plain", "record", "size")
-
-    def __init__(self, name: ObjectId, size: int, plain: bytes | None, record: bytes | None) -> None:
-        self.name, self.size, self.plain, self.record = name, size, plain, record
+    def _add(self, made: Segment) -> None:
+        if self._batches.add(made):
+            # What the disk has by now is found there; what is not is remembered.
+            self._seen = {*self._pending, *self._batches.names()}
+            self._seen.update(name for rows, _ in self._sealing for name, _ in rows)
 
 
 def _windows(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
@@ -185,27 +197,3 @@ def _windows(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
             window, size = [], 0
     if window:
         yield window
-
-
-def _write(
-    writing: Writing, ready: list[tuple[list[tuple[ObjectId, int]], bytes]], residence: Residence
-) -> None:
-    """Put segments and the places of their objects. An object that another process has put meanwhile keeps its
-    place.
-    """
-    last = writing.last_key(SEGMENTS)
-    number = 0 if last is None else int.from_bytes(last, "big")
-    for rows, record in ready:
-        number += 1
-        residence.touched()
-        offset = 0
-        fresh = False
-        for name, length in rows:
-            if writing.get_raw(OBJECTS, name) is None:
-                writing.put_raw(OBJECTS, name, segment.encode_place(Place(number, offset, length)))
-                fresh = True
-            offset += length
-        if fresh:
-            writing.put_raw(SEGMENTS, number.to_bytes(8, "big"), record, append=True)
-        else:
-            number -= 1

@@ -55,13 +55,32 @@ class Place:
     length: int
 
 
-def encode(objects: Sequence[tuple[ObjectId, bytes]], level: int) -> bytes:
-    """The segment that holds `objects` in order, zstd-compressed at `level` where that gains at least 5 %."""
-    payload = b"".join(plain for _, plain in objects)
-    packed = zstandard.ZstdCompressor(level=level, write_content_size=True).compress(payload)
+Plain = bytes | memoryview
+
+
+def encode(objects: Sequence[tuple[bytes, Plain]], level: int) -> bytes:
+    """The segment that holds `objects` (ids and bytes) in order, zstd-compressed at `level` where that gains at least
+    5 %.
+    """
+    payload = objects[0][1] if len(objects) == 1 else b"".join([plain for _, plain in objects])
+    packed = _compressor(level).compress(payload)
     codec, body = (ZSTD, packed) if len(packed) < len(payload) * WORTH else (RAW, payload)
-    rows = b"".join(ROW.pack(name, len(plain)) for name, plain in objects)
-    return HEADER.pack(MAGIC, codec, len(objects), len(payload)) + rows + body
+    rows = b"".join([ROW.pack(name, len(plain)) for name, plain in objects])
+    return b"".join((HEADER.pack(MAGIC, codec, len(objects), len(payload)), rows, body))
+
+
+_kept = threading.local()
+"""A compressor of each level for each thread: making one takes as long as compressing a small segment."""
+
+
+def _compressor(level: int) -> zstandard.ZstdCompressor:
+    try:
+        made: dict[int, zstandard.ZstdCompressor] = _kept.made
+    except AttributeError:
+        made = _kept.made = {}
+    if level not in made:
+        made[level] = zstandard.ZstdCompressor(level=level, write_content_size=True)
+    return made[level]
 
 
 def decode(record: bytes | memoryview) -> bytes | memoryview:

@@ -8,8 +8,8 @@ import msgspec
 
 from store.edit import TreeEdit
 from store.engine import Environment, ObjectWriter
+from store.engine.packing import ALONE
 from store.engine.wreck import Wreck
-from store.engine.writer import ALONE
 from store.errors import Corrupt
 from store.format import node
 from store.format.node import Leaf

@@ -77,7 +77,7 @@ BAD = [
     ("put a trips:" + "n" * 256, 6, "255"),
     ("put fifo trips", 6, "pipe|fifo"),
     ("put sock trips", 6, "socket"),
-    ("put -r special trips", 6, "pipe|fifo"),
+    ("put -r special trips", 1, "pipe|fifo"),
     # ---- get
     ("get trips", 1, "-r"),
     ("get trips:nosuch", 3, "nosuch"),

@@ -258,7 +258,7 @@ def test_a_put_that_takes_long_shows_its_progress_on_a_terminal(surroundings, ok
             surroundings, "put", "-", "trips:x", stdin=stdin, seen=(b"\x1b[Kput ", shown_enough.set)
         )
     feeder.join()
-    assert re.search(rb"\r\x1b\[Kput  [0-9.]+ KiB  [0-9.]+ KiB/s", shown)
+    assert re.search(rb"\r\x1b\[Kput  [0-9.]+ [KM]iB  [0-9.]+ [KM]iB/s  0 B new", shown)
     assert b"trips@master.1 " in shown
 
 

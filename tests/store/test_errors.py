@@ -55,6 +55,7 @@ EXAMPLES = [
     errors.Exists("repo", "trips"),
     errors.HeadMoved("trips", "master", expected=None, found="1" * 32),
     errors.DraftMoved("trips", "master"),
+    errors.SourceChanged(b"table.csv"),
     errors.MergeConflict("merging trips@dev into trips@master", 2),
     errors.BadName("repo", "a\nb\x1b[31m", "why"),
     errors.BadExpression("trips@\n", 6, "why"),

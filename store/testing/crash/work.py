@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import store
-import store.engine.writer
+import store.engine.batches
 import store.gc
 from store.store import Store
 
@@ -69,7 +69,7 @@ def run(role: str, path: Path, name: str, seed: int, pipe: Connection) -> None:
     """The life of one process; ends when it is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # More moments between two transactions than there are in real life.
-    store.engine.writer.BATCH = 1 << 20
+    store.engine.batches.BATCH = 1 << 20
     store.gc.BATCH = 2
     try:
         if role == "opener":

@@ -49,7 +49,7 @@ def test_an_edit_that_met_a_full_disk_can_be_finished_after_space_is_freed(on_sm
 (disk / "ballast").write_bytes(bytes(100 << 20))
 with store.create(disk / "s") as data:
     data.create_repo("trips")
-    content = os.urandom(80 << 20)
+    content = os.urandom(110 << 20)
     with data.repo("trips").edit() as edit:
         edit.write("before", b"1")
         try:

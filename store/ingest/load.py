@@ -1,0 +1,383 @@
+"""Putting a directory of the host into the store, as an entry of its own that an edit lays over what it has.
+
+    walk        one thread   looks at directories in the order of names, decides what has to be read      `listing.py`
+    read, pack  all cores    reads files, hashes, looks up, compresses; a window of them at a time        `reading.py`
+    assemble    one thread   takes the windows back in order, makes directories from the leaves up        `assembly.py`
+
+The walk runs ahead of the assembly by as many windows as keep the threads busy, and no more: memory is bounded by
+windows, by the names of the directories that are open at once, and by the batches on their way to the disk. A directory
+that is what it was is not gone through at all but for the directories below (`memory.py`).
+
+What cannot be put (unreadable, vanished, changing all the time, neither file nor directory nor link) is left out and
+told; nothing else is.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from store.chunker import cut_windows
+from store.contents import ListWriter
+from store.engine import WINDOW, ObjectWriter
+from store.errors import BadName, NotADirectory, SourceChanged, SpecialFile, show
+from store.ingest.assembly import Assembly
+from store.ingest.listing import BLANK, DIRECTORY, ROW, Listing, digest_of, read_row, row_of, scan
+from store.ingest.memory import Memory, Remembered
+from store.ingest.reading import FAILURES, Failure, Read, Wanted, kind_of, open_file, read_files
+from store.ingest.steps import Begin, Directory, End, Enter, Leave, Missing, Piece, Ready, Tell, Window
+from store.names import MAX_DEPTH, MAX_NAME
+from store.records import SYMLINK_MODE, Entry
+from store.trees import Trees
+
+FILES = 256
+"""Files that a thread reads in one go, at most."""
+STEPS = 4096
+"""Steps in a window, at most."""
+OPEN = 256
+"""Directories that begin in the windows under way, at most: each is open until its files are read."""
+EACH = 4 << 10
+"""Bytes that a file counts for beside its own: opening it takes as long as reading so many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """One path of the host that could not be put."""
+
+    path: bytes
+    error: Failure
+
+    def __str__(self) -> str:
+        why = self.error.strerror if isinstance(self.error, OSError) else None
+        return f"{show(self.path)}: {why}" if why else str(self.error)
+
+
+class Loader:
+    """Loads directories of the host with one writer. `fail` is told what cannot be put, and may raise."""
+
+    def __init__(
+        self,
+        trees: Trees,
+        writer: ObjectWriter,
+        memory: Memory | None,
+        *,
+        fail: Callable[[Skipped], None],
+        tell: Tell | None = None,
+        skip: Callable[[bytes], bool] | None = None,
+        checksum: bool = False,
+    ) -> None:
+        self._trees, self._writer, self._memory = trees, writer, memory
+        self._fail, self._tell, self._skip = fail, tell, skip
+        self._checksum = checksum
+        """Read everything, whatever is remembered of it."""
+        self._window = Window([])
+        self._wanted: list[Wanted] = []
+        self._entering = max(1, OPEN // (writer.threads + 3))
+        self._cost = self._entered = 0
+        """Of the window that is being filled: bytes to read, directories begun."""
+        self._queue: deque[Window] = deque()
+        self._assemblies: list[Assembly] = []
+        self._opened: set[int] = set()
+        self._lists = ListWriter(writer.put)
+        self._result: Entry | None = None
+
+    def load(self, source: bytes, base: Entry | None, place: bytes = b"") -> Entry:
+        """Everything below the host's directory `source`, as an entry; durable on return.
+
+        `base` is the directory of the repo that it is going to be laid over (None: none), `place` its path: what is
+        there already keeps its times. Raises OSError when `source` itself cannot be read, NotADirectory and
+        IsADirectory when `base` has another kind under some name, Full, and what `fail` raises; then nothing refers to
+        what was written.
+        """
+        try:
+            descriptor = os.open(source, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            self._opened.add(descriptor)
+            row = read_row(row_of(os.fstat(descriptor)))
+            key = os.path.realpath(source)
+            depth = place.count(b"/") + 1 if place else 0
+            self._directory(Directory(source, key, place, b"", descriptor, row, base, depth))
+            self._submit()
+            while self._queue:
+                self._take(self._queue.popleft())
+            self._save()
+        finally:
+            for window in self._queue:
+                window.settle()
+            for descriptor in self._opened:
+                os.close(descriptor)
+            self._opened.clear()
+        assert self._result is not None, "the directory at the top has ended"
+        return self._result
+
+    # the walk
+
+    def _directory(self, directory: Directory) -> None:
+        try:
+            now_ns = time.time_ns()
+            listing = scan(directory.descriptor, self._skip, now_ns)
+        except OSError as error:
+            if not directory.name:
+                raise
+            self._close(directory)
+            self._step(Missing(directory.path, error))
+            return
+        remembered = self._describe(directory, listing)
+        self._entered += 1
+        self._step(Enter(directory))
+        for name, failure in listing.failed:
+            self._step(Missing(directory.path + b"/" + name, failure))
+        if directory.kept is not None:
+            for name, row in listing.items:
+                if row == DIRECTORY:
+                    self._below(directory, name)
+        else:
+            past = _past(self._trees, remembered)
+            known: tuple[bytes, bytes, Entry] | None = next(past, None)
+            for name, row in listing.items:
+                if row == DIRECTORY:
+                    self._below(directory, name)
+                    continue
+                while known is not None and known[0] < name:
+                    known = next(past, None)
+                if known is not None and known[0] == name and known[1] == row:
+                    self._unchanged(name, row, known[2])
+                else:
+                    self._name(directory, name, row)
+        self._step(Leave(directory))
+
+    def _describe(self, directory: Directory, listing: Listing) -> Remembered | None:
+        """Note what the directory looks like, and whether that is what it was; what is remembered of it."""
+        remembered = None
+        if self._memory is not None:
+            rows = [row for _, row in listing.items if row != DIRECTORY]
+            if listing.young:
+                directory.rows = [BLANK if row in listing.young else row for row in rows]
+            else:
+                directory.rows, directory.digest = rows, digest_of(listing.items)
+            remembered = None if self._checksum else self._memory.find(directory.key)
+        directory.whole = self._memory is not None and not listing.failed
+        if remembered is not None and not self._is_there(remembered.entry):
+            remembered = None
+        if remembered is not None and directory.digest and remembered.digest == directory.digest:
+            base = directory.base
+            if remembered.exact or (base is not None and base.content == remembered.entry.content):
+                directory.kept = remembered
+        return remembered
+
+    def _is_there(self, entry: Entry) -> bool:
+        return entry.content is None or bool(self._writer.present([entry.content]))
+
+    def _below(self, directory: Directory, name: bytes) -> None:
+        path, place = directory.path + b"/" + name, _joined(directory.place, name)
+        try:
+            _check(name, directory.depth + 1)
+            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+            descriptor = os.open(name, flags, dir_fd=directory.descriptor)
+        except FAILURES as error:
+            self._step(Missing(path, error))
+            return
+        self._opened.add(descriptor)
+        base = None if directory.base is None else self._trees.lookup(directory.base, name)
+        if base is not None and not base.is_dir:
+            raise NotADirectory(place)
+        row = read_row(row_of(os.fstat(descriptor)))
+        self._directory(
+            Directory(
+                path, directory.key + b"/" + name, place, name, descriptor, row, base, directory.depth + 1
+            )
+        )
+
+    def _unchanged(self, name: bytes, row: bytes, entry: Entry) -> None:
+        """A file or link that is what it was; its entry bears the times it has now."""
+        mode, _, mtime_ns, _, _ = ROW.unpack(row)
+        bits = SYMLINK_MODE if entry.is_symlink else mode
+        made = Entry(name, bits, mtime_ns, entry.size, entry.content, entry.height, target=entry.target)
+        self._step(Ready(made))
+
+    def _name(self, directory: Directory, name: bytes, row: bytes) -> None:
+        """A name that is no directory and has to be looked into."""
+        mode, size, mtime_ns, _, _ = ROW.unpack(row)
+        try:
+            _check(name, directory.depth + 1)
+            if stat.S_ISLNK(mode):
+                target = os.readlink(name, dir_fd=directory.descriptor)
+                self._step(Ready(Entry(name, SYMLINK_MODE, mtime_ns, len(target), target=target)))
+            elif not stat.S_ISREG(mode):
+                raise SpecialFile(directory.path + b"/" + name, kind_of(mode))
+            elif size > WINDOW:
+                self._large(directory, name)
+            else:
+                self._wanted.append(Wanted(directory.descriptor, directory.path, name, row, size))
+                self._cost += size + EACH
+                self._step(self._wanted[-1])
+        except FAILURES as error:
+            self._step(Missing(directory.path + b"/" + name, error))
+
+    def _large(self, directory: Directory, name: bytes) -> None:
+        """A file that is read here and cut, window by window. Raises what is wrong with it."""
+        path = directory.path + b"/" + name
+        descriptor = open_file(directory.descriptor, name)
+        try:
+            for _ in range(2):
+                before = row_of(os.fstat(descriptor))
+                row = read_row(before)
+                if not stat.S_ISREG(row.mode):
+                    raise SpecialFile(path, kind_of(row.mode))
+                os.lseek(descriptor, 0, os.SEEK_SET)
+                self._step(Begin())
+                self._submit()
+                # As many windows stay as they are as may be in the queue.
+                fill = _filling(descriptor)
+                for window in cut_windows(fill, WINDOW, self._writer.threads + 3):
+                    self._step(Piece())
+                    self._window.chunks = self._writer.submit(self._writer.pack, window)
+                    self._submit()
+                    if self._tell is not None:
+                        self._tell(0, sum(map(len, window)))
+                if row_of(os.fstat(descriptor)) == before:
+                    self._step(End(name, row))
+                    return
+            raise SourceChanged(path)
+        finally:
+            os.close(descriptor)
+
+    # the queue
+
+    def _step(self, step: Enter | Leave | Ready | Missing | Begin | Piece | End | Wanted) -> None:
+        steps = self._window.steps
+        steps.append(step)
+        if (
+            self._cost >= WINDOW
+            or len(self._wanted) >= FILES
+            or len(steps) >= STEPS
+            or self._entered >= self._entering
+        ):
+            self._submit()
+
+    def _submit(self) -> None:
+        """Hand the window to the threads, and take back what is more than enough to keep them busy."""
+        window = self._window
+        if not window.steps:
+            return
+        if self._wanted:
+            window.read = self._writer.submit(read_files, self._wanted, self._writer.pack)
+        self._queue.append(window)
+        self._window, self._wanted, self._cost, self._entered = Window([]), [], 0, 0
+        while len(self._queue) > self._writer.threads + 2:
+            self._take(self._queue.popleft())
+
+    # the assembly
+
+    def _take(self, window: Window) -> None:
+        """Carry out the steps of one window, once its threads are done."""
+        read = iter(window.read.result() if window.read is not None else ())
+        for step in window.steps:
+            if isinstance(step, Wanted):
+                self._read(step, next(read))
+            elif isinstance(step, Ready):
+                self._push(step.entry, step.entry.size)
+            elif isinstance(step, Piece):
+                assert window.chunks is not None, "a piece comes with its chunks"
+                for chunk, size in self._writer.take(window.chunks.result()):
+                    self._lists.push(chunk, size)
+            elif isinstance(step, Enter):
+                self._assemblies.append(Assembly(self._trees, self._writer.put, step.directory))
+            elif isinstance(step, Leave):
+                self._leave(step.directory)
+            elif isinstance(step, Begin):
+                self._lists = ListWriter(self._writer.put)
+            elif isinstance(step, End):
+                content, height = self._lists.finish()
+                self._push(
+                    _file(step.name, step.row.mode, step.row.mtime_ns, self._lists.size, content, height), 0
+                )
+            else:
+                self._leave_out(step.path, step.error)
+
+    def _read(self, wanted: Wanted, found: Read | Failure) -> None:
+        if not isinstance(found, Read):
+            self._leave_out(wanted.directory + b"/" + wanted.name, found)
+            return
+        mode, size, mtime_ns, _, _ = ROW.unpack(found.row)
+        packed = found.packed
+        content: bytes | None
+        if len(packed) < 2:
+            content, total = next(self._writer.take(packed), (None, 0))
+            height = 0
+        else:
+            lists = ListWriter(self._writer.put)
+            for chunk, part in self._writer.take(packed):
+                lists.push(chunk, part)
+            content, height = lists.finish()
+            total = lists.size
+        if total != size:
+            self._assemblies[
+                -1
+            ].spoil()  # /proc and the like: what such files say of themselves is worth nothing
+        self._push(_file(wanted.name, mode, mtime_ns, total, content, height), total)
+
+    def _leave_out(self, path: bytes, error: Failure) -> None:
+        self._assemblies[-1].leave_out(path.rpartition(b"/")[2])
+        if isinstance(error, OSError):
+            error.filename = os.fsdecode(path)
+        self._fail(Skipped(path, error))
+
+    def _push(self, entry: Entry, size: int) -> None:
+        self._assemblies[-1].push(entry)
+        if self._tell is not None:
+            self._tell(1, size)
+
+    def _leave(self, directory: Directory) -> None:
+        self._close(directory)
+        entry, news = self._assemblies.pop().finish()
+        if self._tell is not None and directory.kept is not None:
+            self._tell(len(directory.rows), sum(ROW.unpack(row)[1] for row in directory.rows))
+        if news is not None and self._memory is not None and self._memory.note(directory.key, news):
+            self._save()
+        if self._assemblies:
+            self._assemblies[-1].push(entry)
+        else:
+            self._result = entry
+
+    def _save(self) -> None:
+        """Write everything, and then what is remembered of it."""
+        self._writer.write_out()
+        if self._memory is not None:
+            self._memory.save()
+
+    def _close(self, directory: Directory) -> None:
+        self._opened.discard(directory.descriptor)
+        os.close(directory.descriptor)
+
+
+def _check(name: bytes, depth: int) -> None:
+    if len(name) > MAX_NAME or depth > MAX_DEPTH:
+        shown = name.decode("utf-8", "backslashreplace")[:40] + "…" * (len(name) > 40)
+        why = f"over {MAX_NAME} bytes" if len(name) > MAX_NAME else f"it is more than {MAX_DEPTH} names deep"
+        raise BadName("file", shown, why)
+
+
+def _joined(place: bytes, name: bytes) -> bytes:
+    return place + b"/" + name if place else name
+
+
+def _file(name: bytes, mode: int, mtime_ns: int, size: int, content: bytes | None, height: int) -> Entry:
+    return Entry(name, mode, mtime_ns, size, None if content is None else bytes(content), height)
+
+
+def _filling(descriptor: int) -> Callable[[memoryview], int]:
+    return lambda buffer: os.readv(descriptor, [buffer])
+
+
+def _past(trees: Trees, remembered: Remembered | None) -> Iterator[tuple[bytes, bytes, Entry]]:
+    """The names of a remembered directory that are no directories, in order, with their rows and entries."""
+    if remembered is None:
+        return
+    rows = (remembered.rows[at : at + ROW.size] for at in range(0, len(remembered.rows), ROW.size))
+    for entry in trees.iter_directory(remembered.entry):
+        if not entry.is_dir:
+            yield entry.name, next(rows, BLANK), entry
