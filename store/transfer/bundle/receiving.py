@@ -130,9 +130,11 @@ def _take_objects(writer: ObjectWriter, reader: BundleReader, progress: Progress
 
 
 def _require_whole(reading: Reading, arriving: Arriving) -> None:
-    whole = Wholeness(reading)
+    whole, refs = Wholeness(reading), Refs(reading)
     for record in arriving:
-        whole.require(record)
+        before = record.parent
+        inside = before is None or arriving.find(record.repo, before) is not None
+        whole.require(record, None if before is None or inside else refs.find_commit(record.repo, before))
 
 
 def _commit(
