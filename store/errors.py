@@ -276,9 +276,11 @@ class NotWritable(Refused):
 
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(f"cannot write {path}: {why}")
-        self.path = path
+        self.path, self.why = path, why
 
     def hint(self) -> str:
+        if "input/output error" in self.why:
+            return "the disk fails, and what was committed is as it was; `dmesg` shows what the kernel says of it"
         return "choose another with --store DIR, or change its owner"
 
 

@@ -3,10 +3,10 @@
 Multi-process by nature: readers never wait, one writer at a time holds LMDB's own lock. Opening is reading: LMDB opens
 tables for writing only under that lock, so an environment is opened for reading first, and again at its first
 transaction that writes, which has to wait for the lock anyway. Sync is always on: a transaction that returned has
-reached the disk. The map is large and sparse from the start and doubles when it
-fills; another process's larger map is adopted. LMDB forbids resizing while this process has transactions open,
-so every transaction passes a gate that a resize closes. A thread has one transaction at a time: a second one could
-wait at the gate for ever, for the first to end.
+reached the disk. The map is large and sparse from the start and doubles when it fills; another process's larger map is
+adopted. LMDB forbids both opening again and resizing while this process has transactions open, so every transaction
+passes a gate that they close. A thread has one transaction at a time: a second one could wait at the gate for ever, for
+the first to end.
 
 How a process shares its environments, and what a fork does to them, is in `sharing.py`. Only processes of one PID
 namespace may share a store (LMDB's table of readers holds process numbers).
@@ -18,6 +18,7 @@ import ctypes
 import errno
 import mmap
 import os
+import resource
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -219,6 +220,8 @@ class Environment:
             # Before anything is read: what a sweep drops from now on may be in this process' hands.
             self._sweeps_at_opening = self._sweeps = self.leases.sweeps()
             self._seen: set[bytes] = set()
+            if create:
+                glance.remove_stump(path / "data.mdb")
             reserve(path / "lock.mdb", LOCK_SIZE)
             self._open_files(writable=create, create=create)
 
@@ -401,12 +404,38 @@ class Environment:
                 if not self._env.reader_check():  # places of processes that died
                     raise
             except lmdb.MapResizedError:
-                # Another process has grown the map. Ours is this thread's only pass, so leave the gate to resize.
-                self._leave()
-                try:
+                with self._outside():  # another process has grown the map
                     self._resize(0)
-                finally:
-                    self._enter()
+            except lmdb.PanicError:
+                with self._outside():
+                    self._start_anew(writable=write)
+
+    @contextmanager
+    def _outside(self) -> Iterator[None]:
+        """This thread's pass is given back meanwhile: for what has to wait until nobody has one."""
+        self._leave()
+        try:
+            yield
+        finally:
+            try:
+                self._enter()
+            except BaseException:
+                with self._gate:
+                    self._open += 1  # whoever holds the pass will give it back
+                raise
+
+    def _start_anew(self, *, writable: bool) -> None:
+        """Close an environment that LMDB has given up, as it does when a meta page could not be written. In the file is
+        the last state that was written whole; the next transaction opens it.
+        """
+        with self._shut():
+            try:
+                self._env.begin().abort()
+            except lmdb.PanicError:
+                self._env.close()
+                self._is_copy = True
+        if writable:
+            self._become_writable()
 
     def _resize(self, size: int) -> None:
         """Make the map `size` bytes (0: what the file says), once no transaction of this process is open."""
@@ -505,8 +534,15 @@ class Environment:
 
         if says(errno.ENOSPC, errno.EDQUOT) or (says(errno.EIO) and self._is_full()):
             return Full(self.path)
-        if says(errno.EACCES, errno.EROFS, errno.EPERM):
+        if says(errno.EFBIG) or (says(errno.EIO) and _is_limited()):
+            return NotWritable(self.path, "its file would become larger than `ulimit -f` allows")
+        if says(errno.EACCES, errno.EROFS, errno.EPERM, errno.EIO):
             return NotWritable(self.path, text.rpartition(": ")[2].lower())
         if says(errno.ENOENT, errno.ENOTDIR):
             return NotAStore(self.path, "there is no data.mdb in it")
         return Corrupt("database", text)
+
+
+def _is_limited() -> bool:
+    """Whether files may not be of any size (`ulimit -f`). A write up to the limit is cut short, to LMDB that is EIO."""
+    return resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY

@@ -7,13 +7,17 @@ from another time may bring back an old state without a word. Both are told from
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
-from store.engine.pages import Meta, PageFile
+from store.engine.pages import MAGIC_BYTES, Meta, PageFile
 from store.errors import Corrupt
 
 TRIES = 10
 """Looks at the meta pages: a look is two reads of memory, and a writer may commit twice between them."""
+
+SMALLEST_PAGE = 4096
+"""Bytes: LMDB's pages are those of the machine."""
 
 
 def check(file: PageFile, txn: Any) -> None:
@@ -45,3 +49,17 @@ def _check_length(file: PageFile, meta: Meta) -> None:
     if unused < missing:
         cut = (meta.last_page + 1) * file.page_size - os.fstat(file.fileno()).st_size
         raise Corrupt("data.mdb", f"it was cut off; the last {cut} bytes are missing")
+
+
+def remove_stump(path: Path) -> None:
+    """Remove what a full disk leaves of a database that was being made: the first meta page, or a part of it.
+
+    LMDB writes both meta pages at once before anything else, and does not open a file with one. Any other file stays.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(2 * SMALLEST_PAGE)
+    except OSError:
+        return
+    if len(head) < 2 * SMALLEST_PAGE and head[16:20] == MAGIC_BYTES:
+        path.unlink()

@@ -35,6 +35,7 @@ HEAD = 16
 BRANCH, LEAF, OVERFLOW, META = 1, 2, 4, 8
 IN_OVERFLOW, IS_TREE = 1, 2
 MAGIC, VERSION = 0xBEEFC0DE, 1
+MAGIC_BYTES = MAGIC.to_bytes(4, "little")
 NOTHING = (1 << 64) - 1
 """The root of an empty tree."""
 SIZES = {1 << bits for bits in range(9, 17)}

@@ -70,6 +70,7 @@ EXAMPLES = [
     errors.InUse("something", hint="do this"),
     errors.NewerFormat(Path("/x"), 9, 1),
     errors.NotWritable(Path("/x"), "permission denied"),
+    errors.NotWritable(Path("/x"), "input/output error"),
     errors.Corrupt("segment 1", "why"),
     errors.Full(Path("/x")),
 ]

@@ -87,7 +87,7 @@ def campaign(
         for _ in range(ROUNDS_OF_A_STORE):
             if tally.kills < kills:
                 _round(path, ledger, rng, writers, tally)
-                _look(path, ledger, tally)
+                look(path, ledger, tally)
                 report(tally)
         _collect_all(path, ledger)
         tally.acknowledged += ledger.acknowledged
@@ -102,10 +102,10 @@ def _round(path: Path, ledger: Ledger, rng: random.Random, writers: int, tally: 
     workers = [Worker(role, name, path, rng.getrandbits(32), rng) for role, name in roles]
     try:
         for worker in workers:
-            _hear_until_ready(worker, ledger)
+            hear_until_ready(worker, ledger)
         begin = time.monotonic()
         for worker in sorted(workers, key=lambda worker: worker.life):
-            _hear(worker.pipe, worker, ledger, until=begin + worker.life)
+            hear(worker.pipe, worker, ledger, until=begin + worker.life)
             worker.process.kill()
             tally.kills += 1
             tally.by_role[worker.role] = tally.by_role.get(worker.role, 0) + 1
@@ -114,18 +114,18 @@ def _round(path: Path, ledger: Ledger, rng: random.Random, writers: int, tally: 
             worker.process.kill()
             worker.process.join()
     for worker in workers:
-        _hear(worker.pipe, worker, ledger, until=0)
+        hear(worker.pipe, worker, ledger, until=0)
         worker.pipe.close()
     tally.rounds += 1
 
 
-def _hear_until_ready(worker: Worker, ledger: Ledger) -> None:
+def hear_until_ready(worker: Worker, ledger: Ledger) -> None:
     assert worker.pipe.poll(PATIENCE), f"{worker.name} does not get to work"
     message = worker.pipe.recv()
     assert message == "ready", message.text if isinstance(message, Failed) else message
 
 
-def _hear(pipe: Connection, worker: Worker, ledger: Ledger, *, until: float) -> None:
+def hear(pipe: Connection, worker: Worker, ledger: Ledger, *, until: float) -> None:
     """Enter what the worker says until then, or, when it is dead, all that it has said."""
     try:
         while pipe.poll(max(0.0, until - time.monotonic())):
@@ -137,7 +137,7 @@ def _hear(pipe: Connection, worker: Worker, ledger: Ledger, *, until: float) -> 
         time.sleep(max(0.0, until - time.monotonic()))
 
 
-def _look(path: Path, ledger: Ledger, tally: Tally) -> None:
+def look(path: Path, ledger: Ledger, tally: Tally) -> None:
     """Open the store as anyone would, and compare."""
     begin = time.perf_counter()
     with store.open(path) as data:
