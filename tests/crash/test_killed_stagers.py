@@ -36,7 +36,7 @@ with store.open(path) as data:
         if rng.random() < 0.2 and log.head().depth > 3:
             log.squash("master", None, log.commit("master.3"))
 """
-KILLS = int(os.environ.get("CRASH_KILLS", "15"))
+KILLS = int(os.environ.get("CRASH_KILLS", "10"))
 SEED = int(os.environ.get("CRASH_SEED", str(random.SystemRandom().randrange(1 << 32))))
 
 

@@ -211,7 +211,7 @@ class DraftMachine(RuleBasedStateMachine):
 
 
 DraftMachine.TestCase.settings = settings(
-    max_examples=30,
+    max_examples=20,
     stateful_step_count=25,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

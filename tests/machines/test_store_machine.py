@@ -349,9 +349,11 @@ class StoreMachine(RuleBasedStateMachine):
 
 
 StoreMachine.TestCase.settings = settings(
-    max_examples=60,
-    stateful_step_count=40,
+    max_examples=30,
+    stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-TestStore = StoreMachine.TestCase
+TestStore = pytest.mark.timeout(600)(
+    StoreMachine.TestCase
+)  # every step is synced: a busy disk takes its time

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import store
@@ -104,6 +104,7 @@ def test_it_begins_at_any_commit_and_the_path_must_be_there(trips):
         trips.follow("b")
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.sampled_from(["write", "rename", "other", "delete"]), min_size=1, max_size=12))
 def test_following_tells_what_was_done(shared: store.Store, steps: list[str]) -> None:
     name = f"r{shared.last_txnid()}"
