@@ -32,7 +32,7 @@ def write(place: Place, entry: Entry, dest: str) -> None:
         compressed(stream, dest) as out,
         open_progress("get", entry.size) as line,
     ):
-        store.write_tar(place.commit.trees, entry, out, progress=lambda size, files: line.add(size))
+        store.write_tar(place.commit.trees, entry, out, progress=line.tell)
 
 
 @contextmanager

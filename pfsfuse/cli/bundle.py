@@ -172,7 +172,11 @@ def split(rename: str) -> tuple[str, str]:
 
 
 def shown(progress: Progress) -> Callable[[int, int], None]:
-    return lambda size, total: progress.add(size)
+    def told(size: int, total: int) -> None:
+        progress.total = total
+        progress.add(size)
+
+    return told
 
 
 def print_plan(app: App, plan: BundlePlan, verb: str) -> None:

@@ -78,7 +78,7 @@ def get(app: App, source: str, dest: str, recursive: bool, tar: bool, resume: bo
                 made / "copy",
                 sparse=sparse,
                 resume=resume,
-                progress=lambda size, files: progress.add(size),
+                progress=progress.tell,
             )
     click.echo(safe(str(to)))
 

@@ -22,7 +22,7 @@ HOLE = 64 << 10
 ZEROS = bytes(HOLE)
 
 Progress = Callable[[int, int], None]
-"""Told the bytes of a block, and the files that it completed."""
+"""Told how many files, and how many bytes, more are done."""
 
 
 class Task(Protocol):
@@ -70,10 +70,10 @@ class Crew:
             self._raise()
         self._queue.put(task)
 
-    def tell(self, size: int, files: int) -> None:
+    def tell(self, files: int, size: int) -> None:
         """Report progress."""
         with self._lock:
-            self._progress(size, files)
+            self._progress(files, size)
 
     def _work(self) -> None:
         while (task := self._queue.get()) is not None:
@@ -121,7 +121,7 @@ class Small:
                     raise
                 finish(descriptor, entry)
                 start += entry.size
-            crew.tell(start, len(self._files))
+            crew.tell(len(self._files), start)
         finally:
             self._directory.release()
 
@@ -180,7 +180,7 @@ class Block:
             written = len(data)
         finally:
             files = self._file.release(written)
-        crew.tell(written, files)
+        crew.tell(files, written)
 
 
 def write_at(descriptor: int, data: memoryview, offset: int, *, sparse: bool) -> None:

@@ -33,14 +33,14 @@ def export(
     threads: int | None = None,
     sparse: bool = False,
     resume: bool = False,
-    progress: Progress = lambda size, files: None,
+    progress: Progress = lambda files, size: None,
 ) -> None:
     """Write `entry` (a file, a symlink, or a directory with everything below) as the host's path `target`.
 
     Modes, mtimes and symlinks are kept, but setuid and setgid. A file or symlink that is there is replaced; an existing
     directory is filled. With `sparse`, long runs of zeros become holes. With `resume`, a file that is there with the
-    same size, mode and mtime is taken to be whole: its mtime is the last thing a file gets. `progress` is told the
-    bytes of each block, and how many files that completed, by one thread at a time. Memory: a few blocks for each of
+    same size, mode and mtime is taken to be whole: its mtime is the last thing a file gets. `progress` is told how
+    many files and bytes more are done, block by block, by one thread at a time. Memory: a few blocks for each of
     `threads` (None: one for each core).
 
     Does not wait for the disk, as cp does not: what must survive power loss is to be synced afterwards. Raises OSError
@@ -107,13 +107,13 @@ class _Walk:
                 os.unlink(name, dir_fd=parent.descriptor)
         os.symlink(entry.target or b"", name, dir_fd=parent.descriptor)
         os.utime(name, ns=(entry.mtime_ns, entry.mtime_ns), dir_fd=parent.descriptor, follow_symlinks=False)
-        self._crew.tell(entry.size, 1)
+        self._crew.tell(1, entry.size)
 
     def _files(self, files: list[Entry], directory: Directory) -> None:
         if self._resume and not directory.fresh:
             whole = [entry for entry in files if is_whole(entry, directory)]
             if whole:
-                self._crew.tell(sum(entry.size for entry in whole), len(whole))
+                self._crew.tell(len(whole), sum(entry.size for entry in whole))
                 files = [entry for entry in files if entry not in whole]
         if small := [entry for entry in files if entry.size <= BLOCK]:
             self._crew.put(Small(directory, small))

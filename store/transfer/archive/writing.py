@@ -27,11 +27,11 @@ def write_tar(
     entry: Entry,
     stream: BinaryIO,
     *,
-    progress: Callable[[int, int], None] = lambda size, files: None,
+    progress: Callable[[int, int], None] = lambda files, size: None,
 ) -> None:
     """Write what is below the directory `entry`, or the one file or symlink, to `stream`. Raises OSError, Corrupt.
 
-    `progress` is told the bytes of each block of a file, and the files that it completed.
+    `progress` is told how many files, and how many bytes of them, more are done.
     """
     total = 0
     for path, below in trees.walk(entry) if entry.is_dir else [(entry.name, entry)]:
@@ -40,9 +40,9 @@ def write_tar(
             for offset in range(0, below.size, BLOCK):
                 block = trees.fetch(trees.extents(below, offset, BLOCK))
                 total += stream.write(block)
-                progress(len(block), 0)
+                progress(0, len(block))
             total += stream.write(bytes(-below.size % tarfile.BLOCKSIZE))
-        progress(0, 0 if below.is_dir else 1)
+        progress(0 if below.is_dir else 1, 0)
     end = 2 * tarfile.BLOCKSIZE
     stream.write(bytes(end + -(total + end) % tarfile.RECORDSIZE))
 

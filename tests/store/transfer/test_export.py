@@ -54,8 +54,8 @@ def test_zeros_become_holes_where_that_is_asked_for(large, tmp_path):
 def test_progress_adds_up_to_every_byte_and_file(large, tmp_path):
     told: list[tuple[int, int]] = []
     store.export(large.trees, large.tree, tmp_path / "out", progress=lambda *each: told.append(each))
-    assert sum(size for size, _ in told) == large.tree.size
-    assert sum(files for _, files in told) == large.tree.files
+    assert sum(size for _, size in told) == large.tree.size
+    assert sum(files for files, _ in told) == large.tree.files
 
 
 def test_a_directory_that_may_not_be_written_is_still_filled_first(trips, tmp_path):
@@ -75,7 +75,7 @@ class Stopped(Exception):
 def stop_after(count: int) -> Progress:
     left = [count]
 
-    def progress(size: int, files: int) -> None:
+    def progress(files: int, size: int) -> None:
         left[0] -= 1
         if left[0] < 0:
             raise Stopped
