@@ -169,7 +169,7 @@ class ObjectWriter:
             objects = list(self._pending.items())
             self._pending, self._pending_bytes = {}, 0
             rows = [(name, len(plain)) for name, plain in objects]
-            self._sealing.append((rows, self.submit(segment.encode, objects, LEVEL_SHARED)))
+            self._sealing.append((rows, self.submit(segment.encode_shared, objects, LEVEL_SHARED)))
 
     def _collect_sealed(self, leave: int) -> None:
         """Hand on the shared segments that are compressed, in order; wait until at most `leave` are not."""
