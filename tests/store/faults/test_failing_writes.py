@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,18 +16,6 @@ import pytest
 HERE = Path(__file__).parent
 FULL, BROKEN, HALF = errno.ENOSPC, errno.EIO, 0
 """How a call fails; the last: it writes the first half of what it was given."""
-
-
-@pytest.fixture(scope="session")
-def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The library that lets calls fail."""
-    if shutil.which("cc") is None:
-        if os.environ.get("CI"):
-            pytest.fail("no C compiler, and CI is set: nothing about failing writes was tested")
-        pytest.skip("no C compiler: NOTHING about failing writes was tested")
-    made = tmp_path_factory.mktemp("shim") / "shim.so"
-    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", made, HERE / "shim.c", "-ldl"], check=True)
-    return made
 
 
 def run(shim: Path, directory: Path, operation: str, kind: int) -> tuple[int, set[str]]:
