@@ -76,6 +76,13 @@ class Store(Bundling):
             self._trees.close()
             release(self._env)
 
+    def trim(self) -> None:
+        """Let go of what was kept to be quick: for a long-lived process that has just given back much memory.
+
+        A few decoded nodes between a million things that are gone keep all of their memory from the system.
+        """
+        self._trees.trim()
+
     def last_txnid(self) -> int:
         """Grows with every write by any process: cheap to poll for changes."""
         return self._env.last_txnid()

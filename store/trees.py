@@ -50,6 +50,10 @@ class _Cache(Generic[N]):
                 self._nodes.popitem(last=False)
         return found
 
+    def clear(self) -> None:
+        with self._lock:
+            self._nodes.clear()
+
 
 class Trees:
     """Reads entries of one store."""
@@ -123,6 +127,11 @@ class Trees:
             )
         reader = FileReader(file.size, partial(self._fill, file), self._ahead)
         return io.BufferedReader(reader, BUFFER)
+
+    def trim(self) -> None:
+        """Let go of decoded nodes; they are decoded again when they are asked for."""
+        self._nodes.clear()
+        self._lists.clear()
 
     def close(self) -> None:
         """End the threads that read ahead; what they are at is finished first."""

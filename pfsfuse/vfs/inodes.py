@@ -15,6 +15,11 @@ import os
 
 from pfsfuse.vfs.nodes import Directory, Known, Node
 
+SPARSE = 8
+"""A table is made anew when it holds so many times less than it did."""
+MANY = 100_000
+"""Nodes that are worth more trouble when they are gone."""
+
 ROOT = 1
 """The number of a mount's root, given by the protocol."""
 
@@ -27,6 +32,8 @@ class Inodes:
         self._nodes: dict[int, Node] = {ROOT: root}
         self._displaced: dict[bytes, int] = {}
         self._places: dict[int, list[tuple[Known, bytes]]] = {}
+        self._most = 0
+        """How many nodes there were since the table was made compact."""
         root.ino = ROOT
         self.root = root
 
@@ -65,6 +72,7 @@ class Inodes:
         """
         if node.lookups == 0:
             self._nodes[node.ino] = node
+            node.settle()
             if node.ino != int.from_bytes(node.key[:8], "big") & self._mask:
                 self._displaced[node.key] = node.ino
         node.lookups += 1
@@ -72,11 +80,21 @@ class Inodes:
             directory.known[name] = node
             self._places.setdefault(node.ino, []).append((directory, name))
 
+    def shrink(self) -> bool:
+        """Make the table compact, if it holds far less than it did; whether it was worth while."""
+        if len(self._nodes) * SPARSE > self._most:
+            return False
+        worth = self._most > MANY
+        self._nodes = dict(self._nodes)  # a dict does not shrink by itself
+        self._most = len(self._nodes)
+        return worth
+
     def forget(self, ino: int, count: int) -> None:
         """The kernel gives back `count` references; the last one ends the node."""
         node = self._nodes.get(ino)
         if node is None or node is self.root:
             return
+        self._most = max(self._most, len(self._nodes))
         node.lookups -= count
         if node.lookups > 0:
             return

@@ -96,6 +96,8 @@ class Vfs:
         """The kernel gives back references: pairs of a number and how many."""
         for ino, count in forgotten:
             self.inodes.forget(ino, count)
+        if self.inodes.shrink():
+            self.store.trim()
 
     def target(self, ino: int) -> bytes:
         """Where a symlink points."""
@@ -154,10 +156,13 @@ class Vfs:
         return _refuse(errno.EISDIR)
 
     def _push(self, node: Leaf) -> tuple[Extent, ...]:
-        if node.opens or node.pushed or node.entry.height or not 0 < node.entry.size <= PUSH_BYTES:
+        if node.opens or node.pushed:
+            return ()
+        entry = node.entry
+        if entry.height or not 0 < entry.size <= PUSH_BYTES:
             return ()
         node.pushed = True
-        return self.store.extents(node.entry, 0, node.entry.size)
+        return self.store.extents(entry, 0, entry.size)
 
     def read_plan(self, fh: int, offset: int, size: int) -> bytes | tuple[Extent, ...]:
         """The bytes, when they are at hand; otherwise what to fetch from the store, in a thread or here."""

@@ -18,6 +18,7 @@ from pfsfuse.testing.kernel import FakeKernel
 from pfsfuse.testing.trees import put_tree
 from pfsfuse.vfs import HostView, Vfs
 from pfsfuse.vfs.inodes import ROOT
+from pfsfuse.vfs.nodes import Leaf
 from store import Store
 
 
@@ -68,7 +69,8 @@ def test_a_damaged_file_is_eio_and_the_log_names_it_while_its_neighbour_is_reada
         opened = vfs.open(node.ino, os.O_RDONLY)
         if name == b"f":  # as if the list of chunks named one that is damaged
             missing = store.ObjectId(b"\0" * 32)
-            vfs.handles.get(opened.fh).node.entry = store.Entry(b"f", node.mode, 0, 300_000, missing)  # type: ignore[union-attr]
+            damaged = Leaf(bytes(16), top, store.Entry(b"f", node.mode, 0, 300_000, missing))  # type: ignore[arg-type]
+            vfs.handles.get(opened.fh).node = damaged  # type: ignore[union-attr]
         return answer(operations, Op.READ, node.ino, wire.READ_IN.pack(opened.fh, 0, 100_000, 0, 0, 0, 0))
 
     assert read(b"f") == (errno.EIO, b"")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import stat
 
 import pytest
 from hypothesis import strategies as st
@@ -10,7 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from pfsfuse.vfs.inodes import ROOT, Inodes
 from pfsfuse.vfs.keys import root_key
-from pfsfuse.vfs.nodes import Known, Node
+from pfsfuse.vfs.nodes import Known, Leaf, Node
+from store import Entry
 
 NAMES = st.integers(0, 11).map(lambda number: b"name %d" % number)
 
@@ -88,3 +90,11 @@ def test_numbers_follow_from_what_a_node_is_so_that_they_survive_a_remount() -> 
     first, second = Inodes(root), Inodes(root)
     second.count(second.number(Node(root_key(b"b"), root)), root, b"b")
     assert first.number(Node(root_key(b"a"), root)).ino == second.number(Node(root_key(b"a"), root)).ino
+
+
+def test_a_file_the_kernel_knows_is_kept_packed_and_is_what_it_was() -> None:
+    entry = Entry(b"a\xff", stat.S_IFREG | 0o640, -1, 5, b"c" * 32)
+    leaf = Leaf(b"k" * 16, None, entry)
+    leaf.settle()
+    assert (leaf.key, leaf.entry, leaf.size, leaf.mtime_ns) == (b"k" * 16, entry, 5, -1)
+    assert leaf.mode == stat.S_IFREG | 0o440
