@@ -4,6 +4,7 @@
     trips@dev         the head of another branch, live
     trips@<id>        a commit
     trips@master.31   any other expression: the commit it names now (a directory, listed nowhere)
+    trips@A..B        what changed from one commit to another; the head where A or B is left out (changes.py)
     trips@            all refs of the repo, as symlinks (refs.py)
 
 Every name may be kept by the kernel: when refs move, `review` works out anew what the known names of that repo
@@ -18,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeAlias
 
+from pfsfuse.vfs.changes import ChangedDirectory
 from pfsfuse.vfs.commits import CommitDirectory
 from pfsfuse.vfs.keys import root_key
 from pfsfuse.vfs.live import LiveDirectory
@@ -25,6 +27,9 @@ from pfsfuse.vfs.nodes import Contents, Directory, Known, Node, Snapshot
 from pfsfuse.vfs.refresh import Refresh
 from pfsfuse.vfs.refs import RefsDirectory
 from store import Branch, NotFound, Refused, Repo, Store, Tag
+
+RANGE = ".."
+"""A branch of that very name comes first."""
 
 Refs: TypeAlias = tuple[str, tuple[Branch, ...], tuple[Tag, ...]]
 """All that a ref expression's meaning depends on: the default branch, the branches with their heads, the tags."""
@@ -84,12 +89,19 @@ class HostDirectory(Known):
                     place=root_key(b"branch", repo.name.encode(), branch.encode()),
                     entry=None if head is None else head.tree,
                 )
+            if RANGE in ref:
+                return self._changes(repo, name, *ref.split(RANGE, 1))
             commit = repo.commit(ref)
         except (NotFound, Refused):
             return None
         return CommitDirectory(
             self.store, root_key(self.key, b"commit", name, commit.id), self, name, commit.tree
         )
+
+    def _changes(self, repo: Repo, name: bytes, old_ref: str, new_ref: str) -> Node:
+        old, new = repo.commit(old_ref), repo.commit(new_ref)
+        key = root_key(self.key, b"changes", name, old.id, new.id)
+        return ChangedDirectory(self.store, key, self, name, new.tree, old.tree).with_deleted()
 
     def contents(self) -> Contents:
         names = [repo.name.encode() for repo in self.store.repos()]
