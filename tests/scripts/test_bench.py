@@ -22,6 +22,7 @@ def bench(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # 30 processes of ours, one after another
 def test_a_quick_run_measures_every_row_and_leaves_nothing_but_its_data(tmp_path):
     ran = bench("store", "--quick", "--peers", "", "--json", "--data", tmp_path)
     assert ran.returncode == 0, ran.stderr
