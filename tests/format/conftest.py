@@ -17,13 +17,15 @@ FILES = {
     "deep/compressible": b"0123456789" * 40_000,
     **{f"many/{number}": b"%d" % number for number in range(700)},
 }
-"""What the store's repo `trips` holds at the head of `master`."""
+"""What the store's repo `trips` holds at the head of `master`, beside RENAMED."""
+RENAMED = pseudo_random(2, 400_000)
+"""At first in `before`, at the head in `deep/renamed`."""
 
 
 @pytest.fixture(scope="session")
 def files() -> dict[str, bytes]:
     """The files of `a_store`."""
-    return FILES
+    return FILES | {"deep/renamed": RENAMED}
 
 
 @pytest.fixture(scope="session")
@@ -36,4 +38,9 @@ def a_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
             with trips.edit(message=message) as edit:
                 for name, content in FILES.items():
                     edit.write(name, content if message == "second" else content[:10])
+                if message == "first":
+                    edit.write("before", RENAMED)
+                else:
+                    edit.graft("deep/renamed", trips.commit().entry("before"))
+                    edit.remove("before")
     return path
