@@ -22,8 +22,8 @@ from functools import partial
 
 from store.engine import Environment, Reading, Writing
 from store.engine.env import OBJECTS, SEGMENTS
+from store.engine.loader import Loader
 from store.engine.marks import Marks
-from store.engine.objects import read_object
 from store.engine.writer import LEVEL_SHARED, SHARED
 from store.errors import Corrupt
 from store.format import commit as commits
@@ -148,8 +148,9 @@ def mark(reading: Reading, marks: Marks, progress: Progress = lambda objects: No
             progress(met)
         return new
 
+    load = Loader(reading)
     for tree in roots(reading):
-        visit(tree, lambda name: read_object(reading, name), enter)
+        visit(tree, load, enter)
 
 
 def roots(reading: Reading) -> Iterator[Entry]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from store.engine import Environment, Reading, Refs
 from store.engine.env import OBJECTS, SEGMENTS
+from store.engine.loader import Loader
 from store.engine.marks import Marks
-from store.engine.objects import read_object
 from store.format import segment
 from store.format.tables import BRANCH
 from store.ids import CommitId, ObjectId
@@ -66,7 +66,8 @@ def measure(env: Environment) -> Stats:
     """The figures, from one read transaction that meets each object once for each repo. Raises Corrupt."""
     with env.read() as reading:
         refs = Refs(reading)
-        repos = tuple(_of_repo(reading, refs, repo) for repo, _ in refs.iter_repos())
+        marks, load = Marks(reading), Loader(reading)
+        repos = tuple(_of_repo(reading, refs, repo, marks, load) for repo, _ in refs.iter_repos())
         unique = sum(segment.decode_place(value).length for _, value in reading.iter_raw(OBJECTS))
         stored = sum(len(record) for _, record in reading.iter_raw(SEGMENTS))
         return Stats(
@@ -80,8 +81,8 @@ def measure(env: Environment) -> Stats:
         )
 
 
-def _of_repo(reading: Reading, refs: Refs, repo: str) -> RepoStats:
-    marks = Marks(reading)
+def _of_repo(reading: Reading, refs: Refs, repo: str, marks: Marks, load: Loader) -> RepoStats:
+    marks.clear()
     number = logical = unique = 0
 
     def enter(name: ObjectId, role: Role) -> bool:
@@ -93,7 +94,7 @@ def _of_repo(reading: Reading, refs: Refs, repo: str) -> RepoStats:
     for commit in refs.iter_log(repo):
         tree = refs.get_link(repo, commit).tree
         number, logical = number + 1, logical + tree.size
-        visit(tree, lambda name: read_object(reading, name), enter)
+        visit(tree, load, enter)
     head = _head(refs, repo)
     return RepoStats(repo, number, head.files if head else 0, head.size if head else 0, logical, unique)
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from store.engine import Reading
+from store.engine.loader import Loader
 from store.engine.marks import Marks
-from store.engine.objects import read_object
 from store.format import chunklist, node
 from store.format.chunklist import ChunkList
 from store.format.node import Leaf, Node
@@ -57,6 +57,7 @@ class Walk:
         tick: Callable[[], None] = lambda: None,
     ) -> None:
         self._reading, self._marks, self._report, self._tick = reading, marks, report, tick
+        self._load = Loader(reading)
         self.missing: set[bytes] = set()
         """Objects that something refers to and that the store does not have."""
         self.find_node = lru_cache(KEPT)(self._find_node)
@@ -117,7 +118,7 @@ class Walk:
         name, role, level = reference
         found: Node | ChunkList | None = None
         try:
-            plain = read_object(self._reading, name)
+            plain = self._load(name)
             found = chunklist.decode(plain) if role is Role.LIST else node.decode(plain)
             bad = False
             for finding in (
@@ -176,7 +177,7 @@ class Walk:
 
     def _find_node(self, name: ObjectId) -> Node | None:
         try:
-            return node.decode(read_object(self._reading, name))
+            return node.decode(self._load(name))
         except DAMAGE:
             return None
 
@@ -189,6 +190,6 @@ class Walk:
 
     def _find_list(self, name: ObjectId) -> ChunkList | None:
         try:
-            return chunklist.decode(read_object(self._reading, name))
+            return chunklist.decode(self._load(name))
         except DAMAGE:
             return None

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import lmdb
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import store
+from store import fsck
+from store.engine.objects import read_object
 from store.format import segment
 from store.format.segment import Place
 from store.ids import ObjectId
@@ -231,3 +237,75 @@ def test_where_lmdbs_own_pages_are_damaged_nothing_is_written(path):
     (path / "data.mdb").write_bytes(raw)
     with store.open(path) as data, pytest.raises(store.Corrupt):
         data.plan_repair()
+
+
+damages = st.lists(
+    st.tuples(st.sampled_from(["place", "byte", "copy", "segment", "log"]), st.integers(0, 10**6)),
+    min_size=1,
+    max_size=8,
+)
+
+
+def wreak(txn: Any, env: Any, what: str, at: int) -> None:
+    """Damage something, as a disk or a program might."""
+    objects, segments, log = (env.open_db(table, txn=txn) for table in (b"objects", b"segments", b"log"))
+    table = {"place": objects, "log": log}.get(what, segments)
+    keys = [key for key, _ in txn.cursor(table)]
+    if not keys:
+        return
+    key = keys[at % len(keys)]
+    value = txn.get(key, db=table)
+    if what in ("place", "log", "segment"):
+        txn.delete(key, db=table)
+    elif what == "byte":
+        byte = at % len(value)
+        txn.put(key, value[:byte] + bytes([value[byte] ^ (1 + at % 255)]) + value[byte + 1 :], db=table)
+    else:
+        txn.put((int.from_bytes(keys[-1], "big") + 1).to_bytes(8, "big"), value, db=table)
+
+
+def readable(path: Path) -> set[bytes]:
+    """The objects that can be read."""
+    found = set()
+    with store.open(path) as data, data._env.read() as reading:
+        for key, _ in reading.iter_raw(b"objects"):
+            with contextlib.suppress(store.Corrupt):
+                read_object(reading, ObjectId(key))
+                found.add(key)
+    return found
+
+
+@given(damages=damages)
+@settings(max_examples=25)
+def test_whatever_could_be_read_before_a_repair_can_be_read_after_it(tmp_path_factory, damages):
+    path = tmp_path_factory.mktemp("repair") / "s"
+    with store.create(path) as data, data.create_repo("trips").edit() as edit:
+        edit.write("large", LARGE[:100_000])
+        for number in range(40):
+            edit.write(f"{number}", b"%d " % number * 400)
+    with lmdb.open(os.fspath(path), max_dbs=32) as env, env.begin(write=True) as txn:
+        for what, at in damages:
+            wreak(txn, env, what, at)
+    before = readable(path)
+    report = repaired(path)
+    assert before <= readable(path)
+    assert {problem.invariant for problem in report.problems} <= {"I3"}
+    assert {problem.why for problem in report.problems} <= {"it is missing"}
+
+
+def test_a_repair_that_is_interrupted_is_finished_by_the_next(path, monkeypatch):
+    before = told(path)
+    empty(path, b"objects")
+    monkeypatch.setattr(sys.modules["store.fsck.repair"], "BATCH", 7)
+    with store.open(path) as data:
+        plan = fsck.plan_repair(data._env)
+
+        def interrupt(done: int) -> None:
+            if done > 50:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            fsck.repair(data._env, plan, interrupt)
+        assert 0 < len(fsck.plan_repair(data._env).mends) < len(plan.mends)
+    assert repaired(path).sound
+    assert told(path) == before
