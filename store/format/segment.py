@@ -154,14 +154,12 @@ def decode_beginning(record: bytes | memoryview) -> bytes:
     return bytes(unpacked[:plain])
 
 
-def relabelled(record: bytes | memoryview) -> bytes:
-    """The segment with the same payload, and in each row the id that the bytes have. Raises only Corrupt."""
-    payload, made, offset = decode(record), bytearray(record), 0
-    for number, (_, length) in enumerate(rows(record)):
-        name = ObjectId.of(payload[offset : offset + length])
-        ROW.pack_into(made, HEADER.size + ROW.size * number, name, length)
-        offset += length
-    return bytes(made)
+def with_rows(record: bytes | memoryview, wanted: Sequence[tuple[ObjectId, int]]) -> bytes:
+    """The segment with the same payload and other rows. Raises only Corrupt."""
+    codec, count, plain = _header(record)
+    table = b"".join(ROW.pack(name, length) for name, length in wanted)
+    body = bytes(memoryview(record)[HEADER.size + ROW.size * count :])
+    return HEADER.pack(MAGIC, codec, len(wanted), plain) + table + body
 
 
 def rows(record: bytes | memoryview) -> list[tuple[ObjectId, int]]:

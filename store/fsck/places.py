@@ -58,7 +58,9 @@ class _Places:
         self._broken: list[int] = []
         """Those segments, and those that are none at all."""
         self._untrue: dict[int, None] = {}
-        """Segments with rows whose bytes are others."""
+        """Segments with rows whose bytes are others, or whose rows cannot be read."""
+        self._rowless: dict[int, None] = {}
+        """Those of them whose rows cannot be read: only the places say what lies where."""
         self._wanted: dict[bytes, None] = {}
         """Objects that something refers to and that the table `objects` does not have, as they were met."""
 
@@ -70,6 +72,8 @@ class _Places:
             self._read_segment(int.from_bytes(key, "big"), record)
             if done % 100 == 0:
                 progress("segments", done, total)
+        if self._rowless:
+            self._read_places()
 
     def _read_segment(self, number: int, record: memoryview) -> None:
         payload: bytes | memoryview = b""
@@ -79,6 +83,8 @@ class _Places:
         except DAMAGE:
             self._broken.append(number)
             copies = self._partly
+        if not _has_rows(record):
+            self._rowless[number] = self._untrue[number] = None
         for name, place in _rows(number, record):
             plain = _cut(payload or _beginning(record), place)
             if ObjectId.of(plain) != name:
@@ -89,6 +95,30 @@ class _Places:
                 self._marks.add(name, GOOD)
             else:
                 copies[bytes(name)] = place
+
+    def _read_places(self) -> None:
+        """Look up what lies in the segments without rows, which reading an object does not need."""
+        broken = set(self._broken)
+        for name, value in self._reading.iter_raw(OBJECTS):
+            place = segment.decode_place(value) if len(value) == segment.PLACE.size else None
+            if place is None or place.segment not in self._rowless:
+                continue
+            if ObjectId.of(self._cut_out(place)) != name:
+                continue
+            if place.segment in broken:
+                self._partly[name] = place
+            else:
+                self._marks.add(name, GOOD)
+
+    def _cut_out(self, place: Place) -> bytes:
+        """The bytes at a place, unchecked; none when they cannot be unpacked."""
+        record = self._record(place.segment)
+        if record is None:
+            return b""
+        try:
+            return _cut(segment.decode(record), place)
+        except DAMAGE:
+            return _cut(_beginning(record), place)
 
     def read_trees(self, progress: Progress) -> None:
         """Find out what is missing: go down all trees as far as there are good copies of what leads down."""
@@ -119,13 +149,9 @@ class _Places:
 
     def _load(self, name: ObjectId) -> bytes:
         place = self._find(name)
-        record = None if place is None else self._record(place.segment)
-        if place is None or record is None:
+        if place is None:
             raise Corrupt(f"object {name}", "it is missing")
-        try:
-            return _cut(segment.decode(record), place)
-        except Corrupt:
-            return _cut(_beginning(record), place)
+        return self._cut_out(place)
 
     def mends(self) -> Iterator[Mend]:
         """What is to be done, in an order in which each makes sense after those before."""
@@ -156,13 +182,27 @@ class _Places:
             yield Mend(SEGMENTS, key, seen(self._record(number)), after, what)
 
     def _relabel(self) -> Iterator[Mend]:
-        """The rows of objects that have their place elsewhere now, or none. Offsets stay, and so do all places."""
+        """Rows that say what a segment holds. The payload and all places stay."""
+        held: dict[int, list[tuple[int, int]]] = {number: [] for number in self._rowless}
+        for name, value in self._reading.iter_raw(OBJECTS) if held else ():
+            if self._marks.get(name) & GOOD:
+                place = segment.decode_place(value)
+                if place.segment in held:
+                    held[place.segment].append((place.offset, place.length))
         for number in sorted(self._untrue.keys() - set(self._broken)):
             record = self._record(number)
-            if record is not None:
-                what = f"segment {number}: say in its rows what it holds"
-                key = number.to_bytes(8, "big")
-                yield Mend(SEGMENTS, key, seen(record), segment.relabelled(record), what)
+            if record is None:
+                continue
+            payload = segment.decode(record)
+            pieces = held.get(number)
+            if pieces is None:
+                pieces = [(place.offset, place.length) for _, place in _rows(number, record)]
+            rows = [
+                (ObjectId.of(payload[begin:end]), end - begin) for begin, end in _tiles(pieces, len(payload))
+            ]
+            what = f"segment {number}: say in its rows what it holds"
+            key = number.to_bytes(8, "big")
+            yield Mend(SEGMENTS, key, seen(record), segment.with_rows(record, rows), what)
 
     def _rescue(self, names: list[bytes]) -> Iterator[Mend]:
         if not names:
@@ -183,6 +223,28 @@ class _Places:
 
     def _record(self, number: int) -> memoryview | None:
         return self._reading.get_raw(SEGMENTS, number.to_bytes(8, "big"))
+
+
+def _tiles(pieces: list[tuple[int, int]], size: int) -> Iterator[tuple[int, int]]:
+    """Beginning and end of the pieces, and of what lies between them, so that they make up the whole."""
+    at = 0
+    for offset, length in sorted(pieces):
+        if offset < at:
+            continue
+        if offset > at:
+            yield at, offset
+        yield offset, offset + length
+        at = offset + length
+    if at < size:
+        yield at, size
+
+
+def _has_rows(record: memoryview) -> bool:
+    try:
+        segment.rows(record)
+    except DAMAGE:
+        return False
+    return True
 
 
 def _rows(number: int, record: memoryview) -> Iterator[tuple[ObjectId, Place]]:
