@@ -58,9 +58,7 @@ class _Places:
         self._broken: list[int] = []
         """Those segments, and those that are none at all."""
         self._untrue: dict[int, None] = {}
-        """Segments with rows whose bytes are others, or whose rows cannot be read."""
-        self._rowless: dict[int, None] = {}
-        """Those of them whose rows cannot be read: only the places say what lies where."""
+        """Segments with rows that are wrong, or cannot be read: only the places say what lies where."""
         self._wanted: dict[bytes, None] = {}
         """Objects that something refers to and that the table `objects` does not have, as they were met."""
 
@@ -72,7 +70,7 @@ class _Places:
             self._read_segment(int.from_bytes(key, "big"), record)
             if done % 100 == 0:
                 progress("segments", done, total)
-        if self._rowless:
+        if self._untrue:
             self._read_places()
 
     def _read_segment(self, number: int, record: memoryview) -> None:
@@ -84,7 +82,7 @@ class _Places:
             self._broken.append(number)
             copies = self._partly
         if not _has_rows(record):
-            self._rowless[number] = self._untrue[number] = None
+            self._untrue[number] = None
         for name, place in _rows(number, record):
             plain = _cut(payload or _beginning(record), place)
             if ObjectId.of(plain) != name:
@@ -97,11 +95,11 @@ class _Places:
                 copies[bytes(name)] = place
 
     def _read_places(self) -> None:
-        """Look up what lies in the segments without rows, which reading an object does not need."""
+        """Look up what lies in segments with rows that are wrong: reading an object does not need them."""
         broken = set(self._broken)
         for name, value in self._reading.iter_raw(OBJECTS):
             place = segment.decode_place(value) if len(value) == segment.PLACE.size else None
-            if place is None or place.segment not in self._rowless:
+            if place is None or place.segment not in self._untrue:
                 continue
             if ObjectId.of(self._cut_out(place)) != name:
                 continue
@@ -183,7 +181,7 @@ class _Places:
 
     def _relabel(self) -> Iterator[Mend]:
         """Rows that say what a segment holds. The payload and all places stay."""
-        held: dict[int, list[tuple[int, int]]] = {number: [] for number in self._rowless}
+        held: dict[int, list[tuple[int, int]]] = {number: [] for number in self._untrue}
         for name, value in self._reading.iter_raw(OBJECTS) if held else ():
             if self._marks.get(name) & GOOD:
                 place = segment.decode_place(value)
@@ -194,11 +192,9 @@ class _Places:
             if record is None:
                 continue
             payload = segment.decode(record)
-            pieces = held.get(number)
-            if pieces is None:
-                pieces = [(place.offset, place.length) for _, place in _rows(number, record)]
             rows = [
-                (ObjectId.of(payload[begin:end]), end - begin) for begin, end in _tiles(pieces, len(payload))
+                (ObjectId.of(payload[begin:end]), end - begin)
+                for begin, end in _tiles(held[number], len(payload))
             ]
             what = f"segment {number}: say in its rows what it holds"
             key = number.to_bytes(8, "big")

@@ -183,7 +183,11 @@ def test_the_state_before_the_last_is_whole_when_the_last_meta_page_was_torn(tmp
         data.compact()
     raw = bytearray((path / "data.mdb").read_bytes())
     newest = max((0, 1), key=lambda slot: state(raw, slot)[0])
-    struct.pack_into("<Q", raw, newest * PAGE + 144, 0)  # as if it had never been written
+    number = state(raw, 1 - newest)[0]
+    # As if it had never been written: before, there was the state before the other one.
+    raw[newest * PAGE : newest * PAGE + PAGE] = raw[(1 - newest) * PAGE : (2 - newest) * PAGE]
+    struct.pack_into("<Q", raw, newest * PAGE, newest)
+    struct.pack_into("<Q", raw, newest * PAGE + 144, number - 1)
     (path / "data.mdb").write_bytes(raw)
     with store.open(path) as data:
         assert_sound(data)
