@@ -23,6 +23,7 @@ import signal
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ from pfsfuse import fuse
 from pfsfuse.config import Config
 from pfsfuse.control import address, server
 from pfsfuse.control.messages import Status, shown
-from pfsfuse.fuse import Refresher
+from pfsfuse.fuse import Refresher, Stager
 from pfsfuse.scheduler.loop import Scheduler
 from pfsfuse.service.supervisor import Supervisor
 from pfsfuse.vfs import HostView, Vfs
@@ -50,6 +51,7 @@ def run(
     *,
     mountpoint: Path | None = None,
     allow_other: bool = False,
+    read_only: bool = False,
     prepared: Callable[[], None] = lambda: None,
     ready: Callable[[], None] = lambda: None,
 ) -> None:
@@ -66,7 +68,7 @@ def run(
         prepared()
         address.sweep(opened.path)
         remove_stale(opened.path)
-        trio.run(_Daemon(opened, where, allow_other).serve, ready)
+        trio.run(_Daemon(opened, where, allow_other, read_only).serve, ready)
 
 
 @dataclass(slots=True)
@@ -96,11 +98,12 @@ class _Part:
 class _Daemon:
     """What a running daemon consists of; also what the control socket asks."""
 
-    def __init__(self, opened: Store, mountpoint: Path | None, allow_other: bool) -> None:
+    def __init__(self, opened: Store, mountpoint: Path | None, allow_other: bool, read_only: bool) -> None:
         self._store = opened
         self._mountpoint = mountpoint
-        self._allow_other = allow_other
+        self._allow_other, self._read_only = allow_other, read_only
         self._refresher: Refresher | None = None
+        self._stager: Stager | None = None
         self._scheduler: Scheduler | None = None
         self._supervisor = Supervisor(opened)
         self._ending = trio.Event()
@@ -133,8 +136,20 @@ class _Daemon:
 
     async def _serve_mount(self, *, task_status: trio.TaskStatus[Refresher]) -> None:
         assert self._mountpoint is not None
-        vfs = Vfs(HostView(self._store))
-        await fuse.serve(vfs, self._mountpoint, allow_other=self._allow_other, task_status=task_status)
+        view = HostView(self._store, writable=not self._read_only)
+        vfs = Vfs(view)
+        async with trio.open_nursery() as nursery:
+            serve = partial(
+                fuse.serve,
+                vfs,
+                self._mountpoint,
+                allow_other=self._allow_other,
+                read_only=self._read_only,
+            )
+            refresher: Refresher = await nursery.start(serve)
+            self._stager = Stager(vfs, refresher)
+            task_status.started(refresher)
+        view.close()
 
     async def _schedule(self, *, task_status: trio.TaskStatus[None]) -> None:
         async with open_local_executor(self._store.path) as executor:
@@ -175,6 +190,10 @@ class _Daemon:
             self._scheduler.wake()
         if self._refresher is not None:
             await self._refresher.refresh()
+
+    async def stage(self) -> None:
+        if self._stager is not None:
+            await self._stager.stage()
 
     def stop(self) -> None:
         self._ending.set()

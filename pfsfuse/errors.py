@@ -5,7 +5,8 @@
     ├── MountError      prepare the machine or the mountpoint   exit 9
     ├── DaemonError     start, stop or ask the daemon      exit 10
     ├── JobError        look at the job's log              exit 11
-    └── ServiceError    look at the service's log          exit 12
+    ├── ServiceError    look at the service's log          exit 12
+    └── WorktreeError   look at what was written through the mount   exit 13
 
 The store has a tree of its own (`store/errors.py`, exit codes 3 to 8). Anything outside the two trees is a bug.
 """
@@ -43,3 +44,10 @@ class JobError(PfsError):
 
 class ServiceError(PfsError):
     """A service cannot be started, found or stopped."""
+
+
+class WorktreeError(PfsError):
+    """What was written through a mount cannot be read again, or not now; it is left as it is."""
+
+    in_use = False
+    """Whether it is only that another process has it open."""

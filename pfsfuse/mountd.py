@@ -33,6 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--mountpoint", type=Path)
     parser.add_argument("--allow-other", action="store_true")
+    parser.add_argument("--read-only", action="store_true")
     parser.add_argument("--ready-fd", type=int, required=True)
     given = parser.parse_args(arguments)
     os.set_inheritable(given.ready_fd, False)
@@ -53,6 +54,7 @@ def main(arguments: Sequence[str]) -> int:
             config,
             mountpoint=given.mountpoint,
             allow_other=given.allow_other,
+            read_only=given.read_only,
             prepared=partial(_print_to, address.log_path(given.store)),
             ready=partial(report.send, ready),
         )

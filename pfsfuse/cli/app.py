@@ -37,11 +37,20 @@ class App:
         """The store's directory, absolute; nothing need be there."""
         return self.config().store
 
-    def open(self) -> Store:
-        """The store, which has to exist. The caller closes it."""
+    def open(self, *, drafts: bool = False) -> Store:
+        """The store, which has to exist. The caller closes it. `drafts`: what was written in mounts is staged first."""
         import store
 
-        return store.open(self.store_path())
+        if drafts:
+            from pfsfuse.control import client
+
+            client.stage(self.store_path())
+        opened = store.open(self.store_path())
+        if drafts and (opened.path / "worktrees").exists():
+            from pfsfuse.worktree.staging import stage_leftovers
+
+            stage_leftovers(opened)
+        return opened
 
     def open_or_create(self) -> Store:
         """The store, made if nothing is there yet. The caller closes it."""

@@ -124,6 +124,8 @@ def tell(app: App, edit: Edit | Stage, repo: str, branch: str) -> None:
         print("pfs: nothing changed", file=sys.stderr)
     name = safe(f"{repo}@{branch}")
     click.echo(f"{name} {'nothing is staged' if edit.result is None else 'staged'}")
+    if edit.changed:
+        app.refresh()
 
 
 def report(app: App, commit: Commit | None, branch: str, changed: bool) -> None:

@@ -55,7 +55,7 @@ def commit(
     """
     if everything == bool(branches):
         raise click.UsageError("name the repos whose drafts to commit, or give --all")
-    with app.open() as opened:
+    with app.open(drafts=True) as opened:
         named = branches or tuple(f"{each.repo}@{each.branch}" for each in opened.drafts())
         targets = [branch_only(opened, each) for each in named]
         done = opened.commit_drafts(

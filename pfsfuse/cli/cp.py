@@ -48,7 +48,7 @@ def cp(
     by cp: with several sources, or a destination that is a directory or ends in /, each keeps its own name below it.
     """
     manner = Manner(message, author, stage)
-    with app.open() as opened:
+    with app.open(drafts=stage) as opened:
         target = writable(opened, dest)
         branch = target.branch or ""
         target.repo.check_editable()

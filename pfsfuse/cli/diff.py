@@ -58,7 +58,7 @@ def diff(app: App, old: str, new: str | None, paths: tuple[str, ...], style: str
     """
     if app.json and style != "names":
         raise click.UsageError("--json has the facts of --name-status and --stat; leave those and -p out")
-    with app.open() as opened:
+    with app.open(drafts=staged) as opened:
         if staged:
             paths = (new, *paths) if new is not None else paths
             before, after = staged_sides(opened, old)

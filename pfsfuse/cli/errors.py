@@ -40,6 +40,7 @@ def exit_codes() -> dict[type[BaseException], int]:
         errors.DaemonError: 10,
         errors.JobError: 11,
         errors.ServiceError: 12,
+        errors.WorktreeError: 13,
     }
 
 

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from pfsfuse.config import Config
 
 
-def serve(config: Config, *, mountpoint: Path | None = None, allow_other: bool = False) -> None:
+def serve(
+    config: Config, *, mountpoint: Path | None = None, allow_other: bool = False, read_only: bool = False
+) -> None:
     """Serve until Ctrl-C or SIGTERM; with a mountpoint, mounted there."""
     from pfsfuse import daemon
 
@@ -25,5 +27,6 @@ def serve(config: Config, *, mountpoint: Path | None = None, allow_other: bool =
         config,
         mountpoint=mountpoint,
         allow_other=allow_other,
+        read_only=read_only,
         ready=lambda: click.echo(f"{what}; Ctrl-C ends it", err=True),
     )

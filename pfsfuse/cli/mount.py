@@ -18,28 +18,31 @@ from pfsfuse.errors import MountError
     examples="""
     pfs mount  at /pfs
     pfs mount ~/pfs  at a directory of your own
+    pfs mount --read-only  nothing can be changed through it
     pfs mount --foreground  stay, and end with Ctrl-C
     """,
 )
 @click.argument("mountpoint", required=False, type=click.Path())
 @click.option("--foreground", is_flag=True, help="Stay until Ctrl-C; messages go to the terminal.")
+@click.option("--read-only", is_flag=True, help="Nothing can be changed through this mount.")
 @click.option("--allow-other", is_flag=True, help="Let other users read it, root included.")
 @pass_app
-def mount(app: App, mountpoint: str | None, foreground: bool, allow_other: bool) -> None:
+def mount(app: App, mountpoint: str | None, foreground: bool, read_only: bool, allow_other: bool) -> None:
     """Mount every repo below a directory, and run pipelines and services.
 
     Returns when the mount answers. Below MOUNTPOINT (default /pfs): trips is the newest commit of trips, trips@dev
     another branch, trips@master.31 or any other commit a directory that never changes, trips@ lists them all.
+    Branches can be written to: `pfs status trips` lists what has changed, `pfs commit trips` makes it a commit.
     """
     config = app.config()
     at = Path(mountpoint).absolute() if mountpoint is not None else config.mountpoint
     app.open_or_create().close()  # what is wrong with the store is said here, before anything is started
     if foreground:
-        serve(config, mountpoint=at, allow_other=allow_other)
+        serve(config, mountpoint=at, allow_other=allow_other, read_only=read_only)
         return
     from pfsfuse.control import launch
 
-    ready = launch.start_mount(config, at, allow_other=allow_other)
+    ready = launch.start_mount(config, at, allow_other=allow_other, read_only=read_only)
     click.echo(f"mounted at {safe(str(at))} (pid {ready.pid})")
 
 

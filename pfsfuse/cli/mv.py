@@ -40,7 +40,7 @@ def mv(app: App, sources: tuple[str, ...], dest: str, stage: bool, message: str,
     destination that is a directory or ends in /, each keeps its own name below it. To another branch or repo it takes
     two commits, which come into being at once; both are printed, the one there first.
     """
-    with app.open() as opened:
+    with app.open(drafts=stage) as opened:
         targets = [writable(opened, text) for text in sources]
         target = writable(opened, dest)
         source = one_branch(sources, targets)

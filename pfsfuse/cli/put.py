@@ -83,7 +83,7 @@ def put(
     if tar:
         put_archives(app, sources, target, manner, keep_going=keep_going)
         return
-    with app.open() as opened:
+    with app.open(drafts=stage) as opened:
         place = writable(opened, target)
         branch = place.branch or ""
         found = manner.find(place)
@@ -114,7 +114,7 @@ def put(
 def put_archives(
     app: App, sources: tuple[str, ...], target: str, manner: Manner, *, keep_going: bool
 ) -> None:
-    with app.open() as opened:
+    with app.open(drafts=manner.stage) as opened:
         place = writable(opened, target)
         branch = place.branch or ""
         found = manner.find(place)

@@ -36,7 +36,7 @@ def restore(app: App, paths: tuple[str, ...], everything: bool, yes: bool) -> No
     Each is staged no more, and becomes what it was in the head that the draft was made on. Commits are not touched:
     `pfs revert` undoes one.
     """
-    with app.open() as opened:
+    with app.open(drafts=True) as opened:
         wanted: dict[tuple[str, str], tuple[Repo, list[bytes]]] = {}
         for text in paths:
             target = writable(opened, text)
@@ -56,3 +56,4 @@ def restore(app: App, paths: tuple[str, ...], everything: bool, yes: bool) -> No
                 continue
             left = repo.restore(below, branch)
             click.echo(f"{name} {'nothing is staged' if left is None else 'staged'}")
+        app.refresh()

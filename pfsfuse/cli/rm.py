@@ -37,7 +37,7 @@ def rm(app: App, paths: tuple[str, ...], recursive: bool, stage: bool, message: 
     Earlier commits keep them. When one PATH is not there, nothing is removed.
     """
     manner = Manner(message, author, stage)
-    with app.open() as opened:
+    with app.open(drafts=stage) as opened:
         targets = [writable(opened, path) for path in paths]
         place = one_branch(paths, targets)
         place.repo.check_editable()

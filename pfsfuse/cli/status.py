@@ -41,7 +41,7 @@ def status(app: App, repos: tuple[str, ...]) -> None:
     committed yet; on every branch of the repo unless one is named.
     """
     if repos:
-        with app.open() as opened:
+        with app.open(drafts=True) as opened:
             show_staged(app, opened, repos)
     else:
         show_store(app)

@@ -19,6 +19,7 @@ from pfsfuse.control.messages import (
     Refused,
     Reply,
     Request,
+    Stage,
     Status,
     Stop,
     shown,
@@ -46,6 +47,21 @@ def refresh(store_path: Path, *, timeout_seconds: float = 5.0) -> int:
     deadline = time.monotonic() + timeout_seconds
     replies = [_ask(store_path, pid, Refresh(), deadline) for pid in address.pids(store_path)]
     return sum(isinstance(reply, Done) for reply in replies)
+
+
+def stage(store_path: Path, *, timeout_seconds: float = 3600.0) -> None:
+    """Have every daemon of this store move what was written through its mount into the drafts, and wait for that.
+
+    Raises DaemonError when one cannot, or does not answer: what was written may then be missing from the drafts.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    for pid in address.pids(store_path):
+        reply = _ask(store_path, pid, Stage(), deadline)
+        if isinstance(reply, Refused):
+            raise DaemonError(f"the daemon {pid} cannot stage what was written: {reply.why}")
+        if reply is None and is_alive(pid):
+            hint = f"its log is {address.log_path(store_path)}"
+            raise DaemonError(f"the daemon {pid} does not answer", hint=hint)
 
 
 def status(store_path: Path, pid: int, *, timeout_seconds: float = 2.0) -> Status | None:

@@ -53,14 +53,18 @@ class StartFailed(DaemonError):
         self.error = failed.error
 
 
-def start_mount(config: Config, mountpoint: Path, *, allow_other: bool = False) -> Ready:
+def start_mount(
+    config: Config, mountpoint: Path, *, allow_other: bool = False, read_only: bool = False
+) -> Ready:
     """Start a daemon that mounts at `mountpoint`; returns when the mount answers.
 
     Raises MountError for what is wrong with the mountpoint or the machine, StartFailed for anything else the
     daemon reports; nothing is mounted or running then.
     """
     arguments = ["--mountpoint", os.path.abspath(mountpoint)]
-    return _start(config, arguments + (["--allow-other"] if allow_other else []))
+    arguments += ["--allow-other"] if allow_other else []
+    arguments += ["--read-only"] if read_only else []
+    return _start(config, arguments)
 
 
 def start_scheduler(config: Config) -> Ready:

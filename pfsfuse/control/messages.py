@@ -2,6 +2,7 @@
 
     {"type":"status"}   → {"type":"status","pid":…}     who are you, what do you serve
     {"type":"refresh"}  → {"type":"done"}               heads moved; answered when the kernel's caches agree
+    {"type":"stage"}    → {"type":"done"}               move what was written through the mount into the drafts
     {"type":"stop"}     → {"type":"done"}               end; answered at once: its process is gone when all is done
     anything else       → {"type":"refused","why":…}
 
@@ -25,6 +26,10 @@ class GetStatus(msgspec.Struct, frozen=True, tag_field="type", tag="status"):
 
 class Refresh(msgspec.Struct, frozen=True, tag_field="type", tag="refresh"):
     """Heads moved in the store: look, and answer when everything you show agrees."""
+
+
+class Stage(msgspec.Struct, frozen=True, tag_field="type", tag="stage"):
+    """Move what was written through your mount into the drafts of its branches, and answer when it is there."""
 
 
 class Stop(msgspec.Struct, frozen=True, tag_field="type", tag="stop"):
@@ -59,7 +64,7 @@ class Refused(msgspec.Struct, frozen=True, tag_field="type", tag="refused"):
     why: str
 
 
-Request = GetStatus | Refresh | Stop
+Request = GetStatus | Refresh | Stage | Stop
 Reply = Status | Done | Refused
 
 

@@ -22,6 +22,7 @@ from pfsfuse.control.messages import (
     Refused,
     Reply,
     Request,
+    Stage,
     Status,
     Stop,
 )
@@ -39,6 +40,10 @@ class Answers(Protocol):
 
     async def refresh(self) -> None:
         """Return when everything this daemon shows agrees with the store as it is now."""
+        ...
+
+    async def stage(self) -> None:
+        """Return when what was written through this daemon's mount is in the store's drafts."""
         ...
 
     def stop(self) -> None:
@@ -112,6 +117,8 @@ async def _answer(request: Request | Refused, answers: Answers) -> Reply:
                 return answers.status()
             case Refresh():
                 await answers.refresh()
+            case Stage():
+                await answers.stage()
             case Stop():
                 answers.stop()
             case Refused():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 
 import store
+from pfsfuse.errors import WorktreeError
 
 TABLE: dict[type[Exception], int] = {
     store.NotFound: errno.ENOENT,
@@ -23,6 +24,7 @@ TABLE: dict[type[Exception], int] = {
     store.NewerFormat: errno.EIO,
     store.Corrupt: errno.EIO,
     store.Full: errno.ENOSPC,
+    WorktreeError: errno.EBUSY,
 }
 """The nearest class in an error's ancestry counts."""
 

@@ -49,6 +49,7 @@ class Refresher:
         async with self._lock:
             if self._stop.is_set():
                 return
+            await trio.to_thread.run_sync(self._vfs.view.prepare)
             self._seen = self._vfs.store.last_txnid()
             plan = self._vfs.refresh()
             with trio.CancelScope(shield=True):
@@ -61,7 +62,7 @@ class Refresher:
         """
         while True:
             try:
-                if self._vfs.store.last_txnid() != self._seen:
+                if self._vfs.has_news or self._vfs.store.last_txnid() != self._seen:
                     await self.refresh()
             except (StoreError, OSError) as error:
                 log.error("new heads cannot be shown: %s", error)

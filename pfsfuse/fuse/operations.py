@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, NoReturn
 
 from pfsfuse.fuse.attrs import ABSENT, attributes, entry
+from pfsfuse.fuse.changes import Changes, when_free
 from pfsfuse.fuse.errno import LOGGED, errno_of
 from pfsfuse.fuse.kernel import Later, Session, replies
 from pfsfuse.fuse.kernel.requests import Caller
@@ -38,12 +39,12 @@ def _stop_asking() -> NoReturn:
     raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
 
 
-class Operations:
+class Operations(Changes):
     """A mount's answers."""
 
     def __init__(self, vfs: Vfs, *, opens: bool = True) -> None:
         """Without `opens` files are read without being opened, so nothing of a kind that must be opened is shown."""
-        self.vfs = vfs
+        super().__init__(vfs)
         self._opens = opens
         self.session: Session | None = None
         """Who can put pages into the kernel's cache; None until the mount is there."""
@@ -103,6 +104,7 @@ class Operations:
 
     # ---- files
 
+    @when_free
     def open(self, inode: int, flags: int, caller: Caller) -> bytes:
         if not self._opens:
             _stop_asking()
@@ -115,6 +117,8 @@ class Operations:
         plan = (self.vfs.read_plan if self._opens else self.vfs.read_node)(fh, offset, size)
         if isinstance(plan, bytes):
             return plan
+        if callable(plan):
+            return Later(plan)
         if size <= INLINE_BYTES:
             return self.vfs.store.fetch(plan)
         return Later(partial(self.vfs.store.fetch, plan))
@@ -131,12 +135,6 @@ class Operations:
     def flush(self, fh: int) -> None:
         _stop_asking()
 
-    def fsync(self, fh: int, datasync: bool) -> None:
-        """Nothing is unwritten."""
-
-    def fsyncdir(self, fh: int, datasync: bool) -> None:
-        """Nothing is unwritten."""
-
     def statfs(self) -> bytes:
         return replies.room(self.vfs.statfs(), NAME_MAX)
 
@@ -147,11 +145,3 @@ class Operations:
 
     def listxattr(self, inode: int, size: int) -> bytes:
         _stop_asking()
-
-    # ---- changes: none
-
-    def _refuse(self, *args: Any) -> NoReturn:
-        self.vfs.refuse_change()
-
-    setattr = mknod = mkdir = unlink = rmdir = symlink = rename = link = create = _refuse
-    write = setxattr = removexattr = fallocate = copy_file_range = _refuse

@@ -7,6 +7,7 @@ The process is this module run as a program. It takes one command per line on it
 each with one line of JSON, so that a test can count requests without causing any:
 
     refresh        show what the store holds now; answers when the kernel agrees
+    stage          move what was written into the drafts of its branches
     requests       how often each operation was asked for, and how many inodes the kernel knows
     add {…}        show a job's view: {"inputs": {"trips": {"ref": "trips@master", "paths": ["/"]}},
                    "whole_host": false}
@@ -32,7 +33,7 @@ from typing import Any
 import trio
 
 import store
-from pfsfuse.fuse import Refresher, serve
+from pfsfuse.fuse import Refresher, Stager, serve
 from pfsfuse.vfs import HostView, JobView, JobViews, Vfs, ViewInput
 
 END_SECONDS = 20
@@ -58,6 +59,10 @@ class Mounted:
     def refresh(self) -> None:
         """Return when the kernel agrees with the store."""
         self.ask("refresh")
+
+    def stage(self) -> None:
+        """Return when what was written is in the store's drafts."""
+        self.ask("stage")
 
     def requests(self) -> Counter[str]:
         """Requests answered so far, by operation."""
@@ -111,6 +116,7 @@ def main() -> None:
     parser.add_argument("mountpoint", type=Path)
     parser.add_argument("--jobs", action="store_true", help="a worker's mount, empty at first")
     parser.add_argument("--allow-other", action="store_true")
+    parser.add_argument("--writable", action="store_true", help="branches can be written to")
     parser.add_argument("--unflagged", action="store_true", help="mount without the read-only flag")
     options = parser.parse_args()
     with store.open(options.store) as opened:
@@ -118,7 +124,7 @@ def main() -> None:
 
 
 async def _run(opened: store.Store, options: argparse.Namespace) -> None:
-    view = JobViews(opened) if options.jobs else HostView(opened)
+    view = JobViews(opened) if options.jobs else HostView(opened, writable=options.writable)
     vfs = Vfs(view)
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
@@ -140,7 +146,7 @@ async def _serve(
         vfs,
         options.mountpoint,
         allow_other=options.allow_other,
-        read_only=not options.unflagged,
+        read_only=not (options.unflagged or options.writable),
         task_status=task_status,
     )
 
@@ -164,6 +170,9 @@ async def _answer(vfs: Vfs, refresher: Refresher, command: str) -> object:
     verb, _, rest = command.partition(" ")
     if verb == "refresh":
         await refresher.refresh()
+        return True
+    if verb == "stage":
+        await Stager(vfs, refresher).stage()
         return True
     if verb == "requests":
         return {"requests": vfs.meter.counts(), "inodes": len(vfs.inodes)}

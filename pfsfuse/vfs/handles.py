@@ -1,7 +1,6 @@
 """What is open: files by their immutable entry, texts by what they said when opened, directories by a listing.
 
-Not there yet: files that are written to. They would be one more kind of handle, with a draft's node in place of an
-entry.
+A file of a working tree is open by its node, whatever becomes of its name.
 """
 
 from __future__ import annotations
@@ -14,6 +13,8 @@ from typing import TypeAlias
 
 from pfsfuse.vfs.listing import Listing
 from pfsfuse.vfs.nodes import Directory, Leaf
+from pfsfuse.vfs.writable import Written
+from pfsfuse.worktree.scratch import Scratch
 
 
 @dataclass(slots=True)
@@ -21,6 +22,15 @@ class OpenFile:
     """A file of the store."""
 
     node: Leaf
+
+
+@dataclass(slots=True)
+class OpenWritten:
+    """A file of a working tree."""
+
+    node: Written
+    scratch: Scratch | None = None
+    """Its bytes, once something was asked of them."""
 
 
 @dataclass(slots=True)
@@ -38,7 +48,7 @@ class OpenDirectory:
     listing: Listing
 
 
-Handle: TypeAlias = OpenFile | OpenText | OpenDirectory
+Handle: TypeAlias = OpenFile | OpenWritten | OpenText | OpenDirectory
 
 
 class Handles:
@@ -62,6 +72,13 @@ class Handles:
             return self._open[fh]
         except KeyError:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF)) from None
+
+    def items(self) -> list[tuple[int, Handle]]:
+        return list(self._open.items())
+
+    def put(self, fh: int, handle: Handle) -> None:
+        """Have an open number stand for another handle."""
+        self._open[fh] = handle
 
     def close(self, fh: int) -> Handle | None:
         """What was open under the number, which means nothing from here on."""

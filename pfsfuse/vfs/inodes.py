@@ -73,8 +73,7 @@ class Inodes:
         if node.lookups == 0:
             self._nodes[node.ino] = node
             node.settle()
-            if node.ino != int.from_bytes(node.key[:8], "big") & self._mask:
-                self._displaced[node.key] = node.ino
+            self._note_displaced(node)
         node.lookups += 1
         if isinstance(directory, Known) and directory.known.get(name) is not node:
             directory.known[name] = node
@@ -88,6 +87,34 @@ class Inodes:
         self._nodes = dict(self._nodes)  # a dict does not shrink by itself
         self._most = len(self._nodes)
         return worth
+
+    def replace(self, old: Node, new: Node) -> None:
+        """`new` takes the place of `old`: its number, what the kernel holds of it, and its names."""
+        new.ino, new.lookups = old.ino, old.lookups
+        self._nodes[old.ino] = new
+        self._displaced.pop(old.key, None)
+        self._note_displaced(new)
+        for directory, name in self._places.get(old.ino, ()):
+            if directory.known.get(name) is old:
+                directory.known[name] = new
+
+    def rekey(self, node: Node, key: bytes) -> None:
+        """`node` is what `key` means from now on, under the number that it has."""
+        self._displaced.pop(node.key, None)
+        node.set_key(key)
+        self._note_displaced(node)
+
+    def moved(self, node: Node, directory: Known, name: bytes) -> None:
+        """The kernel knows `node` as `name` in `directory` now, instead of where it was."""
+        for old, old_name in self._places.get(node.ino, ()):
+            if old.known.get(old_name) is node:
+                del old.known[old_name]
+        directory.known[name] = node
+        self._places[node.ino] = [(directory, name)]
+
+    def _note_displaced(self, node: Node) -> None:
+        if node.ino != int.from_bytes(node.key[:8], "big") & self._mask:
+            self._displaced[node.key] = node.ino
 
     def forget(self, ino: int, count: int) -> None:
         """The kernel gives back `count` references; the last one ends the node."""

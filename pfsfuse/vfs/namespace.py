@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeAlias
 
+from pfsfuse.vfs.branches import Branches
 from pfsfuse.vfs.changes import ChangedDirectory
 from pfsfuse.vfs.commits import CommitDirectory
 from pfsfuse.vfs.keys import root_key
@@ -26,23 +27,35 @@ from pfsfuse.vfs.live import LiveDirectory
 from pfsfuse.vfs.nodes import Contents, Directory, Known, Node, Snapshot
 from pfsfuse.vfs.refresh import Refresh
 from pfsfuse.vfs.refs import RefsDirectory
-from store import Branch, NotFound, Refused, Repo, Store, Tag
+from pfsfuse.vfs.writable import WritableDirectory
+from store import Branch, Draft, NotFound, Refused, Repo, Store, Tag
 
 RANGE = ".."
 """A branch of that very name comes first."""
 
-Refs: TypeAlias = tuple[str, tuple[Branch, ...], tuple[Tag, ...]]
-"""All that a ref expression's meaning depends on: the default branch, the branches with their heads, the tags."""
+Refs: TypeAlias = tuple[str, tuple[Branch, ...], tuple[Tag, ...], tuple[Draft, ...]]
+"""All that a ref expression's meaning depends on: the default branch, the branches with their heads, the tags; and
+what is staged.
+"""
 
 
 class HostDirectory(Known):
     """All repos of a store, and a few names besides (`.pfs` in the host's view, `out` in a job's)."""
 
-    __slots__ = ("_mtime_ns", "_refs", "_repos", "extras", "reviews", "store")
+    __slots__ = ("_mtime_ns", "_refs", "_repos", "branches", "extras", "reviews", "store")
 
-    def __init__(self, store: Store, key: bytes, parent: Directory | None, name: bytes) -> None:
+    def __init__(
+        self,
+        store: Store,
+        key: bytes,
+        parent: Directory | None,
+        name: bytes,
+        branches: Branches | None = None,
+    ) -> None:
         super().__init__(key, parent, name)
         self.store = store
+        self.branches = branches
+        """The branches that can be written to; None: none can."""
         self.extras: Mapping[bytes, Node] = {}
         self.reviews = 0
         self._refs: dict[str, Refs | None] = {}
@@ -80,15 +93,7 @@ class HostDirectory(Known):
         known = repo.find_branch(branch)
         try:
             if known is not None or branch == repo.default_branch:
-                head = None if known is None else repo.head(branch)
-                return LiveDirectory(
-                    self.store,
-                    root_key(self.key, b"live", name, branch.encode()),
-                    self,
-                    name,
-                    place=root_key(b"branch", repo.name.encode(), branch.encode()),
-                    entry=None if head is None else head.tree,
-                )
+                return self._live(repo, branch, name)
             if RANGE in ref:
                 return self._changes(repo, name, *ref.split(RANGE, 1))
             commit = repo.commit(ref)
@@ -102,6 +107,15 @@ class HostDirectory(Known):
         old, new = repo.commit(old_ref), repo.commit(new_ref)
         key = root_key(self.key, b"changes", name, old.id, new.id)
         return ChangedDirectory(self.store, key, self, name, new.tree, old.tree).with_deleted()
+
+    def _live(self, repo: Repo, branch: str, name: bytes) -> LiveDirectory:
+        key = root_key(self.key, b"live", name, branch.encode())
+        place = root_key(b"branch", repo.name.encode(), branch.encode())
+        entry = repo.standing(branch).tree
+        if self.branches is None:
+            return LiveDirectory(self.store, key, self, name, place=place, entry=entry)
+        found = self.branches.get(repo, branch)
+        return WritableDirectory(found, key, self, name, place=place, entry=entry)
 
     def contents(self) -> Contents:
         names = [repo.name.encode() for repo in self.store.repos()]
@@ -133,6 +147,8 @@ class HostDirectory(Known):
             if now is None or now.key != node.key:
                 refresh.drop_entry(self.ino, name)
             elif isinstance(node, LiveDirectory) and isinstance(now, LiveDirectory):
+                if isinstance(node, WritableDirectory):
+                    node.branch.rest_on(now.entry)
                 node.switch(now.entry, refresh)
 
 
@@ -149,4 +165,6 @@ class _Moment(Snapshot):
 
 
 def _refs(repo: Repo | None) -> Refs | None:
-    return None if repo is None else (repo.default_branch, tuple(repo.branches()), tuple(repo.tags()))
+    if repo is None:
+        return None
+    return repo.default_branch, tuple(repo.branches()), tuple(repo.tags()), tuple(repo.drafts())

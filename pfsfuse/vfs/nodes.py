@@ -64,6 +64,10 @@ class Node:
     def settle(self) -> None:
         """The kernel knows it from now on: keep it small."""
 
+    def set_key(self, key: bytes) -> None:
+        """Be what another key means."""
+        self.key = key
+
     def meet(self, candidate: Node) -> None:
         """A candidate with this node's key was found just now: take from it what has moved on."""
 
@@ -110,6 +114,10 @@ class Leaf(Node):
         if isinstance(self._held, tuple):
             key, entry = self._held
             self._held = key + _pack(entry)
+
+    def set_key(self, key: bytes) -> None:
+        held = self._held
+        self._held = (key, held[1]) if isinstance(held, tuple) else key + held[KEY:]
 
     @property
     def name(self) -> bytes:

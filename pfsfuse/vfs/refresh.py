@@ -9,9 +9,13 @@ Only names and attributes are ever dropped, never pages: a number's content cann
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from pfsfuse.vfs.nodes import Node
 from store import Entry, Store
+
+Rekey = Callable[[Node, bytes], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +55,16 @@ class Comparison:
 class Refresh:
     """Collects a plan; `compare` completes it."""
 
-    def __init__(self) -> None:
+    def __init__(self, rekey: Rekey = lambda node, key: None) -> None:
+        self.rekey = rekey
+        """Gives a node that the kernel knows another key."""
         self._entries: list[DropEntry] = []
         self._attributes: list[DropAttributes] = []
         self._comparisons: list[Comparison] = []
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self._entries or self._attributes or self._comparisons)
 
     def drop_entry(self, parent: int, name: bytes) -> None:
         self._entries.append(DropEntry(parent, name))

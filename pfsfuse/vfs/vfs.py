@@ -1,4 +1,4 @@
-"""One mount as the kernel sees it: numbers, names, handles, and a no to every change.
+"""One mount as the kernel sees it: numbers, names and handles. What changes anything is in writing.py.
 
 Everything here runs on the event loop and never waits: between two requests it is a critical section. What a
 request needs from disk leaves as an immutable plan (`read_plan`, `Refresh`) that a thread may carry out.
@@ -12,18 +12,21 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from pfsfuse.vfs.handles import Handles, OpenDirectory, OpenFile, OpenText
+from pfsfuse.vfs.branches import WritableBranch
+from pfsfuse.vfs.handles import Handles, OpenDirectory, OpenFile, OpenText, OpenWritten
 from pfsfuse.vfs.inodes import Inodes
 from pfsfuse.vfs.listing import Listing
 from pfsfuse.vfs.meter import Meter
-from pfsfuse.vfs.nodes import Directory, Leaf, Link, Node, Text
+from pfsfuse.vfs.nodes import Directory, Known, Leaf, Link, Node, Text
 from pfsfuse.vfs.refresh import Refresh
 from pfsfuse.vfs.views import View
-from store import Extent
+from pfsfuse.vfs.writable import WritableDirectory, Written, WrittenLink
+from pfsfuse.vfs.writing import Writing
+from store import Extent, Standing
 
 NAME_MAX = 255
 PUSH_BYTES = 128 * 1024
@@ -67,6 +70,7 @@ class Vfs:
         self.store = view.store
         self.inodes = Inodes(view.root({b"status": self.status, b"stats": self.stats}))
         self.handles = Handles()
+        self.writing = Writing(self.inodes, self.handles)
         self.meter = Meter()
 
     # ---- names
@@ -102,7 +106,7 @@ class Vfs:
     def target(self, ino: int) -> bytes:
         """Where a symlink points."""
         node = self.inodes.get(ino)
-        return node.target() if isinstance(node, Leaf | Link) else _refuse(errno.EINVAL)
+        return node.target() if isinstance(node, Leaf | Link | WrittenLink) else _refuse(errno.EINVAL)
 
     # ---- directories
 
@@ -143,10 +147,10 @@ class Vfs:
     # ---- files
 
     def open(self, ino: int, flags: int) -> Opened:
-        """Open a file for reading; EROFS for anything that would change it."""
-        if flags & (os.O_ACCMODE | os.O_TRUNC | os.O_APPEND):
-            _refuse(errno.EROFS)
+        """Open a file; EROFS to change one that cannot be written to. Busy."""
         node = self.inodes.get(ino)
+        if self.writing.opens_for_change(flags) or isinstance(node, Written):
+            return Opened(self.writing.open(ino, flags))
         if isinstance(node, Leaf):
             push = self._push(node)
             node.opens += 1
@@ -164,9 +168,11 @@ class Vfs:
         node.pushed = True
         return self.store.extents(entry, 0, entry.size)
 
-    def read_plan(self, fh: int, offset: int, size: int) -> bytes | tuple[Extent, ...]:
-        """The bytes, when they are at hand; otherwise what to fetch from the store, in a thread or here."""
+    def read_plan(self, fh: int, offset: int, size: int) -> bytes | tuple[Extent, ...] | Callable[[], bytes]:
+        """The bytes, when they are at hand; what to fetch from the store, in a thread or here; or what to call."""
         handle = self.handles.get(fh)
+        if isinstance(handle, OpenWritten):
+            return self.writing.read(handle, offset, size)
         if isinstance(handle, OpenFile):
             return self.store.extents(handle.node.entry, offset, size)
         if isinstance(handle, OpenText):
@@ -187,6 +193,8 @@ class Vfs:
         handle = self.handles.close(fh)
         if isinstance(handle, OpenFile):
             handle.node.opens -= 1
+        elif isinstance(handle, OpenWritten):
+            self.writing.close(handle)
 
     def describe(self, node: Node) -> str:
         """A node for messages: its path as the kernel first found it, and its content's id."""
@@ -195,19 +203,32 @@ class Vfs:
 
     # ---- the rest
 
-    def refuse_change(self) -> NoReturn:
-        """Every call that would change something: EROFS, for root too, whom modes do not stop."""
-        _refuse(errno.EROFS)
-
     def statfs(self) -> os.statvfs_result:
         """Room on the file system that holds the store."""
         return os.statvfs(self.store.path)
 
     def refresh(self) -> Refresh:
         """Show what the store holds now; the plan of what the kernel must be told (refresh.py)."""
-        refresh = Refresh()
+        refresh, self.writing.elsewhere = self.writing.elsewhere, Refresh(self.inodes.rekey)
         self.view.review(refresh)
         return refresh
+
+    def settle(self, branch: WritableBranch, standing: Standing) -> None:
+        """All that was written on `branch` is in its draft in the store now; who has a file open goes on."""
+        tree, base = standing.tree, standing.base
+        names = self.inodes.root.known.values() if isinstance(self.inodes.root, Known) else ()
+        roots = [root for root in names if isinstance(root, WritableDirectory) and root.branch is branch]
+        for root in roots:
+            root.expect_settling()
+        branch.open().settle(tree, None if base is None else base.id)
+        branch.rest_on(tree)
+        for root in roots:
+            root.switch(tree, self.writing.elsewhere)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is something to tell the kernel though nobody has written to the store."""
+        return not self.writing.elsewhere.is_empty
 
     def status(self) -> dict[str, object]:
         """What `.pfs/status` shows."""

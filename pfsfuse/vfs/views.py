@@ -8,9 +8,11 @@ JobView     a directory for each input, at an exact commit and showing only its 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
+from pfsfuse.vfs.branches import Branches
 from pfsfuse.vfs.commits import CommitDirectory
 from pfsfuse.vfs.control import NAME, Reports, control_directory
 from pfsfuse.vfs.keys import child_key, root_key
@@ -18,7 +20,7 @@ from pfsfuse.vfs.namespace import HostDirectory
 from pfsfuse.vfs.nodes import Contents, Directory, Fixed, Known, Node, Snapshot
 from pfsfuse.vfs.picked import PickedDirectory, pick
 from pfsfuse.vfs.refresh import Refresh
-from store import Commit, Store
+from store import Commit, Conflict, NotFound, Store
 
 OUT = b"out"
 
@@ -27,9 +29,14 @@ class View(Protocol):
     """What a mount shows."""
 
     store: Store
+    branches: Branches | None
+    """The branches that can be written to; None: none can."""
 
     def root(self, reports: Reports) -> Directory:
         """The directory at the mountpoint; made once. `reports` are what `.pfs` shows."""
+
+    def prepare(self) -> None:
+        """In a thread, before a review: change in the store what must follow from what is there."""
 
     def review(self, refresh: Refresh) -> None:
         """Compare what the kernel was told with the store, for every directory that can change."""
@@ -57,9 +64,10 @@ class JobView:
 class HostView:
     """The whole store, as people see it under /pfs."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, writable: bool = False) -> None:
         self.store = store
-        self._root = HostDirectory(store, root_key(b"host"), None, b"")
+        self.branches = Branches(store) if writable else None
+        self._root = HostDirectory(store, root_key(b"host"), None, b"", self.branches)
 
     def root(self, reports: Reports) -> Directory:
         self._root.extras = {NAME: control_directory(self._root, reports)}
@@ -68,9 +76,22 @@ class HostView:
     def review(self, refresh: Refresh) -> None:
         self._root.review(refresh)
 
+    def prepare(self) -> None:
+        """Put what is staged on the heads there are now, where nothing stands against it; a commit says what does."""
+        for draft in self.store.drafts() if self.branches is not None else ():
+            with suppress(NotFound, Conflict):
+                self.store.repo(draft.repo).rebase_draft(draft.branch)
+
+    def close(self) -> None:
+        """End the use of what was written on its branches; it stays where it is."""
+        if self.branches is not None:
+            self.branches.close()
+
 
 class JobViews:
     """The views of a worker's jobs, side by side under one mount: `1`, `2`, … A number is never used again."""
+
+    branches: Branches | None = None
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -109,6 +130,9 @@ class JobViews:
 
     def root(self, reports: Reports) -> Directory:
         return self._root
+
+    def prepare(self) -> None:
+        """Nothing is written here."""
 
     def review(self, refresh: Refresh) -> None:
         for name, node in self._root.known.items():

@@ -1,6 +1,6 @@
 """Changes on top of a tree, and their becoming a draft or a commit: the only way anything changes."""
 
-from store.edit.commit import ATTEMPTS, Edit
+from store.edit.commit import ATTEMPTS, Edit, equal_roots
 from store.edit.merge import Merge, Plan, plan
 from store.edit.record import Heading
 from store.edit.stage import Stage, Standing, look, record_of
@@ -20,6 +20,7 @@ __all__ = [
     "Standing",
     "Together",
     "TreeEdit",
+    "equal_roots",
     "look",
     "plan",
     "record_of",

@@ -13,16 +13,17 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from functools import partial
-from types import TracebackType
+from types import EllipsisType, TracebackType
 
 from store import names
 from store.commit import AnyPath, Commit, Draft, draft_handle, handle
 from store.edit.commit import ATTEMPTS, equal_roots
+from store.edit.merge import plan
 from store.edit.tree import TreeEdit
 from store.engine import Environment, Refs, RefsWriting, Writing, find_draft, move_draft
 from store.errors import DraftMoved, HeadMoved, PathNotFound
 from store.ids import CommitId
-from store.records import DraftRecord, Entry
+from store.records import DraftRecord, Entry, PathConflict
 from store.trees import Trees
 
 
@@ -40,8 +41,14 @@ class Standing:
     @property
     def tree(self) -> Entry | None:
         """What more is staged on top of; None: nothing is there."""
-        found = self.draft or self.head
+        found = self.draft or self.base
         return None if found is None else found.tree
+
+    def since(self, base: Commit | EllipsisType | None) -> Standing:
+        """The same for changes that were made on the head `base` (...: on this one), unless a draft is there."""
+        if self.draft is not None or isinstance(base, EllipsisType):
+            return self
+        return Standing(self.head, None, base)
 
     @property
     def base_tree(self) -> Entry | None:
@@ -76,13 +83,17 @@ class Stage(TreeEdit):
         repo: str,
         branch: str,
         on: Standing,
+        since: Commit | EllipsisType | None = ...,
         rebase: bool = True,
         now_ns: int | None = None,
     ) -> None:
         self._at_ns = time.time_ns() if now_ns is None else now_ns
+        on = on.since(since)
         super().__init__(env, trees, on.tree, now_ns=self._at_ns)
         self._env, self._trees = env, trees
         self._repo, self._branch, self._on, self._may_rebase = repo, branch, on, rebase
+        self._since = since
+        """The head that the changes were made on, when that is an older one."""
         self.result: Draft | None = on.draft
         """The draft that this made, or when nothing was changed the one it began on; None: nothing is staged."""
         self.changed = False
@@ -120,6 +131,16 @@ class Stage(TreeEdit):
         else:
             raise PathNotFound(raw, where=f"the draft of {self._repo}@{self._branch}")
 
+    def replay(self, old: Entry | None, new: Entry | None) -> tuple[PathConflict, ...]:
+        """Make the change that turns the directory `old` into `new` (trees of this store; None: empty).
+
+        What stands against it is the answer, in the order of paths; then nothing is made. To be called first.
+        """
+        found = plan(self._trees, old, self._on.tree, new, lambda conflict: None)
+        if not found.conflicts:
+            found.apply(self)
+        return found.conflicts
+
     def stage(self) -> Draft | None:
         """Write everything and move the draft; what it is now. Durable on return: survives power loss.
 
@@ -139,7 +160,7 @@ class Stage(TreeEdit):
             except (DraftMoved, HeadMoved):
                 if attempt == ATTEMPTS - 1 or not self._may_rebase:
                     raise
-                self._on = look(self._env, self._trees, self._repo, self._branch)
+                self._on = look(self._env, self._trees, self._repo, self._branch).since(self._since)
                 if not self._replaced:
                     self._overlaid.base = self._on.tree
         raise AssertionError("the loop returns or raises")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from types import EllipsisType
 
 from store import names
 from store.commit import AnyPath, Commit, Draft, draft_handle
-from store.edit import ATTEMPTS, Merge, Stage, Standing, look, record_of
-from store.engine import Writing, find_draft, iter_drafts, move_draft
+from store.edit import ATTEMPTS, Merge, Stage, Standing, TreeEdit, equal_roots, look, plan, record_of
+from store.engine import RefsWriting, Writing, find_draft, iter_drafts, move_draft
 from store.errors import DraftMoved, HeadMoved
+from store.records import DraftRecord, PathConflict
 from store.repo.changes import Changes, undecided
 from store.repo.together import commit_drafts
 from store.tree import Resolve
@@ -38,13 +40,16 @@ class Drafts(Changes):
         branch: str | None = None,
         *,
         base: Commit | Draft | EllipsisType | None = ...,
+        since: Commit | EllipsisType | None = ...,
         now_ns: int | None = None,
     ) -> Stage:
         """Changes on top of what is staged for `branch`, or of its head; added to its draft when the block ends.
 
         The branch itself stays where it is until `commit_draft`. Changes that were worked out by looking at the draft,
         or without one at the head, say so with `base`: they then raise DraftMoved or HeadMoved instead of being laid
-        over another. Raises BadName; InUse when a pipeline computes what is in the repo.
+        over another. Changes that were made on an older head (None: on none) say so with `since`: unless something is
+        staged already, that is what the draft is made on, and committing it merges. Raises BadName; InUse when a
+        pipeline computes what is in the repo.
         """
         self.check_editable()
         name = names.branch(self._branch(branch))
@@ -64,6 +69,7 @@ class Drafts(Changes):
             repo=self.name,
             branch=name,
             on=on,
+            since=since,
             rebase=isinstance(base, EllipsisType),
             now_ns=now_ns,
         )
@@ -113,6 +119,36 @@ class Drafts(Changes):
         return commit_drafts(
             self._env, self._trees, from_one, resolve=resolve, message=message, author=author
         )[0]
+
+    def rebase_draft(self, branch: str | None = None) -> tuple[PathConflict, ...]:
+        """Put what is staged for `branch` on its present head, if that has moved; the conflicts that stand against it.
+
+        With conflicts nothing changes, and the draft stays on the head that it was made on. Loses no race.
+        """
+        name = self._branch(branch)
+        for _ in range(ATTEMPTS):
+            on = self.standing(name)
+            if on.draft is None or on.head is None or on.head.id == on.draft.base:
+                return ()
+            found = plan(self._trees, on.base_tree, on.head.tree, on.draft.tree, undecided)
+            if found.conflicts:
+                return found.conflicts
+            with TreeEdit(self._env, self._trees, on.head.tree) as edit:
+                found.apply(edit)
+                root = edit.save()
+            same = equal_roots(on.head.tree, root)
+            moved = None if same else DraftRecord(self.name, name, on.head.id, root, on.draft.changed_ns)
+            try:
+                self._env.write(partial(self._rebase, branch=name, on=on, to=moved))
+            except (DraftMoved, HeadMoved):
+                continue
+            return ()
+        raise DraftMoved(self.name, name)
+
+    def _rebase(self, writing: Writing, *, branch: str, on: Standing, to: DraftRecord | None) -> None:
+        assert on.head is not None, "a draft is put on a head"
+        RefsWriting(writing).check_unmoved(self.name, branch, on.head.id)
+        move_draft(writing, self.name, branch, expect=record_of(on.draft), to=to)
 
     def drop_draft(self, branch: str | None = None, *, draft: Draft | None = None) -> bool:
         """Forget what is staged for `branch`; whether there was anything. Durable on return.

@@ -1,0 +1,44 @@
+"""Moving what was written through a mount into the store, as the drafts of its branches."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import trio
+
+from pfsfuse.fuse.invalidate import Refresher
+from pfsfuse.vfs.branches import WritableBranch
+from pfsfuse.vfs.vfs import Vfs
+from pfsfuse.worktree.staging import stage
+
+
+class Stager:
+    """One mount's way into the store."""
+
+    def __init__(self, vfs: Vfs, refresher: Refresher) -> None:
+        self._vfs, self._refresher = vfs, refresher
+        self._lock = trio.Lock()
+
+    async def stage(self) -> None:
+        """Return when all that was written before the call is in the drafts of its branches.
+
+        Programs that write to such a branch meanwhile wait; those that read do not. Raises what the store raises (Full,
+        Corrupt), OSError; the branch is then as it was.
+        """
+        branches = self._vfs.view.branches
+        for branch in [] if branches is None else branches.all():
+            if branch.worktree is not None and branch.worktree.dirty:
+                await self._stage(branch)
+        await self._refresher.refresh()
+
+    async def _stage(self, branch: WritableBranch) -> None:
+        async with self._lock:
+            free = trio.Event()
+            branch.busy = free
+            try:
+                with trio.CancelScope(shield=True):
+                    standing = await trio.to_thread.run_sync(partial(stage, self._vfs.store, branch.open()))
+                self._vfs.settle(branch, standing)
+            finally:
+                branch.busy = None
+                free.set()

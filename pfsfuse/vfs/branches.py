@@ -1,0 +1,116 @@
+"""The branches of a view that can be written to, each with the working tree that holds what was written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from pfsfuse.errors import WorktreeError
+from pfsfuse.vfs.keys import root_key
+from pfsfuse.worktree.model import Folder
+from pfsfuse.worktree.worktree import Worktree, place
+from store import Entry, InUse, Repo, Store
+
+
+class Waiting(Protocol):
+    """Something that can be waited for."""
+
+    async def wait(self) -> None: ...
+
+
+class Busy(Exception):
+    """What was written on a branch is being moved into the store; ask again after `free`."""
+
+    def __init__(self, free: Waiting) -> None:
+        super().__init__()
+        self.free = free
+
+
+class WritableBranch:
+    """One branch: its tree in the store, with what is staged, and (once something was written) a working tree on it."""
+
+    def __init__(self, store: Store, repo: Repo, branch: str) -> None:
+        self.store = store
+        self.repo, self.name = repo.name, branch
+        self.key = root_key(b"branch", repo.name.encode(), branch.encode())
+        self.below: Entry | None = repo.standing(branch).tree
+        """The draft, or without one the head; None: there is neither."""
+        self.busy: Waiting | None = None
+        """While its changes are moved into the store, nothing may be changed."""
+        self.worktree: Worktree | None = None
+        self._editable = _is_editable(repo)
+        self._trouble: WorktreeError | None = None
+        if self._editable and (self.directory / "journal").exists():
+            try:
+                self.open()
+            except WorktreeError as error:
+                self._trouble = error
+
+    @property
+    def directory(self) -> Path:
+        return place(self.store.path, self.repo, self.name)
+
+    @property
+    def root(self) -> Folder | None:
+        """What is different from the tree below; None: nothing was written."""
+        return None if self.worktree is None else self.worktree.model.root
+
+    @property
+    def writable(self) -> bool:
+        """Whether people write to this branch; not what a pipeline computes."""
+        return self._editable and self._trouble is None
+
+    def open(self) -> Worktree:
+        """The working tree, begun if there is none. Raises WorktreeError: it is damaged, or another mount has it."""
+        if self._trouble is not None:
+            raise self._trouble
+        if self.worktree is None:
+            self.worktree = Worktree(self.directory, self.store, self.repo, self.name, self.below)
+        return self.worktree
+
+    def rest_on(self, below: Entry | None) -> None:
+        """The branch's head or draft is another one."""
+        self.below = below
+        if self.worktree is not None:
+            self.worktree.model.rest_on(below)
+
+    def check_free(self) -> None:
+        """Raise Busy while nothing may be changed."""
+        if self.busy is not None:
+            raise Busy(self.busy)
+
+    def close(self) -> None:
+        if self.worktree is not None:
+            self.worktree.close()
+            self.worktree = None
+
+
+class Branches:
+    """The writable branches that a view has shown so far."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._branches: dict[tuple[str, str], WritableBranch] = {}
+
+    def get(self, repo: Repo, branch: str) -> WritableBranch:
+        """The branch, which the repo may not have yet."""
+        found = self._branches.get((repo.name, branch))
+        if found is None:
+            found = self._branches[repo.name, branch] = WritableBranch(self._store, repo, branch)
+        return found
+
+    def all(self) -> list[WritableBranch]:
+        return list(self._branches.values())
+
+    def close(self) -> None:
+        for branch in self._branches.values():
+            branch.close()
+        self._branches.clear()
+
+
+def _is_editable(repo: Repo) -> bool:
+    try:
+        repo.check_editable()
+    except InUse:
+        return False
+    return True

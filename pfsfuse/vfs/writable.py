@@ -1,0 +1,305 @@
+"""Directories and files of a branch that can be written to.
+
+    WritableDirectory   a LiveDirectory that looks into the working tree first
+    Written             a file that was made or changed here
+    WrittenLink         a symlink that was made or moved here
+
+A file keeps its number when it is written to: `Written` takes the place of the leaf that the kernel knew. A directory
+keeps its number when it is moved. What is made gets a number that nothing had before, since the kernel does not let
+anything be made in a directory that it has seen removed, under whatever name.
+
+Which folder of the working tree a directory is follows from its parent's at every call: another name of the same branch
+(`trips` and `trips@master`) may have changed it meanwhile.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from heapq import merge
+from typing import NoReturn, TypeAlias
+
+from pfsfuse.vfs.branches import WritableBranch
+from pfsfuse.vfs.inodes import Inodes
+from pfsfuse.vfs.keys import child_key, leaf_key, root_key
+from pfsfuse.vfs.live import LiveDirectory
+from pfsfuse.vfs.nodes import Contents, Directory, Leaf, Node
+from pfsfuse.vfs.refresh import Refresh
+from pfsfuse.worktree.model import File, Folder, Item, Symlink
+from store import Entry
+
+Names: TypeAlias = "tuple[list[bytes] | None, Entry | None]"
+"""Equal by identity exactly when a directory's names are the same."""
+
+
+class LiveLeaf(Leaf):
+    """A file or symlink of the store on a branch that can be written to: its permissions are shown as they are."""
+
+    __slots__ = ()
+
+    @property
+    def mode(self) -> int:  # type: ignore[override]
+        return self.entry.mode
+
+
+class Written(Node):
+    """A file of the working tree."""
+
+    __slots__ = ("branch", "file")
+
+    def __init__(self, branch: WritableBranch, parent: Directory | None, file: File) -> None:
+        super().__init__(root_key(branch.key, b"item", b"%d" % file.number), parent)
+        self.branch, self.file = branch, file
+
+    @property
+    def name(self) -> bytes:
+        return self.file.name
+
+    @property
+    def mode(self) -> int:  # type: ignore[override]
+        return self.file.mode
+
+    @property
+    def size(self) -> int:  # type: ignore[override]
+        return self.branch.open().size(self.file)
+
+    @property
+    def mtime_ns(self) -> int:  # type: ignore[override]
+        return self.branch.open().mtime_ns(self.file)
+
+
+class WrittenLink(Node):
+    """A symlink of the working tree."""
+
+    __slots__ = ("branch", "link")
+
+    def __init__(self, branch: WritableBranch, parent: Directory | None, link: Symlink) -> None:
+        super().__init__(root_key(branch.key, b"item", b"%d" % link.number), parent)
+        self.branch, self.link = branch, link
+
+    @property
+    def name(self) -> bytes:
+        return self.link.name
+
+    @property
+    def mode(self) -> int:  # type: ignore[override]
+        return self.link.mode
+
+    @property
+    def size(self) -> int:  # type: ignore[override]
+        return len(self.link.target)
+
+    @property
+    def mtime_ns(self) -> int:  # type: ignore[override]
+        return self.branch.open().mtime_ns(self.link)
+
+    def target(self) -> bytes:
+        return self.link.target
+
+
+class WritableDirectory(LiveDirectory):
+    """A directory of a branch's tree under what the working tree has changed in it."""
+
+    __slots__ = ("_token", "branch", "removed", "settling", "top")
+
+    def __init__(
+        self,
+        branch: WritableBranch,
+        key: bytes,
+        parent: Directory | None,
+        name: bytes,
+        *,
+        place: bytes,
+        entry: Entry | None,
+        top: bytes = b"",
+    ) -> None:
+        super().__init__(branch.store, key, parent, name, place=place, entry=entry)
+        self.branch = branch
+        self.top = top or key
+        """The key of the branch's root: each name of a branch has directories of its own."""
+        self.removed = False
+        """Somebody may still stand in it, but it is nowhere any more."""
+        self.settling = False
+        """What was changed in it is the store's now: it is to be looked at again, though `entry` be equal."""
+        self._token: Names | None = None
+
+    # ---- what it is now
+
+    @property
+    def above(self) -> WritableDirectory | None:
+        """The directory that it is in; None for the root of the branch."""
+        return self.parent if isinstance(self.parent, WritableDirectory) else None
+
+    def state(self) -> tuple[Folder | None, Entry | None]:
+        """What was changed in it (None: nothing), and what the store has there (None: nothing)."""
+        if self.removed:
+            return None, None
+        if (above := self.above) is None:
+            return self.branch.root, self.branch.below
+        folder, _ = above.state()
+        if folder is not None and self._name in folder.names:
+            item = folder.names[self._name]
+            return (item, item.below) if isinstance(item, Folder) else (None, None)
+        return None, self.entry
+
+    def own(self) -> Folder:
+        """The folder of the working tree that it is, made one if there was none. ENOENT once it is removed."""
+        if self.removed:
+            _refuse(errno.ENOENT)
+        worktree = self.branch.open()
+        if (above := self.above) is None:
+            return worktree.model.root
+        item = worktree.take(above.own(), self._name)
+        return item if isinstance(item, Folder) else _refuse(errno.ENOENT)
+
+    @property
+    def mode(self) -> int:  # type: ignore[override]
+        folder, entry = self.state()
+        if folder is not None:
+            return folder.mode
+        shown = stat.S_IFDIR | 0o755 if entry is None else entry.mode
+        return shown if self.branch.writable else shown & ~0o222
+
+    @property
+    def mtime_ns(self) -> int:  # type: ignore[override]
+        folder, entry = self.state()
+        if folder is not None:
+            return self.branch.open().mtime_ns(folder)
+        return 0 if entry is None else entry.mtime_ns
+
+    # ---- names
+
+    def find(self, name: bytes) -> Node | None:
+        folder, entry = self.state()
+        if folder is not None and name in folder.names:
+            item = folder.names[name]
+            return None if item is None else self.item(item)
+        found = None if entry is None else self.store.lookup(entry, name)
+        return None if found is None else self.child(found)
+
+    def child(self, entry: Entry) -> Node:
+        place = child_key(self.place, entry.name)
+        if entry.is_dir:
+            return self._directory(child_key(self.key, entry.name), entry.name, entry)
+        kind = LiveLeaf if self.branch.writable else Leaf
+        return kind(leaf_key(entry, place), self, entry)
+
+    def item(self, item: Item) -> Node:
+        """The candidate for an item of this directory."""
+        if isinstance(item, Folder):
+            moved = root_key(self.top, b"item", b"%d" % item.number)
+            key = child_key(self.key, item.name) if item.follows else moved
+            return self._directory(key, item.name, item.below)
+        if isinstance(item, Symlink):
+            return WrittenLink(self.branch, self, item)
+        assert isinstance(item, File), "an item is a directory, a symlink or a file"
+        return Written(self.branch, self, item)
+
+    def _directory(self, key: bytes, name: bytes, entry: Entry | None) -> WritableDirectory:
+        place = child_key(self.place, name)
+        return WritableDirectory(self.branch, key, self, name, place=place, entry=entry, top=self.top)
+
+    def meet(self, candidate: Node) -> None:
+        if isinstance(candidate, LiveDirectory):
+            self.entry = candidate.entry
+
+    # ---- listings
+
+    def token(self) -> Names:
+        """What the names are now."""
+        folder, entry = self.state()
+        return None if folder is None else self.branch.open().model.names(folder), entry
+
+    def note_listing(self) -> bool:
+        before, self._token = self._token, self.token()
+        return before is not None and _same(before, self._token)
+
+    def forget_listing(self) -> None:
+        self._token = None
+
+    def contents(self) -> Contents:
+        folder, entry = self.state()
+        return _Moment(self, {} if folder is None else dict(folder.names), self.token(), entry)
+
+    def renew(self, name: bytes, candidate: Node) -> Node | None:
+        return self.find(name)
+
+    # ---- following the branch
+
+    def settle_in(self, name: bytes, above: WritableDirectory) -> None:
+        """It is called `name` in `above` from now on."""
+        self._name, self.parent = name, above
+        self.place = child_key(above.place, name)
+
+    def switch(self, entry: Entry | None, refresh: Refresh) -> None:
+        """Show `entry` (for the root: what the branch shows) from now on, and what the working tree has now."""
+        if entry == self.entry and not self.settling:
+            return
+        self.entry, self.settling = entry, False
+        refresh.drop_attributes(self.ino)
+        for name, node in list(self.known.items()):
+            now = self.find(name)
+            if isinstance(node, WritableDirectory) and isinstance(now, WritableDirectory):
+                if node.key != now.key:
+                    refresh.rekey(node, now.key)
+                node.switch(now.entry, refresh)
+            elif now is None or now.key != node.key:
+                refresh.drop_entry(self.ino, name)
+
+    def expect_settling(self) -> None:
+        """The working tree is about to let go of what it changed here and below."""
+        folder, _ = self.state()
+        if folder is not None:
+            self.settling = True
+            for node in self.known.values():
+                if isinstance(node, WritableDirectory):
+                    node.expect_settling()
+
+
+class _Moment:
+    """A directory as it was when it was opened."""
+
+    def __init__(
+        self,
+        directory: WritableDirectory,
+        names: dict[bytes, Item | None],
+        token: Names,
+        entry: Entry | None,
+    ) -> None:
+        self._directory, self._names, self._token, self._entry = directory, names, token, entry
+
+    def iter_after(self, name: bytes | None) -> Iterator[tuple[bytes, Node]]:
+        directory, mine = self._directory, self._names
+        below = iter(()) if self._entry is None else directory.store.iter_directory(self._entry, after=name)
+        theirs = ((entry.name, directory.child(entry)) for entry in below if entry.name not in mine)
+        ours = (
+            (each, directory.item(item))
+            for each in self._token[0] or ()
+            if name is None or each > name
+            if (item := mine[each]) is not None
+        )
+        return merge(theirs, ours, key=lambda pair: pair[0])
+
+    def lasting(self) -> bool:
+        return _same(self._token, self._directory.token())
+
+
+def _same(one: Names, other: Names) -> bool:
+    return one[0] is other[0] and one[1] is other[1]
+
+
+def rekey_below(inodes: Inodes, directory: WritableDirectory, key: bytes) -> None:
+    """Give a directory that was moved its new key, and with it those that are known below it."""
+    inodes.rekey(directory, key)
+    for name, node in directory.known.items():
+        if isinstance(node, WritableDirectory):
+            node.place = child_key(directory.place, name)
+            found = directory.find(name)
+            if isinstance(found, WritableDirectory):
+                rekey_below(inodes, node, found.key)
+
+
+def _refuse(number: int) -> NoReturn:
+    raise OSError(number, os.strerror(number))

@@ -1,0 +1,311 @@
+"""What may be done to a view: every change, request by request; EROFS where nothing can be written.
+
+Everything here runs on the event loop. Bytes are written to the page cache of the store's disk where they arrive; what
+may take long (a sync) is left to the caller as a plan. While a branch's changes are moved into the store, changing it
+raises `Busy`, and the caller asks again.
+
+Each change is made in the working tree first and then in what the kernel knows: nodes change places, and names of the
+same branch under another top-level name are noted in `elsewhere`, to be dropped.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import time
+from collections.abc import Callable
+from typing import NoReturn
+
+from pfsfuse.vfs.branches import WritableBranch
+from pfsfuse.vfs.handles import Handles, OpenDirectory, OpenFile, OpenWritten
+from pfsfuse.vfs.inodes import Inodes
+from pfsfuse.vfs.keys import root_key
+from pfsfuse.vfs.nodes import Directory, Leaf, Node
+from pfsfuse.vfs.refresh import Refresh
+from pfsfuse.vfs.writable import LiveLeaf, WritableDirectory, Written, WrittenLink, rekey_below
+from pfsfuse.worktree.model import File, Item
+from pfsfuse.worktree.worktree import EXCHANGE
+
+NOW = -1
+"""A time: that of the call."""
+
+
+class Writing:
+    """The changes of one mount."""
+
+    def __init__(self, inodes: Inodes, handles: Handles) -> None:
+        self._inodes, self._handles = inodes, handles
+        self.elsewhere = Refresh(inodes.rekey)
+        """What the kernel must drop because it was changed under another name of the branch."""
+        self._deaths = 0
+
+    # ---- names
+
+    def make(self, parent: int, name: bytes, mode: int, *, target: bytes | None = None) -> Node:
+        """A new file, directory or symlink (by the kind in `mode`). EPERM for others."""
+        directory, branch = self._place(parent)
+        item = branch.open().make(directory.own(), name, mode, target=target)
+        return self._enter(directory, item)
+
+    def create(self, parent: int, name: bytes, mode: int) -> tuple[Node, int]:
+        """A new file, open; its node and the handle."""
+        node = self.make(parent, name, stat.S_IFREG | stat.S_IMODE(mode))
+        assert isinstance(node, Written), "a file was made"
+        return node, self._open(node)
+
+    def remove(self, parent: int, name: bytes, *, directory: bool) -> None:
+        """unlink(2) or (`directory`) rmdir(2). Who has it open goes on."""
+        place, branch = self._place(parent)
+        branch.open().remove(place.own(), name, directory=directory)
+        self._lose(place, name)
+
+    def rename(self, parent: int, name: bytes, to: int, to_name: bytes, flags: int) -> None:
+        """rename(2) within a branch; EXDEV from one to another."""
+        source, branch = self._place(parent)
+        target, other = self._place(to)
+        if branch is not other:
+            _refuse(errno.EXDEV)
+        worktree = branch.open()
+        worktree.rename(source.own(), name, target.own(), to_name, flags)
+        if (parent, name) == (to, to_name):
+            return
+        moved, there = source.known.get(name), target.known.get(to_name)
+        for place, each in ((source, name), (target, to_name)):
+            self._note_elsewhere(place, each)
+        if flags & EXCHANGE:
+            if there is not None:
+                self._move(there, source, name)
+        elif there is not None:
+            self._die(target, to_name, there)
+        if moved is not None:
+            self._move(moved, target, to_name)
+
+    # ---- files
+
+    def opens_for_change(self, flags: int) -> bool:
+        return bool(flags & (os.O_ACCMODE | os.O_TRUNC | os.O_APPEND))
+
+    def open(self, ino: int, flags: int) -> int:
+        """A handle to write to, or to read what is written."""
+        node = self._inodes.get(ino)
+        if self.opens_for_change(flags):
+            node = self._written(node)
+            if flags & os.O_TRUNC:
+                node.branch.open().truncate(node.file, 0)
+        if not isinstance(node, Written):
+            _refuse(errno.EISDIR if isinstance(node, Directory) else errno.EROFS)
+        return self._open(node)
+
+    def write(self, fh: int, offset: int, data: bytes) -> int:
+        handle = self._handle(fh)
+        handle.node.branch.check_free()
+        if handle.scratch is None:
+            handle.scratch = handle.node.branch.open().open(handle.node.file)
+            handle.node.branch.open().release(handle.node.file)  # the handle holds it already
+        return handle.scratch.write(offset, data)
+
+    def read(self, handle: OpenWritten, offset: int, size: int) -> bytes | Callable[[], bytes]:
+        """The bytes, or how to get them in a thread."""
+        file = handle.node.file
+        if file.shown is None:
+            entry, store = file.entry, handle.node.branch.store
+            assert entry is not None, "a file that was made here is written"
+            return lambda: store.fetch(store.extents(entry, offset, size))
+        scratch = handle.scratch or handle.node.branch.open().files.open(file)
+        handle.scratch = scratch
+        if scratch.base is None:
+            return scratch.read(offset, size)
+        return lambda: scratch.read(offset, size)
+
+    def allocate(self, fh: int, mode: int, offset: int, length: int) -> None:
+        """fallocate(2) without flags; EOPNOTSUPP with."""
+        handle = self._handle(fh)
+        handle.node.branch.check_free()
+        if mode:
+            _refuse(errno.EOPNOTSUPP)
+        worktree = handle.node.branch.open()
+        worktree.allocate(handle.node.file, offset, length)
+
+    def sync(self, fh: int) -> Callable[[], None]:
+        """What makes the file durable, to be called in a thread."""
+        handle = self._handles.get(fh)
+        if isinstance(handle, OpenWritten):
+            worktree, file = handle.node.branch.open(), handle.node.file
+            return lambda: worktree.sync_file(file)
+        return lambda: None
+
+    def sync_directory(self, fh: int) -> Callable[[], None]:
+        """What makes the names of an open directory's branch durable."""
+        handle = self._handles.get(fh)
+        node = handle.node if isinstance(handle, OpenDirectory) else None
+        if isinstance(node, WritableDirectory) and node.branch.worktree is not None:
+            return node.branch.worktree.sync
+        return lambda: None
+
+    def close(self, handle: OpenWritten) -> None:
+        handle.node.branch.open().release(handle.node.file)
+
+    # ---- attributes
+
+    def change(
+        self,
+        ino: int,
+        *,
+        mode: int | None,
+        size: int | None,
+        mtime_ns: int | None,
+        owner: tuple[int | None, int | None],
+    ) -> Node:
+        """setattr: what is None stays. EPERM for another owner: everything belongs to who mounted."""
+        branch, item = self._item(self._inodes.get(ino))
+        self._check_owner(owner)
+        worktree = branch.open()
+        if size is not None:
+            if not isinstance(item, File):
+                _refuse(errno.EISDIR)
+            worktree.truncate(item, size)
+        if mode is not None:
+            worktree.set_mode(item, mode)
+        if mtime_ns is not None:
+            worktree.set_mtime(item, time.time_ns() if mtime_ns == NOW else mtime_ns)
+        return self._inodes.get(ino)
+
+    @staticmethod
+    def _check_owner(owner: tuple[int | None, int | None]) -> None:
+        uid, gid = owner
+        if uid not in (None, os.getuid()) or gid not in (None, os.getgid()):
+            _refuse(errno.EPERM)
+
+    def check_writable(self, ino: int) -> None:
+        """EROFS unless this can be changed in other ways than the one that is asked for."""
+        node = self._inodes.get(ino)
+        place = node if isinstance(node, Directory) else node.parent
+        if not isinstance(place, WritableDirectory) or not place.branch.writable:
+            _refuse(errno.EROFS)
+
+    # ---- how it is done
+
+    def _place(self, ino: int) -> tuple[WritableDirectory, WritableBranch]:
+        """The directory in which something is going to change. EROFS, Busy."""
+        node = self._inodes.get(ino)
+        if not isinstance(node, WritableDirectory) or not node.branch.writable:
+            _refuse(errno.EROFS if isinstance(node, Directory) else errno.ENOTDIR)
+        node.branch.check_free()
+        return node, node.branch
+
+    def _enter(self, directory: WritableDirectory, item: Item) -> Node:
+        """Let the kernel know a new item."""
+        candidate = directory.item(item)
+        node = self._inodes.number(candidate)
+        self._inodes.count(node, directory, item.name)
+        self._note_elsewhere(directory, item.name)
+        return node
+
+    def _open(self, node: Written) -> int:
+        node.branch.open().hold(node.file)
+        return self._handles.add(OpenWritten(node))
+
+    def _handle(self, fh: int) -> OpenWritten:
+        handle = self._handles.get(fh)
+        return handle if isinstance(handle, OpenWritten) else _refuse(errno.EBADF)
+
+    def _item(self, node: Node) -> tuple[WritableBranch, Item]:
+        """What `node` is in its working tree, made an item if it was none. EROFS, ESTALE, Busy."""
+        if isinstance(node, Written | WrittenLink):
+            node.branch.check_free()
+            return node.branch, node.file if isinstance(node, Written) else node.link
+        if isinstance(node, WritableDirectory):
+            directory, branch = self._place(node.ino)
+            return branch, directory.own()
+        if isinstance(node, Leaf) and isinstance(node.parent, WritableDirectory):
+            directory, branch = node.parent, node.parent.branch
+            if not branch.writable:
+                _refuse(errno.EROFS)
+            branch.check_free()
+            now = directory.find(node.name)
+            if not isinstance(now, Leaf) or now.entry != node.entry:
+                _refuse(errno.ESTALE)  # the branch has another file there by now
+            item = branch.open().take(directory.own(), node.name)
+            self._become(node, directory.item(item))
+            return branch, item
+        return _refuse(errno.EROFS)
+
+    def _written(self, node: Node) -> Written:
+        """The node of a file that is going to be written to."""
+        if isinstance(node, Directory):
+            _refuse(errno.EISDIR)
+        _, item = self._item(node)
+        if not isinstance(item, File):
+            _refuse(errno.EINVAL)
+        found = self._inodes.get(node.ino)
+        assert isinstance(found, Written), "a file's item has a node of that kind"
+        return found
+
+    def _become(self, leaf: Leaf, node: Node) -> None:
+        """`node` is what the kernel knew as `leaf` from here on; so are the handles that are open."""
+        self._inodes.replace(leaf, node)
+        if isinstance(node, Written) and leaf.opens:
+            for fh, handle in self._handles.items():
+                if isinstance(handle, OpenFile) and handle.node is leaf:
+                    node.branch.open().hold(node.file)
+                    self._handles.put(fh, OpenWritten(node))
+
+    def _move(self, node: Node, directory: WritableDirectory, name: bytes) -> None:
+        """The kernel calls `node` `name` in `directory` now."""
+        candidate = directory.find(name)
+        assert candidate is not None, "it was put there just now"
+        if isinstance(node, WritableDirectory):
+            node.settle_in(name, directory)
+            rekey_below(self._inodes, node, candidate.key)
+        elif isinstance(node, LiveLeaf):
+            candidate.ino = node.ino
+            self._become(node, candidate)
+            node = candidate
+        else:
+            node.parent = directory
+        self._inodes.moved(node, directory, name)
+
+    def _lose(self, directory: WritableDirectory, name: bytes) -> None:
+        if (node := directory.known.get(name)) is not None:
+            self._die(directory, name, node)
+        self._note_elsewhere(directory, name)
+
+    def _die(self, directory: WritableDirectory, name: bytes, node: Node) -> None:
+        """The name is gone; the node stays as long as somebody has it open or stands in it."""
+        directory.known.pop(name, None)
+        if isinstance(node, WritableDirectory):
+            node.removed = True
+        if not isinstance(node, Written | WrittenLink):
+            self._deaths += 1
+            self._inodes.rekey(node, root_key(b"gone", b"%d" % self._deaths))
+
+    def _note_elsewhere(self, directory: WritableDirectory, name: bytes) -> None:
+        """Have the kernel drop the name where the branch is shown under another top-level name."""
+        path = [name]
+        at = directory
+        while (above := at.above) is not None:
+            path.append(at.name)
+            at = above
+        root, names = at, path[::-1]
+        host = root.parent
+        for other in getattr(host, "known", {}).values():
+            if other is root or not isinstance(other, WritableDirectory) or other.branch is not root.branch:
+                continue
+            place = _descend(other, names[:-1])
+            if place is not None:
+                self.elsewhere.drop_entry(place.ino, name)
+                self.elsewhere.drop_attributes(place.ino)
+
+
+def _descend(directory: WritableDirectory, names: list[bytes]) -> WritableDirectory | None:
+    for name in names:
+        below = directory.known.get(name)
+        if not isinstance(below, WritableDirectory):
+            return None
+        directory = below
+    return directory
+
+
+def _refuse(number: int) -> NoReturn:
+    raise OSError(number, os.strerror(number))

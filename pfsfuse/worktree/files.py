@@ -1,0 +1,107 @@
+"""The scratch files of a working tree: which are there, which are open, and by how many."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from pfsfuse.worktree.journal import sync_directory
+from pfsfuse.worktree.model import File
+from pfsfuse.worktree.scratch import Scratch
+from store import Entry, Store
+
+
+class Files:
+    """Scratch files in `directory`, each called by its file's number. Only those in use take a descriptor."""
+
+    def __init__(self, directory: Path, store: Store) -> None:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._directory = directory
+        self._store = store
+        self._open: dict[int, Scratch] = {}
+        self._users: dict[int, int] = {}
+        self._unsynced: set[int] = set()
+        """Numbers of files whose name may not be on the disk yet."""
+        self.writes = 0
+        """Changes of bytes so far, of all files that were closed."""
+
+    def make(self, file_number: int, base: Entry | None) -> int:
+        """A new scratch file that reads as `base`; up to where that shows through. Raises OSError."""
+        scratch = Scratch.make(self._path(file_number), self._fetch, base)
+        scratch.close()
+        self._unsynced.add(file_number)
+        return scratch.shown
+
+    def keep_only(self, numbers: set[int]) -> None:
+        """Remove what a crash has left of others."""
+        for name in os.listdir(self._directory):
+            if name not in {str(number) for number in numbers}:
+                os.unlink(self._directory / name)
+
+    def remove(self, number: int) -> None:
+        """Take the file away; nobody has it open."""
+        self._unsynced.discard(number)
+        with suppress(FileNotFoundError):
+            os.unlink(self._path(number))
+
+    def stat(self, number: int) -> os.stat_result:
+        """Size and times of the file, open or not."""
+        scratch = self._open.get(number)
+        return os.stat(self._path(number)) if scratch is None else scratch.stat()
+
+    def open(self, file: File) -> Scratch:
+        """The bytes of a file that is written; nobody counts as its user for that."""
+        scratch = self._open.get(file.number)
+        if scratch is None:
+            base = file.entry if file.shown else None
+            scratch = Scratch(self._path(file.number), self._fetch, base, file.shown or 0)
+            self._open[file.number] = scratch
+        return scratch
+
+    def hold(self, number: int) -> None:
+        """One user more."""
+        self._users[number] = self._users.get(number, 0) + 1
+
+    def release(self, number: int) -> bool:
+        """One user less; whether it was the last, so that the scratch file was closed."""
+        left = self._users.pop(number) - 1
+        if left:
+            self._users[number] = left
+            return False
+        if (scratch := self._open.pop(number, None)) is not None:
+            self.writes += scratch.writes
+            scratch.close()
+        return True
+
+    def is_held(self, number: int) -> bool:
+        return number in self._users
+
+    def all_writes(self) -> int:
+        """Changes of bytes so far: equal numbers say that nothing was written between."""
+        return self.writes + sum(scratch.writes for scratch in self._open.values())
+
+    def sync(self, file: File) -> None:
+        """The file's bytes and its name survive the machine from here on."""
+        scratch = self._open.get(file.number)
+        if scratch is not None:
+            scratch.sync()
+        else:
+            with open(self._path(file.number), "rb") as closed:
+                os.fsync(closed.fileno())
+        if file.number in self._unsynced:
+            sync_directory(self._directory)
+            self._unsynced.discard(file.number)
+
+    def close(self) -> None:
+        """Close all; the files stay."""
+        for scratch in self._open.values():
+            scratch.close()
+        self._open.clear()
+        self._users.clear()
+
+    def _path(self, number: int) -> Path:
+        return self._directory / str(number)
+
+    def _fetch(self, entry: Entry, offset: int, size: int) -> bytes:
+        return self._store.fetch(self._store.extents(entry, offset, size))

@@ -1,0 +1,96 @@
+"""Laying what a working tree changed over the branch's draft in the store: the price is that of the changes."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Mapping
+from typing import BinaryIO, cast
+
+import msgspec
+
+from pfsfuse.worktree.model import File, Folder, Item, Symlink
+from pfsfuse.worktree.worktree import Worktree
+from store import Entry, TreeEdit
+
+
+def lay(worktree: Worktree, edit: TreeEdit) -> None:
+    """Make in `edit` what is different in the working tree, in which nothing is changed.
+
+    A file that is written meanwhile is taken as it is read. Raises what the edit raises (Full, Corrupt), OSError.
+    """
+    root = worktree.model.root
+    if root.mode != _IFDIR or root.xattrs is not None:
+        edit.mkdir(b"", mode=stat.S_IMODE(root.mode))
+    _lay_folder(worktree, edit, root, b"")
+
+
+_IFDIR = stat.S_IFDIR | 0o755
+
+
+def _lay_folder(worktree: Worktree, edit: TreeEdit, folder: Folder, path: bytes) -> None:
+    # Names that are gone come first: what was moved over a directory must not meet what lay in it.
+    for name, item in folder.names.items():
+        if item is None:
+            _clear(edit, _join(path, name))
+    for name, item in list(folder.names.items()):
+        if item is not None:
+            _lay_item(worktree, edit, item, _join(path, name))
+
+
+def _lay_item(worktree: Worktree, edit: TreeEdit, item: Item, path: bytes) -> None:
+    there = edit.find(path)
+    if isinstance(item, Folder):
+        if not item.follows or there is None or not there.is_dir:
+            _clear(edit, path)
+            if item.below is not None:
+                edit.graft(path, item.below)
+        edit.mkdir(path, mode=stat.S_IMODE(item.mode), mtime_ns=item.mtime_ns)
+        _lay_folder(worktree, edit, item, path)
+        return
+    if there is not None and there.is_dir:
+        edit.remove(path)
+    if isinstance(item, Symlink):
+        edit.symlink(path, item.target, mtime_ns=worktree.mtime_ns(item))
+        return
+    assert isinstance(item, File), "an item is a directory, a symlink or a file"
+    if item.shown is None:
+        assert item.entry is not None, "a file that was made here is written"
+        edit.graft(path, _with(item.entry, item))
+    else:
+        _lay_file(worktree, edit, item, path)
+
+
+def _lay_file(worktree: Worktree, edit: TreeEdit, file: File, path: bytes) -> None:
+    mode, mtime_ns = stat.S_IMODE(file.mode), worktree.mtime_ns(file)
+    with worktree.opened(file) as scratch:
+        base, changed, content = scratch.base, scratch.changed(), cast(BinaryIO, scratch.reader())
+        if base is None or changed is None:
+            edit.write(path, content, mode=mode, mtime_ns=mtime_ns)
+        else:
+            shown = min(scratch.shown, base.size)
+            hidden = [(shown, base.size)] if shown < base.size else []
+            edit.splice(path, base, [*changed, *hidden], content, scratch.size, mode=mode, mtime_ns=mtime_ns)
+    if file.xattrs:
+        entry = edit.find(path)
+        assert entry is not None, "it was written just now"
+        edit.graft(path, _with_attributes(entry, file.xattrs))
+
+
+def _with(entry: Entry, item: File) -> Entry:
+    changed = msgspec.structs.replace(
+        entry, mode=item.mode, mtime_ns=entry.mtime_ns if item.mtime_ns is None else item.mtime_ns
+    )
+    return _with_attributes(changed, item.xattrs)
+
+
+def _with_attributes(entry: Entry, xattrs: Mapping[bytes, bytes] | None) -> Entry:
+    return msgspec.structs.replace(entry, xattrs=dict(xattrs) if xattrs else None)
+
+
+def _clear(edit: TreeEdit, path: bytes) -> None:
+    if edit.find(path) is not None:
+        edit.remove(path)
+
+
+def _join(path: bytes, name: bytes) -> bytes:
+    return path + b"/" + name if path else name

@@ -1,0 +1,245 @@
+"""The bytes of one changed file: a sparse file on the store's disk, over what the store has.
+
+    the store's file   |aaaaaaaaaaaaaaaa|bbbbbbbbbbbbbbbb|cccccccccccccccc|dddd|
+    scratch                              ################                             what was written
+    read               |aaaaaaaaaaaaaaaa|################|cccccccccccccccc|dddd|
+
+What was written is in the scratch file in whole blocks, whose first write fetches the rest of the block from the store.
+So the scratch file's own holes say what is still the store's: nothing else has to be written down or synced for that,
+and it is right after a crash, whatever of it reached the disk. Beyond `shown` nothing of the store's file shows
+through: after `truncate` down and up again there are zeros.
+
+A file up to WHOLE bytes is copied at its first write, and has nothing below it.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from pfsfuse.worktree.ranges import Range, Ranges
+from store import Entry
+
+BLOCK = 4096
+"""Bytes that become the scratch file's own together; what file systems allocate, or a divisor of it."""
+WHOLE = 1 << 20
+"""Bytes of a file that is copied when it is first written to: less than one request more."""
+STEP = 1 << 22
+"""Bytes copied at a time."""
+
+Fetch = Callable[[Entry, int, int], bytes]
+"""Gives bytes of a file of the store: the entry, offset, size; clipped at its end."""
+
+
+class Scratch:
+    """One changed file's bytes. Safe to use from threads."""
+
+    def __init__(self, path: Path, fetch: Fetch, base: Entry | None, shown: int) -> None:
+        """The scratch file at `path`, made if it is missing. `base` shows through where it has holes, up to `shown`."""
+        self.path = path
+        self._fetch = fetch
+        self.base = base
+        self.shown = shown
+        """Bytes of `base` that may show through."""
+        self._lock = threading.Lock()
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._own = Ranges(_data(self._descriptor)) if base is not None else Ranges()
+        self.writes = 0
+        """Changes of the bytes so far, to tell whether there was one since."""
+
+    @classmethod
+    def make(cls, path: Path, fetch: Fetch, base: Entry | None) -> Scratch:
+        """A new scratch file that reads as `base` (None: empty). Raises OSError (ENOSPC); then it is not there."""
+        size = 0 if base is None else base.size
+        small = size <= WHOLE
+        made = cls(path, fetch, None if small else base, 0 if small else size)
+        try:
+            os.ftruncate(made._descriptor, size)
+            if base is not None and small and size:
+                _write_all(made._descriptor, 0, fetch(base, 0, size))
+            if base is not None:
+                os.utime(made._descriptor, ns=(base.mtime_ns, base.mtime_ns))
+        except BaseException:
+            made.remove()
+            raise
+        return made
+
+    @property
+    def size(self) -> int:
+        return os.fstat(self._descriptor).st_size
+
+    def stat(self) -> os.stat_result:
+        """The size, mtime and blocks of the file."""
+        return os.fstat(self._descriptor)
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Up to `size` bytes, clipped at the end of the file. Raises Corrupt when the store's part is damaged."""
+        if self.base is None:
+            return os.pread(self._descriptor, size, offset)
+        end = min(offset + size, self.size)
+        with self._lock:
+            pieces = list(self._own.split(offset, end))
+            base, shown = self.base, self.shown
+        return b"".join(
+            _exactly(self._descriptor, start, stop - start) if own else self._below(base, shown, start, stop)
+            for start, stop, own in pieces
+        )
+
+    def _below(self, base: Entry | None, shown: int, start: int, stop: int) -> bytes:
+        """What shows through from `start` to `stop`."""
+        end = min(stop, shown)
+        found = self._fetch(base, start, end - start) if base is not None and start < end else b""
+        return found.ljust(stop - start, b"\0")
+
+    def write(self, offset: int, data: bytes | memoryview) -> int:
+        """Write all of `data`; how many bytes that were. Raises OSError; then part of it may be written."""
+        self.writes += 1
+        if self.base is None:
+            return _write_all(self._descriptor, offset, data)
+        with self._lock:
+            self._make_own(offset, offset + len(data))
+            return _write_all(self._descriptor, offset, data)
+
+    def _make_own(self, start: int, end: int) -> None:
+        """Before bytes are written: have the blocks at both ends filled from the store, and count them as own."""
+        if start >= end:
+            return
+        first, last = start // BLOCK * BLOCK, -(-end // BLOCK) * BLOCK
+        for block in {first, last - BLOCK}:
+            if start <= block and block + BLOCK <= end:
+                continue  # written whole
+            ((_, _, own),) = self._own.split(block, block + BLOCK)
+            size = min(block + BLOCK, self.shown) - block
+            if not own and size > 0:
+                assert self.base is not None, "only what lies over a base has blocks of its own"
+                _write_all(self._descriptor, block, self._fetch(self.base, block, size))
+        self._own.add(first, last)
+
+    def truncate(self, size: int) -> None:
+        """Make the file `size` bytes long. Costs nothing, however large the hole. `shown` may have become smaller."""
+        self.writes += 1
+        with self._lock:
+            if self.base is not None and size < self.shown:
+                self._fill_last_block(size)
+            os.ftruncate(self._descriptor, size)
+            self._own.cut(-(-size // BLOCK) * BLOCK)
+            if size < self.shown:
+                self.shown = size
+            if self.shown == 0:
+                self.base = None
+
+    def _fill_last_block(self, size: int) -> None:
+        """Have the block that is cut in two own: `shown` need not be remembered within one."""
+        if size % BLOCK:
+            self._make_own(size - size % BLOCK, size)
+
+    def allocate(self, offset: int, length: int) -> None:
+        """Have room on the disk for a range, and the file at least as long as that.
+
+        A file that shows something through is copied first: file systems disagree on whether room that was only
+        reserved is a hole.
+        """
+        self.copy_all()
+        self.writes += 1
+        os.posix_fallocate(self._descriptor, offset, length)
+
+    def copy_all(self) -> None:
+        """Have nothing show through any more."""
+        with self._lock:
+            for start, stop, own in list(self._own.split(0, self.shown)):
+                for at in range(start, stop if not own else start, STEP):
+                    assert self.base is not None, "a shown size without a base"
+                    data = self._fetch(self.base, at, min(STEP, stop - at))
+                    _write_all(self._descriptor, at, data)
+            self.base, self.shown = None, 0
+
+    def rest_on(self, base: Entry | None) -> None:
+        """The store has all of it, as `base`: have that show through instead of bytes of its own. The mtime stays."""
+        with self._lock:
+            status = self.stat()
+            os.ftruncate(self._descriptor, 0)
+            os.ftruncate(self._descriptor, status.st_size)
+            self._own = Ranges()
+            self.base = base if base is not None and base.size else None
+            self.shown = 0 if self.base is None else self.base.size
+            self.set_mtime(status.st_mtime_ns)
+
+    def changed(self) -> list[Range] | None:
+        """The ranges that are not `base`'s any more, in order; None: all of it, there is nothing below."""
+        with self._lock:
+            return None if self.base is None else [(start, stop) for start, stop in self._own]
+
+    def set_mtime(self, mtime_ns: int) -> None:
+        os.utime(self._descriptor, ns=(mtime_ns, mtime_ns))
+
+    def sync(self, *, data_only: bool = False) -> None:
+        """Durable on return. Raises OSError when what was written before could not be."""
+        (os.fdatasync if data_only else os.fsync)(self._descriptor)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+    def remove(self) -> None:
+        """Close the file and take it away."""
+        self.close()
+        with suppress(FileNotFoundError):
+            os.unlink(self.path)
+
+    def reader(self) -> io.RawIOBase:
+        """The file as a seekable stream, for committing it."""
+        return _Reader(self)
+
+
+class _Reader(io.RawIOBase):
+    def __init__(self, scratch: Scratch) -> None:
+        self._scratch, self._at = scratch, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._scratch.size}[whence]
+        self._at = start + offset
+        return self._at
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # RawIOBase says Buffer, a 3.12 name
+        found = self._scratch.read(self._at, len(buffer))
+        buffer[: len(found)] = found
+        self._at += len(found)
+        return len(found)
+
+
+def _write_all(descriptor: int, offset: int, data: bytes | memoryview) -> int:
+    rest = memoryview(data)
+    while rest:
+        count = os.pwrite(descriptor, rest, offset)
+        offset, rest = offset + count, rest[count:]
+    return len(data)
+
+
+def _exactly(descriptor: int, offset: int, size: int) -> bytes:
+    """`size` bytes, zeros in place of what lies beyond the end: it may be cut off meanwhile."""
+    return os.pread(descriptor, size, offset).ljust(size, b"\0")
+
+
+def _data(descriptor: int) -> list[Range]:
+    """Where the file has data rather than holes, in whole blocks."""
+    found, at, size = [], 0, os.fstat(descriptor).st_size
+    while at < size:
+        try:
+            start = os.lseek(descriptor, at, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno == errno.ENXIO:
+                break
+            raise
+        at = os.lseek(descriptor, start, os.SEEK_HOLE)
+        found.append((start // BLOCK * BLOCK, -(-at // BLOCK) * BLOCK))
+    return found

@@ -1,0 +1,430 @@
+"""What was written on one branch through a mount and is not in the store yet.
+
+    <store>/worktrees/<id>/journal       what happened to names, modes and times (journal.py)
+    <store>/worktrees/<id>/files/<n>     the bytes of file number n, where they were written (scratch.py)
+
+Every change is in the journal before anybody is told that it happened, so killing the process loses nothing; `sync` and
+`sync_file` make it survive the machine. Errors are the system's own, as a file system on disk would give them.
+
+Not for use by several threads at once, except for what `Scratch` allows: names change on one thread, bytes in any.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+import time
+from hashlib import blake2b
+from pathlib import Path
+from typing import NoReturn
+
+from pfsfuse.errors import WorktreeError
+from pfsfuse.worktree.files import Files
+from pfsfuse.worktree.journal import (
+    Attribute,
+    Begin,
+    Change,
+    Drop,
+    Journal,
+    Make,
+    Move,
+    Record,
+    Swap,
+    Take,
+    Write,
+)
+from pfsfuse.worktree.model import ROOT, File, Folder, Found, Item, Model, path_of
+from pfsfuse.worktree.scratch import Scratch
+from store import CommitId, Entry, Store
+
+DIRECTORY = "worktrees"
+NAME_MAX = 255
+NOREPLACE, EXCHANGE = 1, 2
+
+
+def place(store_path: Path, repo: str, branch: str) -> Path:
+    """Where the working tree of a branch is kept. Names of branches may be long and hold a slash."""
+    name = blake2b(f"{repo}@{branch}".encode(), digest_size=16).hexdigest()
+    return store_path / DIRECTORY / name
+
+
+class Worktree:
+    """The working tree of one branch. One process at a time has it open."""
+
+    def __init__(self, directory: Path, store: Store, repo: str, branch: str, below: Entry | None) -> None:
+        """Open what is in `directory`, or begin anew; the tree `below` is what the branch shows without it.
+
+        Raises InUse when another process has it open, WorktreeError when it is damaged; then it is left as it is.
+        """
+        self.repo, self.branch = repo, branch
+        self.directory = directory
+        self._store = store
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock = _locked(directory / "lock")
+        try:
+            self.files = Files(directory / "files", store)
+            self._journal = Journal(directory / "journal")
+            self.model = Model(store, below)
+            self._replay()
+        except BaseException:
+            os.close(self._lock)
+            raise
+        self._changes = 0
+        self._settled = (0, 0) if self.model.begin is None else (-1, -1)
+        """Changes of names, and of bytes, that the store has."""
+
+    def _replay(self) -> None:
+        try:
+            for record in self._journal.found:
+                self.model.apply(record)
+        except (KeyError, TypeError, AssertionError) as error:
+            raise WorktreeError(f"{self._journal.path} is damaged: {error!r}") from None
+        self._journal.found = []
+        self.model.rest_on(self.model.root.below)
+        for item in list(self.model.items.values()):
+            if item.folder is None and item.number != ROOT:
+                self.model.forget(item)
+        self.files.keep_only({item.number for item in self.model.items.values() if _is_written(item)})
+
+    def close(self) -> None:
+        """End the use of it; what was written stays."""
+        self.files.close()
+        self._journal.close()
+        os.close(self._lock)
+
+    @property
+    def dirty(self) -> bool:
+        """Whether anything was changed that the store does not have."""
+        return self._settled != (self._changes, self.files.all_writes())
+
+    # ---- names
+
+    def take(self, folder: Folder, name: bytes) -> Item:
+        """The item called `name`, an entry of the store made one where nothing has happened to it yet. ENOENT."""
+        found = self.model.find(folder, name)
+        if found is None:
+            _refuse(errno.ENOENT)
+        if isinstance(found, Item):
+            return found
+        self._do(Take(self.model.next_number(), folder.number, found))
+        item = folder.names[name]
+        assert item is not None, "it was taken just now"
+        return item
+
+    def make(self, folder: Folder, name: bytes, mode: int, *, target: bytes | None = None) -> Item:
+        """A new file, directory or symlink (by the kind in `mode`). EEXIST, ENAMETOOLONG; EPERM for other kinds; ENOENT
+        in a directory that was removed.
+        """
+        if stat.S_IFMT(mode) not in (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK):
+            _refuse(errno.EPERM)
+        self._check_new(folder, name)
+        if self.model.find(folder, name) is not None:
+            _refuse(errno.EEXIST)
+        number = self.model.next_number()
+        if stat.S_ISREG(mode):
+            self.files.make(number, None)  # before the name, so that one without a scratch file is never met
+        try:
+            self._do(Make(number, folder.number, name, mode, time.time_ns(), target))
+        except OSError:
+            self.files.remove(number)
+            raise
+        return self.model.items[number]
+
+    def remove(self, folder: Folder, name: bytes, *, directory: bool) -> Found:
+        """Remove a file or symlink, or (`directory`) an empty directory; what it was.
+
+        ENOENT, ENOTDIR, EISDIR, ENOTEMPTY.
+        """
+        found = self.model.find(folder, name)
+        if found is None:
+            _refuse(errno.ENOENT)
+        self._check_removable(folder, name, found, directory)
+        self._do(Drop(folder.number, name, self._hides(folder, name), time.time_ns()))
+        self._let_go(found)
+        return found
+
+    def rename(self, folder: Folder, name: bytes, to: Folder, to_name: bytes, flags: int = 0) -> None:
+        """rename(2), with RENAME_NOREPLACE or RENAME_EXCHANGE. EEXIST, ENOENT, EINVAL, ENOTDIR, EISDIR, ENOTEMPTY."""
+        if flags & ~(NOREPLACE | EXCHANGE) or flags == NOREPLACE | EXCHANGE:
+            _refuse(errno.EINVAL)
+        self._check_new(to, to_name)
+        source, target = self.model.find(folder, name), self.model.find(to, to_name)
+        if source is None or (flags & EXCHANGE and target is None):
+            _refuse(errno.ENOENT)
+        if flags & NOREPLACE and target is not None:
+            _refuse(errno.EEXIST)
+        if folder is to and name == to_name:
+            return
+        self._check_not_below(self.take(folder, name), to)
+        if flags & EXCHANGE:
+            self._check_not_below(self.take(to, to_name), folder)
+            self._do(Swap(folder.number, name, to.number, to_name, time.time_ns()))
+            return
+        if target is not None:
+            moves_directory = _is_directory(source)
+            if not moves_directory and _is_directory(target):
+                _refuse(errno.EISDIR)
+            self._check_removable(to, to_name, target, moves_directory)
+        hide = folder.below is not None and self._hides(folder, name)
+        self._do(Move(folder.number, name, to.number, to_name, hide, time.time_ns()))
+        if target is not None:
+            self._let_go(target)
+
+    # ---- attributes and bytes
+
+    def set_mode(self, item: Item, mode: int) -> None:
+        self._do(Change(item.number, stat.S_IMODE(mode), None))
+
+    def set_mtime(self, item: Item, mtime_ns: int) -> None:
+        """Kept for a written file by its scratch file, for anything else in the journal."""
+        if isinstance(item, File) and item.shown is not None:
+            with self.opened(item) as scratch:
+                scratch.set_mtime(mtime_ns)
+        else:
+            self._do(Change(item.number, None, mtime_ns))
+
+    def set_xattr(self, item: Item, name: bytes, value: bytes | None) -> None:
+        """Set or (None) remove an extended attribute. ENODATA when there is none to remove."""
+        if value is None and name not in (item.xattrs or {}):
+            _refuse(errno.ENODATA)
+        self._do(Attribute(item.number, name, value))
+
+    def truncate(self, file: File, size: int) -> None:
+        """Make the file `size` bytes long. To 0 costs nothing, whatever it was."""
+        if size == 0 and file.shown is None:
+            self._begin_writing(file, None)
+            return
+        with self.opened(file) as scratch:
+            scratch.truncate(size)
+            if scratch.shown != file.shown:
+                self._do(Write(file.number, scratch.shown))
+
+    def allocate(self, file: File, offset: int, length: int) -> None:
+        """Room for a range of the file, which is at least as long as that afterwards."""
+        with self.opened(file) as scratch:
+            scratch.allocate(offset, length)
+            self._do(Write(file.number, 0))
+
+    def size(self, file: File) -> int:
+        if file.shown is None:
+            return 0 if file.entry is None else file.entry.size
+        return self.files.stat(file.number).st_size
+
+    def mtime_ns(self, item: Item) -> int:
+        if isinstance(item, File) and item.shown is not None:
+            return self.files.stat(item.number).st_mtime_ns
+        if item.mtime_ns is not None:
+            return item.mtime_ns
+        below = item.below if isinstance(item, Folder) else None
+        return 0 if below is None else below.mtime_ns
+
+    def open(self, file: File) -> Scratch:
+        """The bytes of `file`, ready to be written; to be given back with `release`. A file of the store is copied, or
+        shows through, from here on. Raises OSError (ENOSPC), Corrupt.
+        """
+        if file.shown is None:
+            self._begin_writing(file, file.entry)
+        self.files.hold(file.number)
+        return self.files.open(file)
+
+    def hold(self, file: File) -> None:
+        """Somebody has the file open: it stays, though it may lose its name. Given back with `release`."""
+        self.files.hold(file.number)
+
+    def release(self, file: File) -> None:
+        """Somebody has closed it. After the last one, a file without a name is gone."""
+        if self.files.release(file.number) and file.folder is None:
+            self._discard(file)
+
+    def opened(self, file: File) -> _Opened:
+        """`open` and `release` as a context manager."""
+        return _Opened(self, file)
+
+    def _begin_writing(self, file: File, base: Entry | None) -> None:
+        self._do(Write(file.number, self.files.make(file.number, base)))
+
+    # ---- the store has it
+
+    def settle(self, tree: Entry | None, commit: CommitId | None) -> None:
+        """Everything is in `tree` now, which the branch shows: let go of it. Nothing was changed since it was laid.
+
+        Files that somebody has open go on as the same items, over what `tree` has in their place. The journal becomes
+        one of those alone, at once or not at all; after a crash in between it gives the same files over again.
+        """
+        before = self.model
+        held = [
+            item
+            for item in before.items.values()
+            if isinstance(item, File) and self.files.is_held(item.number)
+        ]
+        gone = [item.number for item in before.items.values() if _is_written(item) and item not in held]
+        self.model = Model.after(before, self._store, tree)
+        records: list[Record] = []
+        if held:
+            self._pin(tree)
+            records.append(Begin(self.repo, self.branch, None if commit is None else bytes(commit)))
+            self.model.apply(records[0])
+            for file in held:
+                records += self._kept(file)
+        self._journal.replace(records)
+        if not held:
+            self._store.pins.delete(self._pin_name)
+        for number in gone:
+            self.files.remove(number)
+        for file in held:
+            if file.folder is not None and file.shown is not None:
+                self.files.open(file).rest_on(file.entry)
+        self._settled = self._changes, self.files.all_writes()
+
+    def _kept(self, file: File) -> list[Record]:
+        """Put an open file into the new model, where it was in the old one; the records that do."""
+        if file.folder is None:
+            self.model.items[file.number] = file
+            return []
+        records: list[Record] = []
+        folder = self.model.root
+        *above, name = path_of(file).split(b"/")
+        for part in above:
+            found = self.model.find(folder, part)
+            if isinstance(found, Entry):
+                records.append(Take(self.model.next_number(), folder.number, found))
+                self.model.apply(records[-1])
+                found = folder.names[part]
+            assert isinstance(found, Folder), "the tree has the directories of what was laid"
+            folder = found
+        entry = self.model.find(folder, name)
+        assert isinstance(entry, Entry), "the tree has what was laid"
+        records.append(Take(file.number, folder.number, entry))
+        if file.shown is not None:
+            file.shown = entry.size
+            records.append(Write(file.number, file.shown))
+        file.entry = entry
+        self.model.put(folder, file)
+        return records
+
+    # ---- durability
+
+    def sync_file(self, file: File) -> None:
+        """What was written to `file`, and its name, survive the machine from here on."""
+        if file.shown is not None:
+            self.files.sync(file)
+        self._journal.sync()
+
+    def sync(self) -> None:
+        """All names survive the machine from here on."""
+        self._journal.sync()
+
+    # ---- how it is done
+
+    def _do(self, record: Record) -> None:
+        if self.model.begin is None and not isinstance(record, Begin):
+            self._begin()
+        self._journal.add(record)
+        self.model.apply(record)
+        self._changes += not isinstance(record, Take)
+
+    def _begin(self) -> None:
+        repo = self._store.repo(self.repo)
+        standing = repo.standing(self.branch)
+        self._pin(self.model.root.below)
+        self._do(Begin(self.repo, self.branch, None if standing.base is None else bytes(standing.base.id)))
+
+    @property
+    def _pin_name(self) -> bytes:
+        return b"worktree/" + os.fsencode(self.directory.name)
+
+    def _pin(self, tree: Entry | None) -> None:
+        """Keep what the changes are made to, whatever becomes of the branch: files of it show through."""
+        if tree is None:
+            self._store.pins.delete(self._pin_name)
+        else:
+            self._store.pins.put(self._pin_name, tree)
+
+    def begun_on(self) -> Entry | None:
+        """The tree that the changes were made to; None: there was none."""
+        found = self._store.pins.get(self._pin_name)
+        return None if found is None else found.tree
+
+    def _hides(self, folder: Folder, name: bytes) -> bool:
+        """Whether the store's directory has the name, too, which must not show through."""
+        return folder.below is not None and self._store.lookup(folder.below, name) is not None
+
+    def _let_go(self, found: Found) -> None:
+        if isinstance(found, File):
+            if not self.files.is_held(found.number):
+                self._discard(found)
+        elif isinstance(found, Item):
+            self.model.forget(found)
+
+    def _discard(self, file: File) -> None:
+        self.model.forget(file)
+        if file.shown is not None:
+            self.files.remove(file.number)
+
+    def _check_new(self, folder: Folder, name: bytes) -> None:
+        if len(name) > NAME_MAX:
+            _refuse(errno.ENAMETOOLONG)
+        if folder.folder is None and folder is not self.model.root:
+            _refuse(errno.ENOENT)
+
+    def _check_removable(self, folder: Folder, name: bytes, found: Found, directory: bool) -> None:
+        if not _is_directory(found):
+            if directory:
+                _refuse(errno.ENOTDIR)
+            return
+        if not directory:
+            _refuse(errno.EISDIR)
+        item = found if isinstance(found, Folder) else None
+        empty = self.model.is_empty(item) if item is not None else _is_empty(found)
+        if not empty:
+            _refuse(errno.ENOTEMPTY)
+
+    def _check_not_below(self, item: Item, folder: Folder | None) -> None:
+        while folder is not None:
+            if folder is item:
+                _refuse(errno.EINVAL)
+            folder = folder.folder
+
+
+class _Opened:
+    def __init__(self, worktree: Worktree, file: File) -> None:
+        self._worktree, self._file = worktree, file
+
+    def __enter__(self) -> Scratch:
+        return self._worktree.open(self._file)
+
+    def __exit__(self, *exception: object) -> None:
+        self._worktree.release(self._file)
+
+
+def _is_written(item: Item) -> bool:
+    return isinstance(item, File) and item.shown is not None
+
+
+def _is_directory(found: Found) -> bool:
+    return stat.S_ISDIR(found.mode)
+
+
+def _is_empty(found: Found) -> bool:
+    return isinstance(found, Entry) and found.content is None
+
+
+def _locked(path: Path) -> int:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        error = WorktreeError(
+            f"another process has the working tree in {path.parent} open",
+            hint="`pfs status` shows which mounts there are",
+        )
+        error.in_use = True
+        raise error from None
+    return descriptor
+
+
+def _refuse(number: int) -> NoReturn:
+    raise OSError(number, os.strerror(number))
