@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from store.engine import Environment, Reading, Writing
-from store.engine.env import OBJECTS, SEGMENTS
 from store.engine.loader import Loader
 from store.engine.marks import Marks
+from store.engine.txn import OBJECTS, SEGMENTS
 from store.engine.writer import LEVEL_SHARED, SHARED
 from store.errors import Corrupt
 from store.format import commit as commits

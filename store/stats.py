@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from store.engine import Environment, Reading, Refs
-from store.engine.env import OBJECTS, SEGMENTS
 from store.engine.loader import Loader
 from store.engine.marks import Marks
+from store.engine.txn import OBJECTS, SEGMENTS
 from store.format import segment
 from store.format.tables import BRANCH
 from store.ids import CommitId, ObjectId

@@ -11,8 +11,9 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TypeVar
 
-from store.engine.env import OBJECTS, SEGMENTS, Environment, Writing
+from store.engine.env import Environment
 from store.engine.residence import Residence
+from store.engine.txn import OBJECTS, SEGMENTS, Writing
 from store.format import segment
 from store.format.segment import Place
 from store.ids import ObjectId

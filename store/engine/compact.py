@@ -19,8 +19,9 @@ from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from store.engine.env import Environment, Writing
+from store.engine.env import Environment
 from store.engine.pages import Meta, PageFile, Used, used_pages
+from store.engine.txn import Writing
 from store.errors import Corrupt, Refused
 from store.format.tables import HEADER_KEY, META
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from store.engine import presence
-from store.engine.env import Reading, Writing
+from store.engine.txn import Reading, Writing
 from store.errors import DraftMoved
 from store.format import tables
 from store.format.tables import PINS, DraftNote, PinBody

@@ -1,4 +1,4 @@
-"""The LMDB environment: opening it, and transactions whose errors are ours.
+"""The LMDB environment: opening it, and the transactions (`txn.py`) whose errors are ours (`failures.py`).
 
 Multi-process by nature: readers never wait, one writer at a time holds LMDB's own lock. Opening is reading: LMDB opens
 tables for writing only under that lock, so an environment is opened for reading first, and again at its first
@@ -15,12 +15,10 @@ namespace may share a store (LMDB's table of readers holds process numbers).
 from __future__ import annotations
 
 import ctypes
-import errno
 import mmap
 import os
-import resource
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,179 +26,23 @@ from typing import Any, TypeVar
 import lmdb
 
 from store.engine import glance
+from store.engine.failures import MAX_READERS, as_ours
 from store.engine.lease import Lease, Leases
 from store.engine.lockfile import reserve
 from store.engine.pages import PageFile
 from store.engine.residence import Residence
-from store.errors import Corrupt, Full, InUse, NotAStore, NotWritable, StoreError
-from store.format import commit, sealed, tables
+from store.engine.txn import TABLES, Reading, Seen, Writing
+from store.errors import InUse, NotAStore, NotWritable
 
 MAP_SIZE = 1 << 40
 """Bytes of address space to begin with: sparse, so it costs nothing until data comes."""
 SMALLEST_MAP = 1 << 30
-NO_ROOM = 1 << 20
-"""Bytes free on a disk that counts as full."""
-MAX_READERS = 1024
 LOCK_SIZE = (MAX_READERS + 64) * 64
 """Bytes of LMDB's lock file: a line of cache for each reader, and some for what stands before them."""
 MAX_SEEN = 1 << 20
 """Objects to remember as present: about 130 MB, once a sweep has come and a million objects were referred to."""
-MAX_KEY = 511
-"""Bytes in a key: LMDB's own limit."""
-OBJECTS, SEGMENTS = b"objects", b"segments"
-TABLES = (
-    tables.META,
-    tables.REPOS,
-    tables.REFS,
-    tables.LOG,
-    tables.DOWNSTREAM,
-    tables.PINS,
-    tables.SHELVES,
-    commit.TABLE,
-    OBJECTS,
-    SEGMENTS,
-)
 
 T = TypeVar("T")
-
-
-class Reading:
-    """A consistent look at all tables; what it gives as memoryview is valid until it ends."""
-
-    def __init__(self, txn: Any, handles: dict[bytes, Any]) -> None:
-        self._txn, self._handles = txn, handles
-
-    @property
-    def number(self) -> int:
-        """The number of the last transaction that this one sees."""
-        return int(self._txn.id())
-
-    def count(self, table: bytes) -> int:
-        """How many records the table has."""
-        return int(self._txn.stat(self._handles[table])["entries"])
-
-    def get_raw(self, table: bytes, key: bytes) -> memoryview | None:
-        """The bytes under `key`, or None; also for a key that LMDB could not hold."""
-        if not 0 < len(key) <= MAX_KEY:
-            return None
-        found: memoryview | None = self._txn.get(key, db=self._handles[table])
-        return found
-
-    def get_many(self, table: bytes, keys: Sequence[bytes]) -> list[memoryview]:
-        """The bytes under `keys`, in this order; fewer when some are missing. Cheaper than one by one."""
-        with self._txn.cursor(db=self._handles[table]) as cursor:
-            return [value for _, value in cursor.getmulti(keys)]
-
-    def present(self, table: bytes, keys: Iterable[bytes]) -> set[bytes]:
-        """Those of the `keys` (of 1 to 511 bytes) that the table has."""
-        get, handle = self._txn.get, self._handles[table]
-        return {key for key in keys if get(key, db=handle) is not None}
-
-    def get(self, table: bytes, key: bytes) -> bytes | None:
-        """The body of the sealed value under `key`, or None. Raises Corrupt."""
-        value = self.get_raw(table, key)
-        return None if value is None else sealed.unseal(table, key, value)
-
-    def iter_raw(
-        self, table: bytes, prefix: bytes = b"", *, reverse: bool = False
-    ) -> Iterator[tuple[bytes, memoryview]]:
-        """The keys that begin with `prefix`, in order (or in reverse), with their bytes. Raises Corrupt when they are
-        not in order: then LMDB has not found all of them.
-        """
-        last: bytes | None = None
-        with self._txn.cursor(db=self._handles[table]) as cursor:
-            going = self._seek_last(cursor, prefix) if reverse else cursor.set_range(prefix)
-            while going:
-                key = bytes(cursor.key())
-                if not key.startswith(prefix):
-                    return
-                if last is not None and (key <= last, key >= last)[reverse]:
-                    raise Corrupt(f"table {table.decode()}", "its keys are not in order")
-                last = key
-                yield key, cursor.value()
-                going = cursor.prev() if reverse else cursor.next()
-
-    def keys_around(self, table: bytes, prefix: bytes, key: bytes, count: int) -> list[bytes]:
-        """Keys that begin with `prefix`: up to `count` before the place of `prefix + key`, and as many from it on."""
-        middle = (prefix + key)[:MAX_KEY] or b"\0"
-        before: list[bytes] = []
-        after: list[bytes] = []
-        with self._txn.cursor(db=self._handles[table]) as cursor:
-            going = cursor.set_range(middle)
-            while going and len(after) < count and (there := bytes(cursor.key())).startswith(prefix):
-                after.append(there)
-                going = cursor.next()
-            going = cursor.prev() if cursor.set_range(middle) else cursor.last()
-            while going and len(before) < count and (there := bytes(cursor.key())).startswith(prefix):
-                before.append(there)
-                going = cursor.prev()
-        return before[::-1] + after
-
-    def iter(
-        self, table: bytes, prefix: bytes = b"", *, reverse: bool = False
-    ) -> Iterator[tuple[bytes, bytes]]:
-        """The same with the bodies of sealed values. Raises Corrupt."""
-        for key, value in self.iter_raw(table, prefix, reverse=reverse):
-            yield key, sealed.unseal(table, key, value)
-
-    @staticmethod
-    def _seek_last(cursor: Any, prefix: bytes) -> bool:
-        beyond = prefix.rstrip(b"\xff")
-        if beyond and cursor.set_range(beyond[:-1] + bytes([beyond[-1] + 1])):
-            return bool(cursor.prev())
-        return bool(cursor.last())
-
-
-class Seen:
-    """What a transaction has found to be there, beside what those before it have."""
-
-    def __init__(self, before: set[bytes]) -> None:
-        self._before = before
-        self.fresh: set[bytes] = set()
-
-    def add(self, mark: bytes) -> bool:
-        """Note `mark`; whether it is new."""
-        if mark in self._before or mark in self.fresh:
-            return False
-        self.fresh.add(mark)
-        return True
-
-
-class Writing(Reading):
-    """A transaction that writes; all of it becomes durable at once, or none."""
-
-    def __init__(self, txn: Any, handles: dict[bytes, Any], seen: Seen | None) -> None:
-        super().__init__(txn, handles)
-        self.seen = seen
-        """None: no sweep has dropped anything since this process opened the store (`presence.py`)."""
-
-    @property
-    def number(self) -> int:
-        """The transaction's number; the one before it is the last that was committed."""
-        return int(self._txn.id())
-
-    def put_raw(self, table: bytes, key: bytes, value: bytes, *, append: bool = False) -> None:
-        """Store `value` as it is; `append` when `key` is greater than all others."""
-        self._txn.put(key, value, db=self._handles[table], append=append)
-
-    def put(self, table: bytes, key: bytes, body: bytes) -> None:
-        """Store `body` under a seal."""
-        self._txn.put(key, sealed.seal(table, key, body), db=self._handles[table])
-
-    def put_new(self, table: bytes, items: Sequence[tuple[bytes, bytes]]) -> int:
-        """Store those of the `items`, as they are, of which the table has no such key; how many that were."""
-        with self._txn.cursor(db=self._handles[table]) as cursor:
-            _, added = cursor.putmulti(items, overwrite=False)
-            return int(added)
-
-    def delete(self, table: bytes, key: bytes) -> bool:
-        """Remove `key`; whether it was there."""
-        return bool(self._txn.delete(key, db=self._handles[table]))
-
-    def last_key(self, table: bytes) -> bytes | None:
-        """The greatest key."""
-        with self._txn.cursor(db=self._handles[table]) as cursor:
-            return bytes(cursor.key()) if cursor.last() else None
 
 
 class Environment:
@@ -216,7 +58,7 @@ class Environment:
         self._map_size = map_size
         self.residence = Residence((path / "data.mdb").resolve())
         self.leases = Leases(path)
-        with self._ours():
+        with as_ours(self.path):
             # Before anything is read: what a sweep drops from now on may be in this process' hands.
             self._sweeps_at_opening = self._sweeps = self.leases.sweeps()
             self._seen: set[bytes] = set()
@@ -332,7 +174,7 @@ class Environment:
 
     def lease(self) -> Lease:
         """A lease on objects that nothing refers to yet. Raises Full, NotWritable."""
-        with self._ours():
+        with as_ours(self.path):
             return self.leases.take()
 
     def last_txnid(self) -> int:
@@ -346,7 +188,7 @@ class Environment:
 
     def dump(self, descriptor: int) -> None:
         """Write the last state's pages in use to a file or pipe, as a database. They are not used again meanwhile."""
-        with self._ours(), self._passing():
+        with as_ours(self.path), self._passing():
             self._env.copyfd(descriptor, compact=True)
 
     def reader_txnids(self) -> list[int]:
@@ -357,7 +199,7 @@ class Environment:
     @contextmanager
     def read(self) -> Iterator[Reading]:
         """A read transaction; short, because pages it can see are not reused."""
-        with self._ours(), self._passing():
+        with as_ours(self.path), self._passing():
             txn = self._begin(write=False)
             try:
                 yield Reading(txn, self._handles)
@@ -369,11 +211,11 @@ class Environment:
 
         `work` may run more than once (when the map had to grow) and must do nothing but read and write the tables.
         """
-        with self._ours():
+        with as_ours(self.path):
             self._become_writable()
         while True:
             try:
-                with self._ours(), self._passing():
+                with as_ours(self.path), self._passing():
                     txn = self._begin(write=True)
                     try:
                         seen = self._seen_since_the_last_sweep()
@@ -488,7 +330,7 @@ class Environment:
     def _open_copied(self) -> None:
         if self._is_broken_copy:
             raise InUse(f"{self.path} was in the midst of a transaction when this process was forked")
-        with self._ours():
+        with as_ours(self.path):
             self._open_files(writable=False)
         self._is_copy = False
 
@@ -496,53 +338,3 @@ class Environment:
         with self._gate:
             self._open -= 1
             self._gate.notify_all()
-
-    @contextmanager
-    def _ours(self) -> Iterator[None]:
-        """LMDB's errors as ours. MapFullError passes: `write` grows the map and tries again."""
-        try:
-            yield
-        except lmdb.MapFullError:
-            raise
-        except (lmdb.CorruptedError, lmdb.PageNotFoundError, lmdb.PanicError, lmdb.BadTxnError) as error:
-            raise Corrupt("database", str(error)) from error
-        except lmdb.ReadersFullError:
-            raise InUse(
-                f"{self.path} is being read by more than {MAX_READERS} transactions at once",
-                hint="end some of the programs that read it, and repeat the command",
-            ) from None
-        except (lmdb.InvalidError, lmdb.VersionMismatchError) as error:
-            raise NotAStore(self.path, "data.mdb is not a database of ours") from error
-        except (lmdb.Error, OSError) as error:
-            raise self._system_error(error) from error
-
-    def _is_full(self) -> bool:
-        """Whether the disk has next to no room: LMDB says EIO when a write was cut short, which is what a disk that
-        is filling up does to the last one.
-        """
-        disk = os.statvfs(self.path)
-        return disk.f_bavail * disk.f_frsize < NO_ROOM
-
-    def _system_error(self, error: Exception) -> StoreError:
-        """What a failed system call under LMDB means to a person."""
-        text = str(error)
-        if "already open in this process" in text:
-            return InUse(f"{self.path} is already open in this process; one Store serves all its threads")
-
-        def says(*codes: int) -> bool:
-            return any(os.strerror(code) in text for code in codes)
-
-        if says(errno.ENOSPC, errno.EDQUOT) or (says(errno.EIO) and self._is_full()):
-            return Full(self.path)
-        if says(errno.EFBIG) or (says(errno.EIO) and _is_limited()):
-            return NotWritable(self.path, "its file would become larger than `ulimit -f` allows")
-        if says(errno.EACCES, errno.EROFS, errno.EPERM, errno.EIO):
-            return NotWritable(self.path, text.rpartition(": ")[2].lower())
-        if says(errno.ENOENT, errno.ENOTDIR):
-            return NotAStore(self.path, "there is no data.mdb in it")
-        return Corrupt("database", text)
-
-
-def _is_limited() -> bool:
-    """Whether files may not be of any size (`ulimit -f`). A write up to the limit is cut short, to LMDB that is EIO."""
-    return resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY

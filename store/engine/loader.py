@@ -6,8 +6,8 @@ unpacked, each of them would unpack up to 256 KiB anew.
 
 from __future__ import annotations
 
-from store.engine.env import Reading
 from store.engine.objects import SegmentCache, read_object, unpack
+from store.engine.txn import Reading
 from store.format.segment import Place
 from store.ids import ObjectId
 

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import accumulate
 
-from store.engine.env import OBJECTS, Reading
+from store.engine.txn import OBJECTS, Reading
 from store.ids import ObjectId
 
 SIZE = 32

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from store import locks
 from store.buffers import filled
-from store.engine.env import OBJECTS, SEGMENTS, Environment, Reading
+from store.engine.env import Environment
+from store.engine.txn import OBJECTS, SEGMENTS, Reading
 from store.errors import Corrupt
 from store.format import segment
 from store.format.segment import Place

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from store.engine.env import OBJECTS, Environment
+from store.engine.env import Environment
+from store.engine.txn import OBJECTS
 from store.format import segment
 from store.ids import ObjectId
 

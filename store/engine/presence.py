@@ -8,8 +8,8 @@ for each object and sweep, in the transaction that refers to it: no sweep can co
 
 from __future__ import annotations
 
-from store.engine.env import OBJECTS, Writing
 from store.engine.objects import read_object
+from store.engine.txn import OBJECTS, Writing
 from store.errors import Conflict
 from store.ids import ObjectId
 from store.reach import Role, visit

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from store import names
 from store.engine import presence
 from store.engine.drafts import find_draft, iter_drafts
-from store.engine.env import Reading, Writing
+from store.engine.txn import Reading, Writing
 from store.errors import CommitNotFound, Corrupt, Exists, HeadMoved, InUse, RefNotFound, Refused, RepoNotFound
 from store.format import commit as commits
 from store.format import tables

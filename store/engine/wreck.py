@@ -14,7 +14,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from store.engine.env import SEGMENTS, TABLES
 from store.engine.pages import (
     BRANCH,
     HEAD,
@@ -28,6 +27,7 @@ from store.engine.pages import (
     page_kind,
     tree_record,
 )
+from store.engine.txn import SEGMENTS, TABLES
 from store.errors import Corrupt
 from store.format import sealed, segment
 from store.ids import ObjectId

@@ -22,8 +22,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ParamSpec, Self, TypeVar
 
 from store.engine.batches import Batches, Segment
-from store.engine.env import OBJECTS, Environment, Writing
+from store.engine.env import Environment
 from store.engine.packing import LEVEL_SHARED, Packed, Plain, pack
+from store.engine.txn import OBJECTS, Writing
 from store.format import segment
 from store.ids import ObjectId
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from store.engine import Environment, Reading, Refs
-from store.engine.env import OBJECTS, SEGMENTS, TABLES
 from store.engine.marks import Marks
+from store.engine.txn import OBJECTS, SEGMENTS, TABLES
 from store.errors import Corrupt
 from store.format import commit as commits
 from store.format import segment, tables

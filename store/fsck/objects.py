@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from store import contents, names
 from store.engine import Reading
-from store.engine.env import OBJECTS
 from store.engine.marks import Marks
+from store.engine.txn import OBJECTS
 from store.errors import BadName
 from store.format import node, segment
 from store.format.chunklist import ChunkList, Piece

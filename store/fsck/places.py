@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from store.engine import Reading
-from store.engine.env import OBJECTS, SEGMENTS
 from store.engine.marks import Marks
+from store.engine.txn import OBJECTS, SEGMENTS
 from store.engine.writer import LEVEL_SHARED
 from store.errors import Corrupt
 from store.format import commit as commits

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from store.engine import Environment, Reading, Writing, compact
-from store.engine.env import SEGMENTS
+from store.engine.txn import SEGMENTS
 from store.errors import Corrupt
 from store.format import segment
 from store.format.segment import Place

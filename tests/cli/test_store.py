@@ -10,7 +10,7 @@ import lmdb
 import pytest
 
 import store
-from store.engine.env import SEGMENTS
+from store.engine.txn import SEGMENTS
 from store.upgrade import Step
 
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from store import history
 from store.engine import Reading, Refs
-from store.engine.env import OBJECTS
 from store.engine.marks import Marks
 from store.engine.objects import read_object
+from store.engine.txn import OBJECTS
 from store.errors import Corrupt
 from store.format.bundle import BundledRef, Need
 from store.format.segment import PLACE, decode_place

@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 from store import names
 from store.engine import Reading
-from store.engine.env import OBJECTS
 from store.engine.marks import Marks
 from store.engine.objects import read_object
+from store.engine.txn import OBJECTS
 from store.errors import BadBundle
 from store.format import node
 from store.format.node import Leaf

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from blake3 import blake3
 
 from store.engine import Environment, Reading, Refs
-from store.engine.env import SEGMENTS
+from store.engine.txn import SEGMENTS
 from store.errors import Corrupt
 from store.format import bundle, segment
 from store.format import commit as commits

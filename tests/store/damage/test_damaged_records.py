@@ -11,7 +11,7 @@ import lmdb
 import pytest
 
 import store
-from store.engine.env import TABLES
+from store.engine.txn import TABLES
 from store.testing.sample import everything, fill
 
 Records = dict[bytes, dict[bytes, bytes]]

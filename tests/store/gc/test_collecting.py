@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import store
-from store.engine.env import OBJECTS, SEGMENTS
 from store.engine.lease import FILE
+from store.engine.txn import OBJECTS, SEGMENTS
 from store.ids import ObjectId
 from store.testing.invariants import assert_sound
 

@@ -14,7 +14,7 @@ import lmdb
 import pytest
 
 import store
-from store.engine.env import TABLES
+from store.engine.txn import TABLES
 from store.format import sealed, tables
 from store.format.tables import FORMAT, HEADER_KEY, META, Header
 from store.testing.invariants import assert_sound

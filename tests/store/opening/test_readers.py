@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import store
-from store.engine import env as engine
+from store.engine import Writing
+from store.engine.failures import MAX_READERS
 
 CROWD = """
 import lmdb, sys, store
@@ -80,7 +81,7 @@ def test_places_of_readers_that_are_killed_later_are_found_when_they_are_needed(
         edit.write("a", b"1")
     for _ in range(2):
         process = subprocess.Popen(
-            [sys.executable, "-c", CROWD, data.path, str(engine.MAX_READERS - 10)],
+            [sys.executable, "-c", CROWD, data.path, str(MAX_READERS - 10)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -99,7 +100,7 @@ def test_a_writer_at_work_keeps_no_reader_waiting(data, trips):
     with trips.edit() as edit:
         edit.write("a", b"1")
 
-    def work(writing: engine.Writing) -> list[str]:
+    def work(writing: Writing) -> list[str]:
         writing.put(b"shelves", b"shelf\0key", b"not committed yet")
         return [read(data.path, "-c", READ, str(data.path)).stdout for _ in range(3)]
 
