@@ -8,6 +8,7 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from store.commit import Commit
 from store.ids import digest
@@ -62,6 +63,39 @@ def walk(tree: Tree, path: bytes = b"") -> Iterator[tuple[bytes, Thing]]:
         yield below, tree[name]
         if isinstance(there := tree[name], dict):
             yield from walk(there, below)
+
+
+def merge(base: Thing | None, ours: Thing | None, theirs: Thing | None) -> Thing | None:
+    """The three-way merge of what stands in one place (None: nothing), with theirs where both changed the same."""
+    if ours == theirs or theirs == base:
+        return ours
+    if ours == base:
+        return theirs
+    folders = [each for each in (ours, theirs) if isinstance(each, dict)]
+    if len(folders) == 2 or (isinstance(base, dict) and folders and None in (ours, theirs)):
+        before, mine, other = (each if isinstance(each, dict) else {} for each in (base, ours, theirs))
+        found = {
+            name: merge(before.get(name), mine.get(name), other.get(name))
+            for name in {*before, *mine, *other}
+        }
+        merged = {name: thing for name, thing in found.items() if thing is not None}
+        return merged if merged or len(folders) == 2 else None
+    if isinstance(base, File) and isinstance(ours, File) and isinstance(theirs, File):
+        data = _part(base.data, ours.data, theirs.data)
+        mode = _part(base.mode, ours.mode, theirs.mode)
+        if data is not None and mode is not None:
+            return File(data, mode)
+    return theirs
+
+
+Part = TypeVar("Part", bytes, int)
+
+
+def _part(base: Part, ours: Part, theirs: Part) -> Part | None:
+    """What a merge makes of one part of a file; None: both changed it."""
+    if theirs in (ours, base):
+        return ours
+    return theirs if ours == base else None
 
 
 def of(commit: Commit, path: bytes = b"") -> Tree:

@@ -1,4 +1,4 @@
-"""A store played against nested dictionaries: commits, branches, tags, grafts, deletions, failures, reopening."""
+"""A store played against nested dictionaries: commits, refs, grafts, merges, deletions, failures, sweeps, reopening."""
 
 from __future__ import annotations
 
@@ -247,6 +247,30 @@ class StoreMachine(RuleBasedStateMachine):
         else:
             with pytest.raises(store.HeadMoved):
                 self.data.repo(made[0]).advance(name, expect=expect, to=made[1])
+
+    @rule(made=commits, choice=st.data())
+    def merge(self, made: Made, choice: st.DataObject) -> None:
+        """Bring a commit's line to a branch; theirs where both changed the same."""
+        if not self.is_there(made) or made[1] in self.model[made[0]].failed:
+            return
+        expected, repo = self.model[made[0]], self.data.repo(made[0])
+        branch = choice.draw(st.sampled_from(sorted(expected.branches)))
+        head = expected.branches[branch]
+        done = repo.merge(branch, self.data.commit(*made), resolve=lambda conflict: store.Side.THEIRS)
+        assert done.conflicts == () and done.commit is not None
+        ours = [] if head is None else expected.line[head]
+        if not done.changed:
+            assert done.commit.id == head and done.base is not None and done.base.id == made[1]
+        elif head is None or head in expected.line[made[1]]:
+            assert done.commit.id == made[1]
+            expected.branches[branch] = made[1]
+        else:
+            assert made[1] not in ours
+            base = {} if done.base is None else expected.trees[done.base.id]
+            merged = model.merge(base, expected.trees[head], expected.trees[made[1]])
+            assert isinstance(merged, dict)
+            self.note(done.commit, merged)
+            self.provenance[made[0], done.commit.id] = [made]
 
     @precondition(lambda self: self.model)
     @rule(choice=st.data())
