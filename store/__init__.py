@@ -56,12 +56,13 @@ from store.fsck import Affected, Mend, Problem, RepairPlan, Report
 from store.gc import GcPlan, Swept
 from store.ids import CommitId, ObjectId
 from store.ingest import Skipped
+from store.opening import create, open, open_or_create
 from store.records import Branch, Change, Entry, Extent, PathConflict, Pin, Provenance, Tag
 from store.repo import Repo, Squashed, Version
 from store.salvage import Loss, Salvaged, salvage
 from store.shelf import Pins, Shelf
 from store.stats import RepoStats, Stats
-from store.store import Store, Target, create, open, open_or_create
+from store.store import Store, Target
 from store.transfer import (
     BundlePlan,
     ImportPlan,

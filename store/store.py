@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,30 +9,20 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Self
 
-from store import copying, fsck, gc, names, refexpr, stats, upgrade
+from store import names, refexpr
 from store.bundling import Bundling
 from store.commit import Commit, Draft, draft_handle, handle
-from store.copying import Copied
 from store.edit import Merge, Together, TreeEdit
-from store.engine import Environment, Refs, RefsWriting, Writing, acquire, compact, iter_drafts, release
-from store.engine.compact import Compacted, Room
-from store.errors import Corrupt, Exists, NewerFormat, NotAStore, NotWritable, RefNotFound, Refused
-from store.format import tables
-from store.format.tables import BRANCH, FORMAT, HEADER_KEY, META, PLAIN, Header, RepoBody
-from store.fsck import RepairPlan
-from store.gc import GcPlan, Swept
+from store.engine import Environment, Refs, RefsWriting, iter_drafts, release
+from store.errors import RefNotFound, Refused
+from store.format.tables import BRANCH, RepoBody
 from store.ids import CommitId
 from store.records import Change, Entry, Extent
 from store.repo import Repo, together, undecided
 from store.shelf import Pins, Shelf
-from store.stats import Stats
 from store.tree import Resolve
 from store.trees import Trees
-from store.upgrade import UpgradePlan
-
-DATA = "data.mdb"
-FILES = {DATA, "lock.mdb"}
-"""What a directory may hold before a store is made in it: files of a process that died while it was at it."""
+from store.upkeep import Upkeep
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +38,7 @@ class Target:
     """b"" is the root; not looked up yet."""
 
 
-class Store(Bundling):
+class Store(Bundling, Upkeep):
     """An open store, for all threads of a process and, after a fork, for both processes; a context manager."""
 
     def __init__(self, path: Path, env: Environment) -> None:
@@ -281,181 +270,3 @@ class Store(Bundling):
     def shelf(self, name: str) -> Shelf:
         """The durable table called `name`, for the programs on top of the store."""
         return Shelf(self._env, name)
-
-    # the store as a whole
-
-    def check(
-        self, *, read_data: bool = False, progress: fsck.Progress = lambda what, done, total: None
-    ) -> fsck.Report:
-        """Whether every invariant of the format pages holds, and whom damage affects. Damage is never raised.
-
-        `read_data` verifies every byte; without it files' chunks are not read. `progress` is told what is being
-        checked, how many are done, and how many there are. A damaged page of LMDB's own may end the process: check a
-        store that is in doubt in a process of its own, as `pfs store check` does.
-        """
-        return fsck.check(self._env, read_data=read_data, progress=progress)
-
-    def plan_repair(self, progress: fsck.Progress = lambda what, done, total: None) -> RepairPlan:
-        """What of the store's damage can be mended without loss; changes nothing. Reads every byte.
-
-        Raises Corrupt when the database itself is damaged: `salvage` gets out what can be read. See `check` for what a
-        damaged page may do.
-        """
-        return fsck.plan_repair(self._env, progress)
-
-    def repair(self, plan: RepairPlan) -> int:
-        """Mend what `plan` says, as far as it is still so; how many records were written or removed. Durable on return.
-
-        Safe beside readers and writers. Another plan may find more, when one mend shows what another one needs.
-        """
-        return fsck.repair(self._env, plan)
-
-    def plan_gc(self, progress: gc.Progress = lambda objects: None) -> GcPlan:
-        """What no commit and no pin leads to any more; changes nothing. `progress` is told the objects met so far.
-
-        Raises Corrupt when damage hides what is alive: then nothing may be dropped.
-        """
-        return gc.plan_gc(self._env, progress)
-
-    def sweep(
-        self, plan: GcPlan, *, patience_seconds: float = 30.0, progress: gc.Progress = lambda segments: None
-    ) -> Swept:
-        """Drop what `plan` found dead and still is, so that its space is used again. `progress`: segments done so far.
-
-        Safe beside readers, writers and mounts. Edits that begin meanwhile wait a moment. Raises InUse, having changed
-        nothing, when edits that had begun are still at work after `patience_seconds`; an edit of this process counts.
-        """
-        return gc.sweep(self._env, plan, patience_seconds=patience_seconds, progress=progress)
-
-    def plan_compact(self) -> Room:
-        """How much room free pages take in the database's file; changes nothing. Raises Corrupt."""
-        return compact.plan_compact(self._env)
-
-    def compact(self, progress: compact.Progress = lambda done, total: None) -> Compacted:
-        """Give the space of free pages back to the file system, beside readers and writers. `progress`: pages, of all.
-
-        Raises Corrupt when LMDB's own pages do not add up, and Refused where the file system cannot take back parts of
-        a file; then nothing was given back.
-        """
-        return compact.compact(self._env, progress)
-
-    def copy(
-        self,
-        destination: str | Path,
-        *,
-        read_data: bool = False,
-        progress: copying.Progress = lambda what, done, total: None,
-    ) -> Copied:
-        """Copy the store as it is at this moment to the new or empty directory `destination`, while others go on.
-
-        All repos with their drafts, pins and shelves, without free pages, under another id; checked (`read_data`: every
-        byte) and durable on return. Raises Refused, Full, NotWritable, Corrupt; then there is no copy.
-        """
-        return copying.copy(self._env, destination, read_data=read_data, progress=progress)
-
-    def plan_upgrade(self) -> UpgradePlan:
-        """What `upgrade` would do."""
-        return upgrade.plan_upgrade(self._read_header())
-
-    def upgrade(self) -> UpgradePlan:
-        """Give the store everything that this version can do, all or nothing; what was done. Durable on return.
-
-        Earlier versions cannot open it afterwards. Raises InUse when a step needs the store for itself and other
-        processes have it open; then nothing has changed.
-        """
-        done = upgrade.upgrade(self._env)
-        self.header = self._read_header()
-        return done
-
-    def stats(self) -> Stats:
-        """Logical, unique and stored bytes, by repo and altogether. Raises Corrupt."""
-        return stats.measure(self._env)
-
-    def _read_header(self) -> Header:
-        with self._env.read() as reading:
-            body = reading.get(META, HEADER_KEY)
-        if body is None:
-            raise NotAStore(self.path, "its database has no header")
-        header = tables.decode(Header, body)
-        unknown = tuple(name for name in header.features if name not in tables.FEATURES)
-        if header.format > FORMAT or unknown:
-            raise NewerFormat(self.path, header.format, FORMAT, unknown)
-        if header.chunker != Header(0, 0, b"").chunker:
-            raise Corrupt("header", f"its chunker is {header.chunker}")
-        return header
-
-
-def open(path: str | Path) -> Store:
-    """The store in the directory `path`. Raises NotAStore, NewerFormat, NotWritable, Corrupt.
-
-    It may be opened as often as is convenient; all who have it open in one process share what there is to share.
-    """
-    where = Path(path).absolute()
-    try:
-        there = (where / DATA).exists()
-    except PermissionError:
-        raise NotWritable(where, "permission denied") from None
-    if not there:
-        why = "there is no data.mdb in it" if where.is_dir() else "there is no such directory"
-        raise NotAStore(where, why)
-    if not os.access(where, os.W_OK | os.X_OK):
-        read_only = os.statvfs(where).f_flag & os.ST_RDONLY
-        raise NotWritable(where, "its file system is read-only" if read_only else "permission denied")
-    return _opened(where, acquire(where))
-
-
-def create(path: str | Path) -> Store:
-    """Make a store in the new or empty directory `path`, for this user only (0700).
-
-    Raises Exists, NotWritable, Full; NotAStore for a directory that holds other things. Then nothing has changed, but
-    for missing parent directories, which may have been made. A process that dies in here leaves a directory in which
-    `create` works.
-    """
-    where = Path(path).absolute()
-    try:
-        where.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = {item.name for item in where.iterdir()}
-        if found - FILES and DATA not in found:
-            raise NotAStore(where, "it is a directory with other things in it")
-        if not found:
-            where.chmod(0o700)
-    except FileExistsError:
-        raise NotAStore(where, "it is not a directory") from None
-    except OSError as error:
-        raise NotWritable(where, (error.strerror or str(error)).lower()) from None
-    env = acquire(where, create=True)
-    header = Header(PLAIN, time.time_ns(), os.urandom(16))
-
-    def work(writing: Writing) -> None:
-        if writing.get_raw(META, HEADER_KEY) is not None:
-            raise Exists("store", str(where))
-        writing.put(META, HEADER_KEY, tables.encode(header))
-
-    try:
-        env.write(work)
-    except BaseException:
-        release(env)
-        raise
-    return _opened(where, env)
-
-
-def open_or_create(path: str | Path) -> Store:
-    """The store in `path`, made if the directory is missing or empty. Raises what `open` and `create` raise.
-
-    Several processes may do so at once: one makes the store, all open it.
-    """
-    try:
-        return open(path)
-    except NotAStore:
-        try:
-            return create(path)
-        except Exists:
-            return open(path)
-
-
-def _opened(path: Path, env: Environment) -> Store:
-    try:
-        return Store(path, env)
-    except BaseException:
-        release(env)
-        raise

@@ -1,0 +1,125 @@
+"""What keeps a store in order: checking, mending, collecting, compacting, copying, upgrading, measuring."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from store import copying, fsck, gc, stats, upgrade
+from store.copying import Copied
+from store.engine import Environment, compact
+from store.engine.compact import Compacted, Room
+from store.errors import Corrupt, NewerFormat, NotAStore
+from store.format import tables
+from store.format.tables import FORMAT, HEADER_KEY, META, Header
+from store.fsck import RepairPlan
+from store.gc import GcPlan, Swept
+from store.stats import Stats
+from store.upgrade import UpgradePlan
+
+
+class Upkeep:
+    """The part of a store that is about the store as a whole."""
+
+    path: Path
+    header: Header
+    _env: Environment
+
+    def check(
+        self, *, read_data: bool = False, progress: fsck.Progress = lambda what, done, total: None
+    ) -> fsck.Report:
+        """Whether every invariant of the format pages holds, and whom damage affects. Damage is never raised.
+
+        `read_data` verifies every byte; without it files' chunks are not read. `progress` is told what is being
+        checked, how many are done, and how many there are. A damaged page of LMDB's own may end the process: check a
+        store that is in doubt in a process of its own, as `pfs store check` does.
+        """
+        return fsck.check(self._env, read_data=read_data, progress=progress)
+
+    def plan_repair(self, progress: fsck.Progress = lambda what, done, total: None) -> RepairPlan:
+        """What of the store's damage can be mended without loss; changes nothing. Reads every byte.
+
+        Raises Corrupt when the database itself is damaged: `salvage` gets out what can be read. See `check` for what a
+        damaged page may do.
+        """
+        return fsck.plan_repair(self._env, progress)
+
+    def repair(self, plan: RepairPlan) -> int:
+        """Mend what `plan` says, as far as it is still so; how many records were written or removed. Durable on return.
+
+        Safe beside readers and writers. Another plan may find more, when one mend shows what another one needs.
+        """
+        return fsck.repair(self._env, plan)
+
+    def plan_gc(self, progress: gc.Progress = lambda objects: None) -> GcPlan:
+        """What no commit and no pin leads to any more; changes nothing. `progress` is told the objects met so far.
+
+        Raises Corrupt when damage hides what is alive: then nothing may be dropped.
+        """
+        return gc.plan_gc(self._env, progress)
+
+    def sweep(
+        self, plan: GcPlan, *, patience_seconds: float = 30.0, progress: gc.Progress = lambda segments: None
+    ) -> Swept:
+        """Drop what `plan` found dead and still is, so that its space is used again. `progress`: segments done so far.
+
+        Safe beside readers, writers and mounts. Edits that begin meanwhile wait a moment. Raises InUse, having changed
+        nothing, when edits that had begun are still at work after `patience_seconds`; an edit of this process counts.
+        """
+        return gc.sweep(self._env, plan, patience_seconds=patience_seconds, progress=progress)
+
+    def plan_compact(self) -> Room:
+        """How much room free pages take in the database's file; changes nothing. Raises Corrupt."""
+        return compact.plan_compact(self._env)
+
+    def compact(self, progress: compact.Progress = lambda done, total: None) -> Compacted:
+        """Give the space of free pages back to the file system, beside readers and writers. `progress`: pages, of all.
+
+        Raises Corrupt when LMDB's own pages do not add up, and Refused where the file system cannot take back parts of
+        a file; then nothing was given back.
+        """
+        return compact.compact(self._env, progress)
+
+    def copy(
+        self,
+        destination: str | Path,
+        *,
+        read_data: bool = False,
+        progress: copying.Progress = lambda what, done, total: None,
+    ) -> Copied:
+        """Copy the store as it is at this moment to the new or empty directory `destination`, while others go on.
+
+        All repos with their drafts, pins and shelves, without free pages, under another id; checked (`read_data`: every
+        byte) and durable on return. Raises Refused, Full, NotWritable, Corrupt; then there is no copy.
+        """
+        return copying.copy(self._env, destination, read_data=read_data, progress=progress)
+
+    def plan_upgrade(self) -> UpgradePlan:
+        """What `upgrade` would do."""
+        return upgrade.plan_upgrade(self._read_header())
+
+    def upgrade(self) -> UpgradePlan:
+        """Give the store everything that this version can do, all or nothing; what was done. Durable on return.
+
+        Earlier versions cannot open it afterwards. Raises InUse when a step needs the store for itself and other
+        processes have it open; then nothing has changed.
+        """
+        done = upgrade.upgrade(self._env)
+        self.header = self._read_header()
+        return done
+
+    def stats(self) -> Stats:
+        """Logical, unique and stored bytes, by repo and altogether. Raises Corrupt."""
+        return stats.measure(self._env)
+
+    def _read_header(self) -> Header:
+        with self._env.read() as reading:
+            body = reading.get(META, HEADER_KEY)
+        if body is None:
+            raise NotAStore(self.path, "its database has no header")
+        header = tables.decode(Header, body)
+        unknown = tuple(name for name in header.features if name not in tables.FEATURES)
+        if header.format > FORMAT or unknown:
+            raise NewerFormat(self.path, header.format, FORMAT, unknown)
+        if header.chunker != Header(0, 0, b"").chunker:
+            raise Corrupt("header", f"its chunker is {header.chunker}")
+        return header
