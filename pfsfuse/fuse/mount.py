@@ -47,9 +47,8 @@ async def serve(
     options |= {"ro"} if read_only else set()
     operations = Operations(vfs, opens=not read_only)
     source = _option(os.fspath(store_path or vfs.store.path))
-    wanted = wire.WANTED | (
-        wire.AUTO_INVAL_DATA if read_only else 0
-    )  # for texts, whose time tells that they changed
+    # Where nothing is opened, a text that has changed tells so by its time alone.
+    wanted = wire.WANTED | (wire.AUTO_INVAL_DATA if read_only else 0)
     session = Session(open_device(where, "pfs", source, options), operations, wanted=wanted)
     operations.session = session
     ours = mount_at(where)

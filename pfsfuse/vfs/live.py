@@ -4,8 +4,7 @@ Then `switch` gives a directory its new tree and says, for what the kernel knows
 wrong. Directories keep their numbers; a file that changed is a new node with a new number, so that whoever has
 the old one open goes on reading the old bytes and no page cache ever mixes two versions.
 
-Not there yet: branches that are written to through the mount. They would add one kind of node here: a draft's file,
-found before the tree's entry of the same name, which keeps its number while it is written.
+This is a branch that is only read; one that is written to as well has the directories of `writable.py`.
 """
 
 from __future__ import annotations

@@ -6,12 +6,11 @@ chunk into a file of 16 million rewrites one list of each level. Bounds on the c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from store.format import chunklist
 from store.format.chunklist import ChunkList, Piece
 from store.ids import ObjectId
-from store.records import Entry
 
 TARGET, LIMIT = 256, 2048
 """Pieces in a list, on average and at most; a full list of 256 is about 9 KB."""
@@ -73,17 +72,3 @@ class ListWriter:
 def ends_after(name: bytes, count: int) -> bool:
     """Whether a list ends after the item with the id `name`, its `count`-th."""
     return count >= 2 and (int.from_bytes(name[:2], "big") % TARGET == 0 or count >= LIMIT)
-
-
-def iter_chunks(load: Load, entry: Entry) -> Iterator[tuple[ObjectId, int]]:
-    """The chunks of a file in order, each with its size."""
-    if entry.content is not None:
-        yield from _below(load, ObjectId(entry.content), entry.height, entry.size)
-
-
-def _below(load: Load, name: ObjectId, height: int, size: int) -> Iterator[tuple[ObjectId, int]]:
-    if height == 0:
-        yield name, size
-        return
-    for piece in load(name).items:
-        yield from _below(load, ObjectId(piece.id), height - 1, piece.size)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from blake3 import blake3
 
-from store.contents import ListWriter
 from store.format import bundle, chunklist, node, sealed, segment, tables
 from store.format import commit as commits
 from store.format.chunklist import Piece
@@ -107,11 +106,3 @@ def identities() -> dict[str, ObjectId]:
     """The ids of those examples that are objects."""
     made = records()
     return {name: ObjectId.of(made[name]) for name in ("node-leaf", "node-inner", "chunklist")}
-
-
-def file_of_two_chunks() -> tuple[ObjectId | None, int]:
-    """Content and height of the file whose chunks are those of the example of a list."""
-    writer = ListWriter(ObjectId.of)
-    for piece in PIECES:
-        writer.push(ObjectId(piece.id), piece.size)
-    return writer.finish()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import os
-from collections.abc import Sequence
 
 from pfsfuse.fuse.kernel import wire
 
@@ -37,20 +35,6 @@ def written(size: int) -> bytes:
 def offset(at: int) -> bytes:
     """The answer to `lseek`."""
     return wire.OFFSET_OUT.pack(at)
-
-
-def extended(value: bytes, size: int) -> bytes:
-    """The answer to `getxattr` for a buffer of `size` bytes; 0 asks how many it takes. ERANGE when it is too small."""
-    if size == 0:
-        return wire.SIZE.pack(len(value), 0)
-    if len(value) > size:
-        raise OSError(errno.ERANGE, os.strerror(errno.ERANGE))
-    return value
-
-
-def extended_names(names: Sequence[bytes], size: int) -> bytes:
-    """The answer to `listxattr`; sizes as for `extended`."""
-    return extended(b"".join(name + b"\0" for name in names), size)
 
 
 def room(status: os.statvfs_result, name_max: int) -> bytes:

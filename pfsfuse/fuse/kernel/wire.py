@@ -47,7 +47,6 @@ TWO = Struct("=II")
 FORGET = Struct("=Q")
 FORGET_ONE = Struct("=QQ")
 HANDLE = Struct("=Q")
-GETATTR_IN = Struct("=IIQ")
 SETATTR_IN = Struct("=IIQQQQQQIIIIIIII")
 MKNOD_IN = Struct("=IIII")
 RENAME2_IN = Struct("=QII")
@@ -131,9 +130,9 @@ WANTED = (
 )
 """What we ask for at the greeting, as far as the kernel has it.
 
-Not asked for: `READDIRPLUS_AUTO`, which would list some directories without attributes; `AUTO_INVAL_DATA`, because a
-number's bytes do not change behind the kernel's back; `CACHE_SYMLINKS`, because a ref's symlink may lead elsewhere
-tomorrow; locks, which the kernel keeps itself.
+Not asked for: `READDIRPLUS_AUTO`, which would list some directories without attributes; `CACHE_SYMLINKS`, because a
+ref's symlink may lead elsewhere tomorrow; locks, which the kernel keeps itself. `AUTO_INVAL_DATA` is for mounts on
+which nothing is opened (`fuse/mount.py`): elsewhere a number's bytes do not change behind the kernel's back.
 """
 
 DIRECT_IO = 1 << 0
@@ -143,6 +142,4 @@ NOFLUSH = 1 << 5
 
 SET_MODE, SET_UID, SET_GID, SET_SIZE, SET_ATIME, SET_MTIME, SET_FH = (1 << bit for bit in range(7))
 SET_ATIME_NOW, SET_MTIME_NOW = 1 << 7, 1 << 8
-SET_CTIME = 1 << 10
-GETATTR_FH = 1 << 0
 FDATASYNC = 1 << 0

@@ -185,7 +185,7 @@ def test_a_list_of_any_length_gives_every_chunk_in_order(chunks, height):
     lists = Lists()
     file = lists.file(chunks)
     assert file.height >= height and file.size == 10 * len(chunks)
-    assert [name for name, _ in contents.iter_chunks(lists.load, file)] == chunks
+    assert [extent.chunk for extent in contents.plan_read(lists.load, file, 0, file.size)] == chunks
 
 
 @settings(max_examples=60, deadline=None)
