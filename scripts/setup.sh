@@ -29,9 +29,7 @@ PYTHON
 # Prints the Debian packages that this machine still lacks, one a line.
 missing_packages() {
     command -v fusermount3 >/dev/null || echo fuse3
-    command -v gcc >/dev/null || echo gcc libc6-dev
-    command -v pkg-config >/dev/null || echo pkg-config
-    pkg-config --exists fuse3 2>/dev/null || echo libfuse3-dev
+    command -v gcc >/dev/null || echo gcc libc6-dev # for a Python or a processor that some package has no wheel for
     command -v bwrap >/dev/null || echo bubblewrap
     find_python >/dev/null || echo python3 python3-venv python3-dev
     local extra

@@ -127,7 +127,7 @@ def _ceiling(bench: Bench, sets: Sets, names: Names) -> Mounted | None:
     try:
         run([sys.executable, "-c", "import pyfuse3"])
     except RuntimeError:
-        say("pyfuse3 is not installed; there is no ceiling")
+        say("pyfuse3 is not installed (pip builds it, with libfuse3-dev and pkg-config); there is no ceiling")
         return None
     command = [sys.executable, "-m", "scripts.benchmarks.ceiling", bench.data, at]
     return _served("ceiling", at, sets, names, command)
