@@ -2,9 +2,9 @@
 
     walk        one thread   looks at directories in the order of names, decides what has to be read      `listing.py`
     read, pack  all cores    reads files, hashes, looks up, compresses; a window of them at a time        `reading.py`
-    assemble    one thread   takes the windows back in order, makes directories from the leaves up        `assembly.py`
+    join        one thread   takes the windows back in order, makes directories from the leaves up        `joining.py`
 
-The walk runs ahead of the assembly by as many windows as keep the threads busy, and no more: memory is bounded by
+The walk runs ahead of the joining by as many windows as keep the threads busy, and no more: memory is bounded by
 windows, by the names of the directories that are open at once, and by the batches on their way to the disk. A directory
 that is what it was is not gone through at all but for the directories below (`memory.py`).
 
@@ -19,16 +19,14 @@ import stat
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from store.chunker import cut_windows
-from store.contents import ListWriter
 from store.engine import WINDOW, ObjectWriter
-from store.errors import BadName, NotADirectory, SourceChanged, SpecialFile, show
-from store.ingest.assembly import Assembly
+from store.errors import BadName, NotADirectory, SourceChanged, SpecialFile
+from store.ingest.joining import Joiner, Skipped
 from store.ingest.listing import BLANK, DIRECTORY, ROW, Listing, digest_of, read_row, row_of, scan
 from store.ingest.memory import Memory, Remembered
-from store.ingest.reading import FAILURES, Failure, Read, Wanted, kind_of, open_file, read_files
+from store.ingest.reading import FAILURES, Wanted, kind_of, open_file, read_files
 from store.ingest.steps import Begin, Directory, End, Enter, Leave, Missing, Piece, Ready, Tell, Window
 from store.names import MAX_DEPTH, MAX_NAME
 from store.records import SYMLINK_MODE, Entry
@@ -42,18 +40,6 @@ OPEN = 256
 """Directories that begin in the windows under way, at most: each is open until its files are read."""
 EACH = 4 << 10
 """Bytes that a file counts for beside its own: opening it takes as long as reading so many."""
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """One path of the host that could not be put."""
-
-    path: bytes
-    error: Failure
-
-    def __str__(self) -> str:
-        why = self.error.strerror if isinstance(self.error, OSError) else None
-        return f"{show(self.path)}: {why}" if why else str(self.error)
 
 
 class Loader:
@@ -71,7 +57,7 @@ class Loader:
         checksum: bool = False,
     ) -> None:
         self._trees, self._writer, self._memory = trees, writer, memory
-        self._fail, self._tell, self._skip = fail, tell, skip
+        self._tell, self._skip = tell, skip
         self._checksum = checksum
         """Read everything, whatever is remembered of it."""
         self._window = Window([])
@@ -80,10 +66,8 @@ class Loader:
         self._cost = self._entered = 0
         """Of the window that is being filled: bytes to read, directories begun."""
         self._queue: deque[Window] = deque()
-        self._assemblies: list[Assembly] = []
         self._opened: set[int] = set()
-        self._lists = ListWriter(writer.put)
-        self._result: Entry | None = None
+        self._joiner = Joiner(trees, writer, memory, fail=fail, tell=tell, opened=self._opened)
 
     def load(self, source: bytes, base: Entry | None, place: bytes = b"") -> Entry:
         """Everything below the host's directory `source`, as an entry; durable on return.
@@ -102,16 +86,16 @@ class Loader:
             self._directory(Directory(source, key, place, b"", descriptor, row, base, depth))
             self._submit()
             while self._queue:
-                self._take(self._queue.popleft())
-            self._save()
+                self._joiner.take(self._queue.popleft())
+            self._joiner.save()
         finally:
             for window in self._queue:
                 window.settle()
             for descriptor in self._opened:
                 os.close(descriptor)
             self._opened.clear()
-        assert self._result is not None, "the directory at the top has ended"
-        return self._result
+        assert self._joiner.result is not None, "the directory at the top has ended"
+        return self._joiner.result
 
     # the walk
 
@@ -122,7 +106,7 @@ class Loader:
         except OSError as error:
             if not directory.name:
                 raise
-            self._close(directory)
+            self._joiner.close(directory)
             self._step(Missing(directory.path, error))
             return
         remembered = self._describe(directory, listing)
@@ -268,90 +252,7 @@ class Loader:
         self._queue.append(window)
         self._window, self._wanted, self._cost, self._entered = Window([]), [], 0, 0
         while len(self._queue) > self._writer.threads + 2:
-            self._take(self._queue.popleft())
-
-    # the assembly
-
-    def _take(self, window: Window) -> None:
-        """Carry out the steps of one window, once its threads are done."""
-        read = iter(window.read.result() if window.read is not None else ())
-        for step in window.steps:
-            if isinstance(step, Wanted):
-                self._read(step, next(read))
-            elif isinstance(step, Ready):
-                self._push(step.entry, step.entry.size)
-            elif isinstance(step, Piece):
-                assert window.chunks is not None, "a piece comes with its chunks"
-                for chunk, size in self._writer.take(window.chunks.result()):
-                    self._lists.push(chunk, size)
-            elif isinstance(step, Enter):
-                self._assemblies.append(Assembly(self._trees, self._writer.put, step.directory))
-            elif isinstance(step, Leave):
-                self._leave(step.directory)
-            elif isinstance(step, Begin):
-                self._lists = ListWriter(self._writer.put)
-            elif isinstance(step, End):
-                content, height = self._lists.finish()
-                self._push(
-                    _file(step.name, step.row.mode, step.row.mtime_ns, self._lists.size, content, height), 0
-                )
-            else:
-                self._leave_out(step.path, step.error)
-
-    def _read(self, wanted: Wanted, found: Read | Failure) -> None:
-        if not isinstance(found, Read):
-            self._leave_out(wanted.directory + b"/" + wanted.name, found)
-            return
-        mode, size, mtime_ns, _, _ = ROW.unpack(found.row)
-        packed = found.packed
-        content: bytes | None
-        if len(packed) < 2:
-            content, total = next(self._writer.take(packed), (None, 0))
-            height = 0
-        else:
-            lists = ListWriter(self._writer.put)
-            for chunk, part in self._writer.take(packed):
-                lists.push(chunk, part)
-            content, height = lists.finish()
-            total = lists.size
-        if total != size:
-            self._assemblies[
-                -1
-            ].spoil()  # /proc and the like: what such files say of themselves is worth nothing
-        self._push(_file(wanted.name, mode, mtime_ns, total, content, height), total)
-
-    def _leave_out(self, path: bytes, error: Failure) -> None:
-        self._assemblies[-1].leave_out(path.rpartition(b"/")[2])
-        if isinstance(error, OSError):
-            error.filename = os.fsdecode(path)
-        self._fail(Skipped(path, error))
-
-    def _push(self, entry: Entry, size: int) -> None:
-        self._assemblies[-1].push(entry)
-        if self._tell is not None:
-            self._tell(1, size)
-
-    def _leave(self, directory: Directory) -> None:
-        self._close(directory)
-        entry, news = self._assemblies.pop().finish()
-        if self._tell is not None and directory.kept is not None:
-            self._tell(len(directory.rows), sum(ROW.unpack(row)[1] for row in directory.rows))
-        if news is not None and self._memory is not None and self._memory.note(directory.key, news):
-            self._save()
-        if self._assemblies:
-            self._assemblies[-1].push(entry)
-        else:
-            self._result = entry
-
-    def _save(self) -> None:
-        """Write everything, and then what is remembered of it."""
-        self._writer.write_out()
-        if self._memory is not None:
-            self._memory.save()
-
-    def _close(self, directory: Directory) -> None:
-        self._opened.discard(directory.descriptor)
-        os.close(directory.descriptor)
+            self._joiner.take(self._queue.popleft())
 
 
 def _check(name: bytes, depth: int) -> None:
@@ -363,10 +264,6 @@ def _check(name: bytes, depth: int) -> None:
 
 def _joined(place: bytes, name: bytes) -> bytes:
     return place + b"/" + name if place else name
-
-
-def _file(name: bytes, mode: int, mtime_ns: int, size: int, content: bytes | None, height: int) -> Entry:
-    return Entry(name, mode, mtime_ns, size, None if content is None else bytes(content), height)
 
 
 def _filling(descriptor: int) -> Callable[[memoryview], int]:
