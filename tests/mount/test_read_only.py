@@ -23,8 +23,8 @@ NOT_ASKED = {
     "access W_OK of a file": "",
     "access W_OK of a directory": "",
 }
-"""What the kernel answers by itself, or libfuse for us, when the mount does not have the read-only flag: as on any
-file system that has no such call. Nothing changes by it."""
+"""What the kernel answers by itself when the mount does not have the read-only flag: as on any file system that has no
+such call. Nothing changes by it."""
 
 
 @pytest.fixture(scope="module")
