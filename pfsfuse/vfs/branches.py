@@ -44,7 +44,8 @@ class WritableBranch:
             try:
                 self.open()
             except WorktreeError as error:
-                self._trouble = error
+                if not error.in_use:  # else whoever has it open lets go of it some time
+                    self._trouble = error
 
     @property
     def directory(self) -> Path:

@@ -16,6 +16,7 @@ from pfsfuse.vfs.nodes import Node
 from store import Entry, Store
 
 Rekey = Callable[[Node, bytes], None]
+Replace = Callable[[Node, Node], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,13 @@ class Comparison:
 class Refresh:
     """Collects a plan; `compare` completes it."""
 
-    def __init__(self, rekey: Rekey = lambda node, key: None) -> None:
+    def __init__(
+        self, rekey: Rekey = lambda node, key: None, replace: Replace = lambda old, new: None
+    ) -> None:
         self.rekey = rekey
         """Gives a node that the kernel knows another key."""
+        self.replace = replace
+        """Puts another node in the place of one that the kernel knows."""
         self._entries: list[DropEntry] = []
         self._attributes: list[DropAttributes] = []
         self._comparisons: list[Comparison] = []

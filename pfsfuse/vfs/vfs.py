@@ -209,7 +209,10 @@ class Vfs:
 
     def refresh(self) -> Refresh:
         """Show what the store holds now; the plan of what the kernel must be told (refresh.py)."""
-        refresh, self.writing.elsewhere = self.writing.elsewhere, Refresh(self.inodes.rekey)
+        refresh, self.writing.elsewhere = (
+            self.writing.elsewhere,
+            Refresh(self.inodes.rekey, self.inodes.replace),
+        )
         self.view.review(refresh)
         return refresh
 

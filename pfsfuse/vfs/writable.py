@@ -54,6 +54,11 @@ class Written(Node):
         self.branch, self.file = branch, file
 
     @property
+    def lasts(self) -> bool:
+        """Whether it is still a file of the working tree."""
+        return self.branch.open().has(self.file)
+
+    @property
     def name(self) -> bytes:
         return self.file.name
 
@@ -78,6 +83,11 @@ class WrittenLink(Node):
     def __init__(self, branch: WritableBranch, parent: Directory | None, link: Symlink) -> None:
         super().__init__(root_key(branch.key, b"item", b"%d" % link.number), parent)
         self.branch, self.link = branch, link
+
+    @property
+    def lasts(self) -> bool:
+        """Whether it is still a symlink of the working tree."""
+        return self.branch.open().has(self.link)
 
     @property
     def name(self) -> bytes:
@@ -245,6 +255,8 @@ class WritableDirectory(LiveDirectory):
                 if node.key != now.key:
                     refresh.rekey(node, now.key)
                 node.switch(now.entry, refresh)
+            elif isinstance(node, Written | WrittenLink) and isinstance(now, Leaf) and not node.lasts:
+                refresh.replace(node, now)  # the store has it now: the same file, under the same number
             elif now is None or now.key != node.key:
                 refresh.drop_entry(self.ino, name)
 

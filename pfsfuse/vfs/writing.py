@@ -36,7 +36,7 @@ class Writing:
 
     def __init__(self, inodes: Inodes, handles: Handles) -> None:
         self._inodes, self._handles = inodes, handles
-        self.elsewhere = Refresh(inodes.rekey)
+        self.elsewhere = Refresh(inodes.rekey, inodes.replace)
         """What the kernel must drop because it was changed under another name of the branch."""
         self._deaths = 0
 
@@ -95,6 +95,8 @@ class Writing:
                 node.branch.open().truncate(node.file, 0)
         if not isinstance(node, Written):
             _refuse(errno.EISDIR if isinstance(node, Directory) else errno.EROFS)
+        if not node.branch.open().has(node.file):
+            _refuse(errno.ESTALE)  # it was removed, and nobody had it open
         return self._open(node)
 
     def write(self, fh: int, offset: int, data: bytes) -> int:
@@ -103,6 +105,7 @@ class Writing:
         if handle.scratch is None:
             handle.scratch = handle.node.branch.open().open(handle.node.file)
             handle.node.branch.open().release(handle.node.file)  # the handle holds it already
+        handle.node.branch.open().note_shown(handle.node.file, handle.scratch)
         return handle.scratch.write(offset, data)
 
     def read(self, handle: OpenWritten, offset: int, size: int) -> bytes | Callable[[], bytes]:
@@ -214,7 +217,10 @@ class Writing:
         """What `node` is in its working tree, made an item if it was none. EROFS, ESTALE, Busy."""
         if isinstance(node, Written | WrittenLink):
             node.branch.check_free()
-            return node.branch, node.file if isinstance(node, Written) else node.link
+            item: Item = node.file if isinstance(node, Written) else node.link
+            if not node.branch.open().has(item):
+                _refuse(errno.ESTALE)  # it was removed: whoever looks again finds what is there now
+            return node.branch, item
         if isinstance(node, WritableDirectory):
             directory, branch = self._place(node.ino)
             return branch, directory.own()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,7 +14,10 @@ from store import Entry, Store
 
 
 class Files:
-    """Scratch files in `directory`, each called by its file's number. Only those in use take a descriptor."""
+    """Scratch files in `directory`, each called by its file's number. Only those in use take a descriptor.
+
+    Who has which open may change in a thread that stages while the loop goes on, so all that is under a lock.
+    """
 
     def __init__(self, directory: Path, store: Store) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -21,6 +25,7 @@ class Files:
         self._store = store
         self._open: dict[int, Scratch] = {}
         self._users: dict[int, int] = {}
+        self._lock = threading.RLock()
         self._unsynced: set[int] = set()
         """Numbers of files whose name may not be on the disk yet."""
         self.writes = 0
@@ -47,39 +52,44 @@ class Files:
 
     def stat(self, number: int) -> os.stat_result:
         """Size and times of the file, open or not."""
-        scratch = self._open.get(number)
-        return os.stat(self._path(number)) if scratch is None else scratch.stat()
+        with self._lock:
+            scratch = self._open.get(number)
+            return os.stat(self._path(number)) if scratch is None else scratch.stat()
 
     def open(self, file: File) -> Scratch:
         """The bytes of a file that is written; nobody counts as its user for that."""
-        scratch = self._open.get(file.number)
-        if scratch is None:
-            base = file.entry if file.shown else None
-            scratch = Scratch(self._path(file.number), self._fetch, base, file.shown or 0)
-            self._open[file.number] = scratch
-        return scratch
+        with self._lock:
+            scratch = self._open.get(file.number)
+            if scratch is None:
+                base = file.entry if file.shown else None
+                scratch = Scratch(self._path(file.number), self._fetch, base, file.shown or 0)
+                self._open[file.number] = scratch
+            return scratch
 
     def hold(self, number: int) -> None:
         """One user more."""
-        self._users[number] = self._users.get(number, 0) + 1
+        with self._lock:
+            self._users[number] = self._users.get(number, 0) + 1
 
     def release(self, number: int) -> bool:
         """One user less; whether it was the last, so that the scratch file was closed."""
-        left = self._users.pop(number) - 1
-        if left:
-            self._users[number] = left
-            return False
-        if (scratch := self._open.pop(number, None)) is not None:
-            self.writes += scratch.writes
-            scratch.close()
-        return True
+        with self._lock:
+            left = self._users.pop(number) - 1
+            if left:
+                self._users[number] = left
+                return False
+            if (scratch := self._open.pop(number, None)) is not None:
+                self.writes += scratch.writes
+                scratch.close()
+            return True
 
     def is_held(self, number: int) -> bool:
         return number in self._users
 
     def all_writes(self) -> int:
         """Changes of bytes so far: equal numbers say that nothing was written between."""
-        return self.writes + sum(scratch.writes for scratch in self._open.values())
+        with self._lock:
+            return self.writes + sum(scratch.writes for scratch in self._open.values())
 
     def sync(self, file: File) -> None:
         """The file's bytes and its name survive the machine from here on."""

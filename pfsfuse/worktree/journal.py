@@ -149,9 +149,14 @@ class Journal:
         try:
             _write_all(self._descriptor, data)
         except OSError:
-            os.ftruncate(self._descriptor, self.size)
+            self.take_back(self.size)
             raise
         self.size += len(data)
+
+    def take_back(self, size: int) -> None:
+        """Leave out what was added since it was `size` bytes large: it has not happened after all."""
+        os.ftruncate(self._descriptor, size)
+        self.size = size
 
     def replace(self, records: Iterable[Record]) -> None:
         """Have it hold just these, durable on return; at once or not at all."""
@@ -214,7 +219,7 @@ def read(data: bytes) -> tuple[list[Record], int]:
 def _record(data: bytes, at: int) -> tuple[Record, int] | None:
     """The record at `at` and where it ends; None at the end, and for what was not written to the end."""
     start = at + HEAD.size
-    if start > len(data) or not any(data[at:]):
+    if start > len(data) or not (any(data[at:start]) or any(memoryview(data)[at:])):
         return None
     length, inverse, check = HEAD.unpack_from(data, at)
     if length ^ inverse != MASK or length > LARGEST:

@@ -159,15 +159,24 @@ class Scratch:
             self.base, self.shown = None, 0
 
     def rest_on(self, base: Entry | None) -> None:
-        """The store has all of it, as `base`: have that show through instead of bytes of its own. The mtime stays."""
+        """The store has all of it, as `base`: have that show through instead of bytes of its own. The mtime stays.
+
+        At once or not at all, whenever the process or the machine ends. Raises OSError; then it is as it was.
+        """
         with self._lock:
-            status = self.stat()
-            os.ftruncate(self._descriptor, 0)
-            os.ftruncate(self._descriptor, status.st_size)
+            status, fresh = self.stat(), self.path.with_suffix(".new")
+            descriptor = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            try:
+                os.ftruncate(descriptor, status.st_size)
+                os.utime(descriptor, ns=(status.st_mtime_ns, status.st_mtime_ns))
+                os.fsync(descriptor)
+                os.rename(fresh, self.path)
+                os.dup2(descriptor, self._descriptor, inheritable=False)
+            finally:
+                os.close(descriptor)
             self._own = Ranges()
             self.base = base if base is not None and base.size else None
             self.shown = 0 if self.base is None else self.base.size
-            self.set_mtime(status.st_mtime_ns)
 
     def changed(self) -> list[Range] | None:
         """The ranges that are not `base`'s any more, in order; None: all of it, there is nothing below."""

@@ -27,6 +27,7 @@ def stage(store: Store, worktree: Worktree) -> Standing:
     elif not _merged(store, repo, worktree, standing):
         # What was staged otherwise is the same person's, and older: it gives way.
         _lay_over(repo, worktree, None if standing.draft is not None else worktree.model.begin)
+    worktree.sync_held()
     return repo.standing(worktree.branch)
 
 

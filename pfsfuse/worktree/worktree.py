@@ -16,6 +16,7 @@ import fcntl
 import os
 import stat
 import time
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import NoReturn
@@ -93,6 +94,10 @@ class Worktree:
         self.files.close()
         self._journal.close()
         os.close(self._lock)
+
+    def has(self, item: Item) -> bool:
+        """Whether the item is part of it; not what was removed, nor what the store has since."""
+        return self.model.items.get(item.number) is item
 
     @property
     def dirty(self) -> bool:
@@ -198,8 +203,12 @@ class Worktree:
             return
         with self.opened(file) as scratch:
             scratch.truncate(size)
-            if scratch.shown != file.shown:
-                self._do(Write(file.number, scratch.shown))
+            self.note_shown(file, scratch)
+
+    def note_shown(self, file: File, scratch: Scratch) -> None:
+        """Have the journal say it when less of the store's file shows through, before the file grows again."""
+        if file.shown is not None and scratch.shown < file.shown:
+            self._do(Write(file.number, scratch.shown))
 
     def allocate(self, file: File, offset: int, length: int) -> None:
         """Room for a range of the file, which is at least as long as that afterwards."""
@@ -250,8 +259,9 @@ class Worktree:
     def settle(self, tree: Entry | None, commit: CommitId | None) -> None:
         """Everything is in `tree` now, which the branch shows: let go of it. Nothing was changed since it was laid.
 
-        Files that somebody has open go on as the same items, over what `tree` has in their place. The journal becomes
-        one of those alone, at once or not at all; after a crash in between it gives the same files over again.
+        Files that somebody has open go on as the same items, over what `tree` has in their place; without a name, if
+        it has none. The journal becomes one of those alone, at once or not at all; after a crash in between it gives
+        the same files over again. Raises OSError; then nothing was let go of.
         """
         before = self.model
         held = [
@@ -260,49 +270,63 @@ class Worktree:
             if isinstance(item, File) and self.files.is_held(item.number)
         ]
         gone = [item.number for item in before.items.values() if _is_written(item) and item not in held]
-        self.model = Model.after(before, self._store, tree)
+        model = Model.after(before, self._store, tree)
         records: list[Record] = []
         if held:
             self._pin(tree)
             records.append(Begin(self.repo, self.branch, None if commit is None else bytes(commit)))
-            self.model.apply(records[0])
+            model.apply(records[0])
             for file in held:
-                records += self._kept(file)
+                records += self._kept(model, file)
         self._journal.replace(records)
+        self.model = model
+        for file in held:
+            self._go_on(file)
         if not held:
             self._store.pins.delete(self._pin_name)
         for number in gone:
             self.files.remove(number)
-        for file in held:
-            if file.folder is not None and file.shown is not None:
-                self.files.open(file).rest_on(file.entry)
         self._settled = self._changes, self.files.all_writes()
 
-    def _kept(self, file: File) -> list[Record]:
-        """Put an open file into the new model, where it was in the old one; the records that do."""
+    @staticmethod
+    def _kept(model: Model, file: File) -> list[Record]:
+        """Have `model` know an open file where it was in the old one, if it is there; the records that do."""
         if file.folder is None:
-            self.model.items[file.number] = file
             return []
         records: list[Record] = []
-        folder = self.model.root
+        folder = model.root
         *above, name = path_of(file).split(b"/")
         for part in above:
-            found = self.model.find(folder, part)
-            if isinstance(found, Entry):
-                records.append(Take(self.model.next_number(), folder.number, found))
-                self.model.apply(records[-1])
+            found = model.find(folder, part)
+            if isinstance(found, Entry) and found.is_dir:
+                records.append(Take(model.next_number(), folder.number, found))
+                model.apply(records[-1])
                 found = folder.names[part]
-            assert isinstance(found, Folder), "the tree has the directories of what was laid"
+            if not isinstance(found, Folder):
+                return records  # somebody else has removed it since
             folder = found
-        entry = self.model.find(folder, name)
-        assert isinstance(entry, Entry), "the tree has what was laid"
-        records.append(Take(file.number, folder.number, entry))
+        entry = model.find(folder, name)
+        if not isinstance(entry, Entry) or entry.is_dir or entry.is_symlink:
+            return records
+        own: list[Record] = [Take(file.number, folder.number, entry)]
+        own += [] if file.shown is None else [Write(file.number, entry.size)]
+        for record in own:
+            model.apply(record)
+        return records + own
+
+    def _go_on(self, file: File) -> None:
+        """Have an open file be itself in the model that is there now."""
+        twin = self.model.items.get(file.number)
+        if not isinstance(twin, File):
+            file.folder = None
+            self.model.items[file.number] = file
+            return
+        assert twin.folder is not None, "it was taken just now"
+        file.entry, file.shown = twin.entry, twin.shown
+        self.model.put(twin.folder, file)
         if file.shown is not None:
-            file.shown = entry.size
-            records.append(Write(file.number, file.shown))
-        file.entry = entry
-        self.model.put(folder, file)
-        return records
+            with suppress(OSError):  # no room: it keeps its own bytes, which are the same
+                self.files.open(file).rest_on(file.entry)
 
     # ---- durability
 
@@ -311,6 +335,17 @@ class Worktree:
         if file.shown is not None:
             self.files.sync(file)
         self._journal.sync()
+
+    def sync_held(self) -> None:
+        """What was written to files that are open survives the machine: or, once they were let go of, a power cut would
+        show less of them than the store has. May take long; safe in a thread while nothing is changed.
+        """
+        for item in list(self.model.items.values()):
+            if not isinstance(item, File) or item.shown is None or item.folder is None:
+                continue
+            if self.files.is_held(item.number):
+                with self.opened(item):
+                    self.files.sync(item)
 
     def sync(self) -> None:
         """All names survive the machine from here on."""
@@ -321,8 +356,13 @@ class Worktree:
     def _do(self, record: Record) -> None:
         if self.model.begin is None and not isinstance(record, Begin):
             self._begin()
+        before = self._journal.size
         self._journal.add(record)
-        self.model.apply(record)
+        try:
+            self.model.apply(record)
+        except BaseException:
+            self._journal.take_back(before)  # a journal that does not fit could never be read again
+            raise
         self._changes += not isinstance(record, Take)
 
     def _begin(self) -> None:

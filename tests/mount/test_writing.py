@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -301,3 +302,55 @@ def test_a_file_is_not_moved_from_one_branch_to_another(written, opened, branch)
     assert caught.value.errno == errno.EXDEV
     shutil.move(branch / "file", written.path / "weather" / "file")
     assert (written.path / "weather" / "file").read_bytes() == b"1"
+
+
+def test_what_is_written_while_changes_are_staged_is_neither_lost_nor_refused(written, branch):
+    stop, failures, lines = threading.Event(), [], [0, 0]
+
+    def append(number: int) -> None:
+        try:
+            while not stop.is_set():
+                with open(branch / f"log{number}", "ab") as file:
+                    file.write(b"%d\n" % lines[number])
+                lines[number] += 1
+                os.chmod(branch / f"log{number}", 0o600 + lines[number] % 8)
+                os.utime(branch / "link", (1, lines[number]), follow_symlinks=False)
+        except OSError as error:
+            failures.append(error)
+
+    os.symlink("file", branch / "link")
+    threads = [threading.Thread(target=append, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for _ in range(15):
+        written.stage()
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    for number in range(2):
+        assert (branch / f"log{number}").read_bytes() == b"".join(
+            b"%d\n" % line for line in range(lines[number])
+        )
+
+
+def test_a_file_that_nobody_has_open_keeps_its_number_when_it_is_staged(written, branch):
+    (branch / "file").write_bytes(b"1")
+    number = (branch / "file").stat().st_ino
+    written.stage()
+    assert (branch / "file").stat().st_ino == number
+    (branch / "file").write_bytes(b"2")
+    assert (branch / "file").stat().st_ino == number
+    assert (branch / "file").read_bytes() == b"2"
+
+
+def test_a_file_that_was_removed_cannot_be_opened_again_by_who_only_knows_where_it_was(branch):
+    (branch / "file").write_bytes(b"1")
+    descriptor = os.open(branch / "file", os.O_PATH)
+    try:
+        os.unlink(branch / "file")
+        with pytest.raises(OSError) as refused:
+            open(f"/proc/self/fd/{descriptor}", "rb").close()
+    finally:
+        os.close(descriptor)
+    assert refused.value.errno in (errno.ESTALE, errno.ENOENT)

@@ -109,3 +109,19 @@ def test_a_journal_is_replaced_as_a_whole(tmp_path):
     again = Journal(path)
     again.close()
     assert again.found == RECORDS[:4]
+
+
+def test_a_long_journal_is_read_in_the_time_of_its_length(monkeypatch):
+    copied = 0
+
+    class Counted(bytes):
+        def __getitem__(self, index):
+            nonlocal copied
+            found = super().__getitem__(index)
+            copied += len(found) if isinstance(index, slice) else 0
+            return found
+
+    count = 2000
+    data = Counted(WHOLE + encoded(Change(2, 0o600, None)) * count)
+    assert len(journal.read(data)[0]) == len(RECORDS) + count
+    assert copied < 3 * len(data)

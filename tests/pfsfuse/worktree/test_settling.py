@@ -1,0 +1,132 @@
+"""What becomes of open files when the store has all that was written, and something does not go as it should."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import store
+from pfsfuse.worktree.journal import Change
+from pfsfuse.worktree.model import File
+from pfsfuse.worktree.staging import stage
+from pfsfuse.worktree.worktree import Worktree, place
+
+REGULAR = 0o100644
+LARGE = bytes(range(256)) * 6000
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[store.Store]:
+    with store.create(tmp_path / "store") as made:
+        made.create_repo("trips")
+        yield made
+
+
+def opened_tree(opened: store.Store) -> Worktree:
+    repo = opened.repo("trips")
+    return Worktree(
+        place(opened.path, "trips", "master"), opened, "trips", "master", repo.standing("master").tree
+    )
+
+
+def written(tree: Worktree, name: bytes, content: bytes) -> File:
+    """A new file that stays open."""
+    file = tree.make(tree.model.root, name, REGULAR)
+    assert isinstance(file, File)
+    tree.open(file).write(0, content)
+    return file
+
+
+def content(tree: Worktree, name: bytes) -> bytes:
+    file = tree.take(tree.model.root, name)
+    assert isinstance(file, File)
+    with tree.opened(file) as scratch:
+        return scratch.read(0, scratch.size)
+
+
+def test_a_record_that_does_not_fit_leaves_the_journal_readable(opened):
+    tree = opened_tree(opened)
+    file = written(tree, b"file", b"1")
+    with pytest.raises(KeyError):
+        tree._do(Change(99, 0o600, None))
+    tree.release(file)
+    tree.close()
+    assert content(opened_tree(opened), b"file") == b"1"
+
+
+def test_a_journal_that_cannot_be_replaced_lets_go_of_nothing(opened, monkeypatch):
+    tree = opened_tree(opened)
+    file = written(tree, b"file", b"1")
+    standing = stage(opened, tree)
+
+    def full(records):
+        raise OSError(28, "full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tree._journal, "replace", full)
+        with pytest.raises(OSError, match="full"):
+            tree.settle(standing.tree, None)
+    tree.open(file).write(1, b"2")
+    tree.release(file)
+    assert tree.dirty
+    tree.release(file)
+    tree.close()
+    assert content(opened_tree(opened), b"file") == b"12"
+
+
+def test_an_open_file_that_somebody_removed_meanwhile_goes_on_without_a_name(opened):
+    tree = opened_tree(opened)
+    file = written(tree, b"file", b"1")
+    stage(opened, tree)
+    opened.repo("trips").drop_draft("master")
+    tree.settle(None, None)
+    assert tree.model.find(tree.model.root, b"file") is None
+    with tree.opened(file) as scratch:
+        assert scratch.read(0, 10) == b"1"
+    tree.release(file)
+    assert not tree.has(file)
+
+
+def test_an_open_file_is_whole_wherever_the_process_ends_while_the_store_takes_over(opened, monkeypatch):
+    tree = opened_tree(opened)
+    file = written(tree, b"file", LARGE)
+    standing = stage(opened, tree)
+    path = tree.directory / "files" / str(file.number)
+    sizes = set()
+    for name in ("ftruncate", "fsync", "rename"):
+        real = getattr(os, name)
+
+        def watched(*args, real=real):
+            sizes.add(path.stat().st_size)
+            real(*args)
+            sizes.add(path.stat().st_size)
+
+        monkeypatch.setattr(os, name, watched)
+    tree.settle(standing.tree, None)
+    assert sizes == {len(LARGE)}
+    assert content(tree, b"file") == LARGE
+
+
+def test_what_was_cut_off_stays_cut_off_though_the_journal_was_full(opened, monkeypatch):
+    with opened.repo("trips").edit() as edit:
+        edit.write("file", LARGE)
+    tree = opened_tree(opened)
+    file = tree.take(tree.model.root, b"file")
+    assert isinstance(file, File)
+    scratch = tree.open(file)
+
+    def full(record):
+        raise OSError(28, "full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tree._journal, "add", full)
+        with pytest.raises(OSError, match="full"):
+            tree.truncate(file, 4096)
+    tree.note_shown(file, scratch)
+    scratch.write(1_400_000, b"end")
+    tree.release(file)
+    tree.close()
+    assert content(opened_tree(opened), b"file") == LARGE[:4096].ljust(1_400_000, b"\0") + b"end"
