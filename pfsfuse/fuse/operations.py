@@ -123,6 +123,11 @@ class Operations(Changes):
             return self.vfs.store.fetch(plan)
         return Later(partial(self.vfs.store.fetch, plan))
 
+    def fsync(self, fh: int, datasync: bool) -> Later:
+        if not self._opens:
+            _stop_asking()  # there is no handle to speak of, and nothing that could be lost
+        return super().fsync(fh, datasync)
+
     def _push(self, inode: int, extents: tuple[Extent, ...]) -> None:
         """Put a small file into the page cache. Whatever is wrong with it, the read that follows will say."""
         if self.session is not None:

@@ -82,3 +82,13 @@ def test_extended_attributes_are_asked_for_once_and_then_no_more(flagged: Mounte
     before = flagged.requests()
     assert outcome(lambda d: os.listxattr(d / "file"), flagged.path / "r") == "ENOTSUP"
     assert flagged.requests() - before == {}
+
+
+def test_syncing_what_cannot_be_changed_is_no_error(flagged: Mounted, unflagged: Mounted) -> None:
+    for mount in (flagged, unflagged):
+        for name in ("file", ""):
+            descriptor = os.open(mount.path / "r" / name, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
