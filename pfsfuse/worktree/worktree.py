@@ -19,7 +19,6 @@ import time
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
-from typing import NoReturn
 
 from pfsfuse.errors import WorktreeError
 from pfsfuse.worktree.files import Files
@@ -37,11 +36,11 @@ from pfsfuse.worktree.journal import (
     Write,
 )
 from pfsfuse.worktree.model import ROOT, File, Folder, Found, Item, Model, path_of
+from pfsfuse.worktree.rules import check_new, check_not_below, check_removable, is_directory, refuse
 from pfsfuse.worktree.scratch import Scratch
 from store import CommitId, Entry, Store
 
 DIRECTORY = "worktrees"
-NAME_MAX = 255
 NOREPLACE, EXCHANGE = 1, 2
 
 
@@ -110,7 +109,7 @@ class Worktree:
         """The item called `name`, an entry of the store made one where nothing has happened to it yet. ENOENT."""
         found = self.model.find(folder, name)
         if found is None:
-            _refuse(errno.ENOENT)
+            refuse(errno.ENOENT)
         if isinstance(found, Item):
             return found
         self._do(Take(self.model.next_number(), folder.number, found))
@@ -123,10 +122,10 @@ class Worktree:
         in a directory that was removed.
         """
         if stat.S_IFMT(mode) not in (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK):
-            _refuse(errno.EPERM)
-        self._check_new(folder, name)
+            refuse(errno.EPERM)
+        check_new(self.model, folder, name)
         if self.model.find(folder, name) is not None:
-            _refuse(errno.EEXIST)
+            refuse(errno.EEXIST)
         number = self.model.next_number()
         if stat.S_ISREG(mode):
             self.files.make(number, None)  # before the name, so that one without a scratch file is never met
@@ -144,8 +143,8 @@ class Worktree:
         """
         found = self.model.find(folder, name)
         if found is None:
-            _refuse(errno.ENOENT)
-        self._check_removable(folder, name, found, directory)
+            refuse(errno.ENOENT)
+        check_removable(self.model, found, directory=directory)
         self._do(Drop(folder.number, name, self._hides(folder, name), time.time_ns()))
         self._let_go(found)
         return found
@@ -153,25 +152,25 @@ class Worktree:
     def rename(self, folder: Folder, name: bytes, to: Folder, to_name: bytes, flags: int = 0) -> None:
         """rename(2), with RENAME_NOREPLACE or RENAME_EXCHANGE. EEXIST, ENOENT, EINVAL, ENOTDIR, EISDIR, ENOTEMPTY."""
         if flags & ~(NOREPLACE | EXCHANGE) or flags == NOREPLACE | EXCHANGE:
-            _refuse(errno.EINVAL)
-        self._check_new(to, to_name)
+            refuse(errno.EINVAL)
+        check_new(self.model, to, to_name)
         source, target = self.model.find(folder, name), self.model.find(to, to_name)
         if source is None or (flags & EXCHANGE and target is None):
-            _refuse(errno.ENOENT)
+            refuse(errno.ENOENT)
         if flags & NOREPLACE and target is not None:
-            _refuse(errno.EEXIST)
+            refuse(errno.EEXIST)
         if folder is to and name == to_name:
             return
-        self._check_not_below(self.take(folder, name), to)
+        check_not_below(self.take(folder, name), to)
         if flags & EXCHANGE:
-            self._check_not_below(self.take(to, to_name), folder)
+            check_not_below(self.take(to, to_name), folder)
             self._do(Swap(folder.number, name, to.number, to_name, time.time_ns()))
             return
         if target is not None:
-            moves_directory = _is_directory(source)
-            if not moves_directory and _is_directory(target):
-                _refuse(errno.EISDIR)
-            self._check_removable(to, to_name, target, moves_directory)
+            moves_directory = is_directory(source)
+            if not moves_directory and is_directory(target):
+                refuse(errno.EISDIR)
+            check_removable(self.model, target, directory=moves_directory)
         hide = folder.below is not None and self._hides(folder, name)
         self._do(Move(folder.number, name, to.number, to_name, hide, time.time_ns()))
         if target is not None:
@@ -193,7 +192,7 @@ class Worktree:
     def set_xattr(self, item: Item, name: bytes, value: bytes | None) -> None:
         """Set or (None) remove an extended attribute. ENODATA when there is none to remove."""
         if value is None and name not in (item.xattrs or {}):
-            _refuse(errno.ENODATA)
+            refuse(errno.ENODATA)
         self._do(Attribute(item.number, name, value))
 
     def truncate(self, file: File, size: int) -> None:
@@ -403,30 +402,6 @@ class Worktree:
         if file.shown is not None:
             self.files.remove(file.number)
 
-    def _check_new(self, folder: Folder, name: bytes) -> None:
-        if len(name) > NAME_MAX:
-            _refuse(errno.ENAMETOOLONG)
-        if folder.folder is None and folder is not self.model.root:
-            _refuse(errno.ENOENT)
-
-    def _check_removable(self, folder: Folder, name: bytes, found: Found, directory: bool) -> None:
-        if not _is_directory(found):
-            if directory:
-                _refuse(errno.ENOTDIR)
-            return
-        if not directory:
-            _refuse(errno.EISDIR)
-        item = found if isinstance(found, Folder) else None
-        empty = self.model.is_empty(item) if item is not None else _is_empty(found)
-        if not empty:
-            _refuse(errno.ENOTEMPTY)
-
-    def _check_not_below(self, item: Item, folder: Folder | None) -> None:
-        while folder is not None:
-            if folder is item:
-                _refuse(errno.EINVAL)
-            folder = folder.folder
-
 
 class _Opened:
     def __init__(self, worktree: Worktree, file: File) -> None:
@@ -443,14 +418,6 @@ def _is_written(item: Item) -> bool:
     return isinstance(item, File) and item.shown is not None
 
 
-def _is_directory(found: Found) -> bool:
-    return stat.S_ISDIR(found.mode)
-
-
-def _is_empty(found: Found) -> bool:
-    return isinstance(found, Entry) and found.content is None
-
-
 def _locked(path: Path) -> int:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -464,7 +431,3 @@ def _locked(path: Path) -> int:
         error.in_use = True
         raise error from None
     return descriptor
-
-
-def _refuse(number: int) -> NoReturn:
-    raise OSError(number, os.strerror(number))
