@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     cls=Command,
     json=True,
     examples="""
-    pfs commit trips -m "31 July"  what put, rm, mv and cp --stage have collected
+    pfs commit trips -m "31 July"  what was written to /pfs/trips, or staged with --stage
     pfs commit trips weather@dev -m "31 July"  in two repos, at once
     pfs commit --all -m "31 July"  everything that is staged
     pfs commit trips --theirs '2016/**'  where both changed a file there, take what is staged
@@ -48,13 +48,15 @@ def commit(
 ) -> None:
     """Make what is staged a commit; in several repos at once.
 
+    Staged is what was written through the mount, and what put, rm, mv and cp --stage have collected.
+
     The commits of all repos carry one id, and come into being together or not at all: nobody sees one without the
     others, and a pipeline that reads several of the repos runs once. If a branch has moved since something was staged
     for it, both are merged. A file that both changed in different ways is a conflict: conflicts are listed and nothing
     is committed anywhere, unless --ours (what the branch has) and --theirs (what is staged) decide them all.
     """
     if everything == bool(branches):
-        raise click.UsageError("name the repos whose drafts to commit, or give --all")
+        raise click.UsageError("name the repos to commit what is staged for, or give --all")
     with app.open(drafts=True) as opened:
         named = branches or tuple(f"{each.repo}@{each.branch}" for each in opened.drafts())
         targets = [branch_only(opened, each) for each in named]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     cls=Command,
     json=True,
     examples="""
-    pfs status  repos, mounts, pipelines, services, drafts
+    pfs status  repos, mounts, pipelines, services, and branches with something staged
     pfs status trips weather@dev  what is staged for repos, path by path
     pfs status --json  for programs
     """,
@@ -37,8 +37,9 @@ if TYPE_CHECKING:
 def status(app: App, repos: tuple[str, ...]) -> None:
     """Show what is staged, or the store and everything that runs on it.
 
-    With REPOs: what has been added (A), modified (M) and deleted (D) with put, rm, mv and cp --stage, and is not
-    committed yet; on every branch of the repo unless one is named.
+    With REPOs: what has been added (A), modified (M) and deleted (D) through the mount, or with put, rm, mv and cp
+    --stage, and is not committed yet; on every branch of the repo unless one is named. `pfs diff --staged` has sizes
+    and lines.
     """
     if repos:
         with app.open(drafts=True) as opened:
