@@ -48,11 +48,8 @@ class RepoNotFound(NotFound):
     def hint(self) -> str:
         if near := get_close_matches(self.repo, self.known, n=1):
             return f"did you mean {near[0]!r}?"
-        return (
-            f"`pfs repo create {self.repo}` makes it"
-            if self.repo
-            else "`pfs repo list` shows those that exist"
-        )
+        listed = "`pfs repo list` shows those that exist"
+        return f"{listed}, `pfs repo create {self.repo}` makes it" if self.repo else listed
 
 
 class RefNotFound(NotFound):
@@ -98,7 +95,9 @@ class NotAStore(NotFound):
         self.path = path
 
     def hint(self) -> str:
-        return "`pfs --store DIR repo create NAME` makes one in a new or empty directory"
+        return (
+            "`pfs repo create NAME` makes one in a new or empty directory, which --store or PFS_STORE chooses"
+        )
 
 
 class PrerequisiteMissing(NotFound):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +20,9 @@ from pfsfuse.cli.group import Command
 if TYPE_CHECKING:
     from store import Change, Entry, Store
 
+RANGE = re.compile(r"(?P<repo>[^@:]+)@(?P<old>(?:[^:]|(?<=T\d\d):|(?<=T\d\d:\d\d):)+?)\.\.(?P<new>.+)")
+"""REPO@A..B. A colon begins a path, where what may hold dots follows, unless it stands in a time."""
+
 COLORS = {"A": "green", "M": "yellow", "D": "red"}
 """Of the letters that stand for changes."""
 
@@ -29,6 +33,7 @@ COLORS = {"A": "green", "M": "yellow", "D": "red"}
     examples="""
     pfs diff trips@master.30 trips@master.31  what one commit changed
     pfs diff trips@master.31  the same: against its parent
+    pfs diff trips@master.7..master.31  what all commits after one, up to another, changed
     pfs diff trips@dev trips@master 2016 7-01-16  only a directory and a file
     pfs diff trips:2015 trips:2016  two directories of one commit
     pfs diff --stat trips@master.31  with sizes, and a sum
@@ -54,10 +59,14 @@ def diff(app: App, old: str, new: str | None, paths: tuple[str, ...], style: str
     """Name the files that differ between two commits.
 
     A line for each: A was added, M modified, D deleted on the way from A to B. Equal directories are never opened.
-    PATHs limit it to what they name; A and B may name directories or files themselves, as trips@dev:2016.
+    PATHs limit it to what they name; A and B may name directories or files themselves, as trips@dev:2016. REPO@A..B is
+    both at once, as in the mount.
     """
     if app.json and style != "names":
         raise click.UsageError("--json has the facts of --name-status and --stat; leave those and -p out")
+    if (both := range_ends(old)) is not None and not staged:
+        paths = (new, *paths) if new is not None else paths
+        old, new = both
     with app.open(drafts=staged) as opened:
         if staged:
             paths = (new, *paths) if new is not None else paths
@@ -75,6 +84,12 @@ def diff(app: App, old: str, new: str | None, paths: tuple[str, ...], style: str
             print_patches(opened, changes)
         else:
             text.lines(map(line, changes))
+
+
+def range_ends(text: str) -> tuple[str, str] | None:
+    """The commits that REPO@A..B leads from and to; None for anything else, dots in a path included."""
+    found = RANGE.fullmatch(text)
+    return found and (f"{found['repo']}@{found['old']}", f"{found['repo']}@{found['new']}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,10 +48,20 @@ def edited(ok, trips, work):
         ("trips:7-01-16 trips@dev.1:7-01-16", []),
         ("trips trips", []),
         ("trips trips 2015", []),
+        ("trips@master..dev 2016/run 7-01-16", ["A 2016/run", "M 7-01-16"]),
+        ("trips@dev.5..dev.6", ["M 2016/run"]),
+        ("trips@dev..dev@2999-07-31T12:00:30", []),
+        ("trips@dev@2999-07-31T12:00:30..dev", []),
     ],
 )
 def test_a_diff_can_be_limited_to_directories_and_files(ok, arguments, lines):
     assert ok("diff", *arguments.split()).splitlines() == lines
+
+
+def test_dots_in_a_path_are_no_range(ok, trips, work):
+    (work / "a..b").write_text("x")
+    ok("put", "a..b", "trips")
+    assert ok("diff", "trips@master:a..b").splitlines() == ["A a..b"]
 
 
 @pytest.mark.usefixtures("edited")
