@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 
 import trio
@@ -10,6 +11,8 @@ from pfsfuse.fuse.invalidate import Refresher
 from pfsfuse.vfs.branches import WritableBranch
 from pfsfuse.vfs.vfs import Vfs
 from pfsfuse.worktree.staging import stage
+
+log = logging.getLogger(__name__)
 
 
 class Stager:
@@ -22,13 +25,20 @@ class Stager:
     async def stage(self) -> None:
         """Return when all that was written before the call is in the drafts of its branches.
 
-        Programs that write to such a branch meanwhile wait; those that read do not. Raises what the store raises (Full,
-        Corrupt), OSError; the branch is then as it was.
+        What was written to a repo that was deleted stays in its working tree, and the log says where. Programs that
+        write to such a branch meanwhile wait; those that read do not. Raises what the store raises (Full, Corrupt),
+        OSError; the branch is then as it was.
         """
         branches = self._vfs.view.branches
         for branch in [] if branches is None else branches.all():
-            if branch.worktree is not None and branch.worktree.dirty:
-                await self._stage(branch)
+            if branch.worktree is None or not branch.worktree.dirty:
+                continue
+            if self._vfs.store.find_repo(branch.repo) is None:
+                log.warning(
+                    "what was written to %s, which was deleted, stays in %s", branch.repo, branch.directory
+                )
+                continue
+            await self._stage(branch)
         await self._refresher.refresh()
 
     async def _stage(self, branch: WritableBranch) -> None:

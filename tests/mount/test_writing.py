@@ -354,3 +354,15 @@ def test_a_file_that_was_removed_cannot_be_opened_again_by_who_only_knows_where_
     finally:
         os.close(descriptor)
     assert refused.value.errno in (errno.ESTALE, errno.ENOENT)
+
+
+def test_a_repo_that_was_deleted_keeps_nobody_from_staging_another(written, opened, branch):
+    opened.create_repo("weather")
+    written.refresh()
+    (branch / "file").write_bytes(b"1")
+    (written.path / "weather" / "file").write_bytes(b"2")
+    opened.delete_repo("trips")
+    written.stage()
+    assert opened.repo("weather").standing("master").draft is not None
+    assert [each.read_bytes() for each in (opened.path / "worktrees").glob("*/files/*")] == [b"1"]
+    assert (written.path / "weather" / "file").read_bytes() == b"2"
