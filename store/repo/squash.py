@@ -140,7 +140,10 @@ class _Squash:
                 why.append(f"{what} ({commit.short()})")
         if why and not keep:
             more = " and more" if len(why) > SHOWN else ""
-            raise InUse(f"commits to be replaced are in use: {', '.join(why[:SHOWN])}{more}")
+            raise InUse(
+                f"commits to be replaced are in use: {', '.join(why[:SHOWN])}{more}",
+                hint="`pfs squash --keep` leaves them where they are",
+            )
         return line[last_kept + 1 :]
 
     def _dependents(
