@@ -115,6 +115,8 @@ class HostDirectory(Known):
         if self.branches is None:
             return LiveDirectory(self.store, key, self, name, place=place, entry=entry)
         found = self.branches.get(repo, branch)
+        if found.below != entry:  # nobody knew the branch under any name when it moved, so no review told it
+            found.rest_on(entry)
         return WritableDirectory(found, key, self, name, place=place, entry=entry)
 
     def contents(self) -> Contents:

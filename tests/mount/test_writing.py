@@ -366,3 +366,14 @@ def test_a_repo_that_was_deleted_keeps_nobody_from_staging_another(written, open
     assert opened.repo("weather").standing("master").draft is not None
     assert [each.read_bytes() for each in (opened.path / "worktrees").glob("*/files/*")] == [b"1"]
     assert (written.path / "weather" / "file").read_bytes() == b"2"
+
+
+def test_a_repo_that_is_made_again_shows_nothing_of_the_one_before(written, opened, branch):
+    with opened.repo("trips").edit() as edit:
+        edit.write("old", b"1")
+    written.refresh()
+    assert os.listdir(branch) == ["old"]
+    opened.delete_repo("trips")
+    written.refresh()
+    opened.create_repo("trips")
+    assert os.listdir(branch) == []
