@@ -14,7 +14,6 @@ import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
 
 from pfsfuse.vfs.branches import WritableBranch
 from pfsfuse.vfs.handles import Handles, OpenDirectory, OpenFile, OpenText, OpenWritten
@@ -26,6 +25,7 @@ from pfsfuse.vfs.refresh import Refresh
 from pfsfuse.vfs.views import View
 from pfsfuse.vfs.writable import WritableDirectory, Written, WrittenLink
 from pfsfuse.vfs.writing import Writing
+from pfsfuse.worktree.rules import refuse
 from store import Extent, Standing
 
 NAME_MAX = 255
@@ -81,11 +81,11 @@ class Vfs:
         None: it is not there and never will be. ENOENT: it is not there now.
         """
         if len(name) > NAME_MAX:
-            _refuse(errno.ENAMETOOLONG)
+            refuse(errno.ENAMETOOLONG)
         directory = self._directory(parent)
         candidate = directory.find(name)
         if candidate is None:
-            return None if directory.absence_lasts else _refuse(errno.ENOENT)
+            return None if directory.absence_lasts else refuse(errno.ENOENT)
         node = self.inodes.number(candidate)
         if node is not candidate:
             node.meet(candidate)
@@ -106,7 +106,7 @@ class Vfs:
     def target(self, ino: int) -> bytes:
         """Where a symlink points."""
         node = self.inodes.get(ino)
-        return node.target() if isinstance(node, Leaf | Link | WrittenLink) else _refuse(errno.EINVAL)
+        return node.target() if isinstance(node, Leaf | Link | WrittenLink) else refuse(errno.EINVAL)
 
     # ---- directories
 
@@ -125,7 +125,7 @@ class Vfs:
         """
         handle = self.handles.get(fh)
         if not isinstance(handle, OpenDirectory):
-            _refuse(errno.ENOTDIR)
+            refuse(errno.ENOTDIR)
         directory = handle.node
         if offset < 1:
             yield b".", directory, 1, True
@@ -157,7 +157,7 @@ class Vfs:
             return Opened(self.handles.add(OpenFile(node)), push=push)
         if isinstance(node, Text):
             return Opened(self.handles.add(OpenText(node.text())), direct=True)
-        return _refuse(errno.EISDIR)
+        return refuse(errno.EISDIR)
 
     def _push(self, node: Leaf) -> tuple[Extent, ...]:
         if node.opens or node.pushed:
@@ -177,7 +177,7 @@ class Vfs:
             return self.store.extents(handle.node.entry, offset, size)
         if isinstance(handle, OpenText):
             return handle.text[offset : offset + size]
-        return _refuse(errno.EISDIR)
+        return refuse(errno.EISDIR)
 
     def read_node(self, ino: int, offset: int, size: int) -> bytes | tuple[Extent, ...]:
         """The same for a file that nobody has opened."""
@@ -186,7 +186,7 @@ class Vfs:
             return self.store.extents(node.entry, offset, size)
         if isinstance(node, Text):
             return node.shown[offset : offset + size]
-        return _refuse(errno.EISDIR)
+        return refuse(errno.EISDIR)
 
     def close(self, fh: int) -> None:
         """A handle of either kind is no longer used."""
@@ -255,8 +255,4 @@ class Vfs:
 
     def _directory(self, ino: int) -> Directory:
         node = self.inodes.get(ino)
-        return node if isinstance(node, Directory) else _refuse(errno.ENOTDIR)
-
-
-def _refuse(number: int) -> NoReturn:
-    raise OSError(number, os.strerror(number))
+        return node if isinstance(node, Directory) else refuse(errno.ENOTDIR)

@@ -15,11 +15,10 @@ Which folder of the working tree a directory is follows from its parent's at eve
 from __future__ import annotations
 
 import errno
-import os
 import stat
 from collections.abc import Iterator
 from heapq import merge
-from typing import NoReturn, TypeAlias
+from typing import TypeAlias
 
 from pfsfuse.vfs.branches import WritableBranch
 from pfsfuse.vfs.inodes import Inodes
@@ -28,6 +27,7 @@ from pfsfuse.vfs.live import LiveDirectory
 from pfsfuse.vfs.nodes import Contents, Directory, Leaf, Node
 from pfsfuse.vfs.refresh import Refresh
 from pfsfuse.worktree.model import File, Folder, Item, Symlink
+from pfsfuse.worktree.rules import refuse
 from store import Entry
 
 Names: TypeAlias = "tuple[list[bytes] | None, Entry | None]"
@@ -157,12 +157,12 @@ class WritableDirectory(LiveDirectory):
     def own(self) -> Folder:
         """The folder of the working tree that it is, made one if there was none. ENOENT once it is removed."""
         if self.removed:
-            _refuse(errno.ENOENT)
+            refuse(errno.ENOENT)
         worktree = self.branch.open()
         if (above := self.above) is None:
             return worktree.model.root
         item = worktree.take(above.own(), self._name)
-        return item if isinstance(item, Folder) else _refuse(errno.ENOENT)
+        return item if isinstance(item, Folder) else refuse(errno.ENOENT)
 
     @property
     def mode(self) -> int:  # type: ignore[override]
@@ -311,7 +311,3 @@ def rekey_below(inodes: Inodes, directory: WritableDirectory, key: bytes) -> Non
             found = directory.find(name)
             if isinstance(found, WritableDirectory):
                 rekey_below(inodes, node, found.key)
-
-
-def _refuse(number: int) -> NoReturn:
-    raise OSError(number, os.strerror(number))

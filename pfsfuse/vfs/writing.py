@@ -15,7 +15,6 @@ import os
 import stat
 import time
 from collections.abc import Callable
-from typing import NoReturn
 
 from pfsfuse.vfs.branches import WritableBranch
 from pfsfuse.vfs.handles import Handles, OpenDirectory, OpenFile, OpenWritten
@@ -25,6 +24,7 @@ from pfsfuse.vfs.nodes import Directory, Leaf, Node
 from pfsfuse.vfs.refresh import Refresh
 from pfsfuse.vfs.writable import LiveLeaf, WritableDirectory, Written, WrittenLink, rekey_below
 from pfsfuse.worktree.model import File, Item
+from pfsfuse.worktree.rules import refuse
 from pfsfuse.worktree.worktree import EXCHANGE
 
 NOW = -1
@@ -65,7 +65,7 @@ class Writing:
         source, branch = self._place(parent)
         target, other = self._place(to)
         if branch is not other:
-            _refuse(errno.EXDEV)
+            refuse(errno.EXDEV)
         worktree = branch.open()
         worktree.rename(source.own(), name, target.own(), to_name, flags)
         if (parent, name) == (to, to_name):
@@ -94,9 +94,9 @@ class Writing:
             if flags & os.O_TRUNC:
                 node.branch.open().truncate(node.file, 0)
         if not isinstance(node, Written):
-            _refuse(errno.EISDIR if isinstance(node, Directory) else errno.EROFS)
+            refuse(errno.EISDIR if isinstance(node, Directory) else errno.EROFS)
         if not node.branch.open().has(node.file):
-            _refuse(errno.ESTALE)  # it was removed, and nobody had it open
+            refuse(errno.ESTALE)  # it was removed, and nobody had it open
         return self._open(node)
 
     def write(self, fh: int, offset: int, data: bytes) -> int:
@@ -126,7 +126,7 @@ class Writing:
         handle = self._handle(fh)
         handle.node.branch.check_free()
         if mode:
-            _refuse(errno.EOPNOTSUPP)
+            refuse(errno.EOPNOTSUPP)
         worktree = handle.node.branch.open()
         worktree.allocate(handle.node.file, offset, length)
 
@@ -166,7 +166,7 @@ class Writing:
         worktree = branch.open()
         if size is not None:
             if not isinstance(item, File):
-                _refuse(errno.EISDIR)
+                refuse(errno.EISDIR)
             worktree.truncate(item, size)
         if mode is not None:
             worktree.set_mode(item, mode)
@@ -178,14 +178,14 @@ class Writing:
     def _check_owner(owner: tuple[int | None, int | None]) -> None:
         uid, gid = owner
         if uid not in (None, os.getuid()) or gid not in (None, os.getgid()):
-            _refuse(errno.EPERM)
+            refuse(errno.EPERM)
 
     def check_writable(self, ino: int) -> None:
         """EROFS unless this can be changed in other ways than the one that is asked for."""
         node = self._inodes.get(ino)
         place = node if isinstance(node, Directory) else node.parent
         if not isinstance(place, WritableDirectory) or not place.branch.writable:
-            _refuse(errno.EROFS)
+            refuse(errno.EROFS)
 
     # ---- how it is done
 
@@ -193,7 +193,7 @@ class Writing:
         """The directory in which something is going to change. EROFS, Busy."""
         node = self._inodes.get(ino)
         if not isinstance(node, WritableDirectory) or not node.branch.writable:
-            _refuse(errno.EROFS if isinstance(node, Directory) else errno.ENOTDIR)
+            refuse(errno.EROFS if isinstance(node, Directory) else errno.ENOTDIR)
         node.branch.check_free()
         return node, node.branch
 
@@ -211,7 +211,7 @@ class Writing:
 
     def _handle(self, fh: int) -> OpenWritten:
         handle = self._handles.get(fh)
-        return handle if isinstance(handle, OpenWritten) else _refuse(errno.EBADF)
+        return handle if isinstance(handle, OpenWritten) else refuse(errno.EBADF)
 
     def _item(self, node: Node) -> tuple[WritableBranch, Item]:
         """What `node` is in its working tree, made an item if it was none. EROFS, ESTALE, Busy."""
@@ -219,7 +219,7 @@ class Writing:
             node.branch.check_free()
             item: Item = node.file if isinstance(node, Written) else node.link
             if not node.branch.open().has(item):
-                _refuse(errno.ESTALE)  # it was removed: whoever looks again finds what is there now
+                refuse(errno.ESTALE)  # it was removed: whoever looks again finds what is there now
             return node.branch, item
         if isinstance(node, WritableDirectory):
             directory, branch = self._place(node.ino)
@@ -227,23 +227,23 @@ class Writing:
         if isinstance(node, Leaf) and isinstance(node.parent, WritableDirectory):
             directory, branch = node.parent, node.parent.branch
             if not branch.writable:
-                _refuse(errno.EROFS)
+                refuse(errno.EROFS)
             branch.check_free()
             now = directory.find(node.name)
             if not isinstance(now, Leaf) or now.entry != node.entry:
-                _refuse(errno.ESTALE)  # the branch has another file there by now
+                refuse(errno.ESTALE)  # the branch has another file there by now
             item = branch.open().take(directory.own(), node.name)
             self._become(node, directory.item(item))
             return branch, item
-        return _refuse(errno.EROFS)
+        return refuse(errno.EROFS)
 
     def _written(self, node: Node) -> Written:
         """The node of a file that is going to be written to."""
         if isinstance(node, Directory):
-            _refuse(errno.EISDIR)
+            refuse(errno.EISDIR)
         _, item = self._item(node)
         if not isinstance(item, File):
-            _refuse(errno.EINVAL)
+            refuse(errno.EINVAL)
         found = self._inodes.get(node.ino)
         assert isinstance(found, Written), "a file's item has a node of that kind"
         return found
@@ -311,7 +311,3 @@ def _descend(directory: WritableDirectory, names: list[bytes]) -> WritableDirect
             return None
         directory = below
     return directory
-
-
-def _refuse(number: int) -> NoReturn:
-    raise OSError(number, os.strerror(number))
