@@ -15,6 +15,8 @@ import trio
 
 KEPT = 1e9
 READAHEAD_KIB = 1024
+HIDDEN = "scratch-"
+"""Where the mountpoint itself lies: whoever walked into it would have us wait for ourselves."""
 FIELDS = ("mode", "nlink", "uid", "gid", "size", "blksize", "blocks", "atime_ns", "mtime_ns", "ctime_ns")
 
 
@@ -41,7 +43,8 @@ class Shown(pyfuse3.Operations):  # type: ignore[misc]  # the library has no typ
     def _below(self, inode: int) -> dict[bytes, int]:
         if inode not in self._names:
             with os.scandir(self._paths[inode]) as found:
-                self._names[inode] = {os.fsencode(each.name): self._add(each.path) for each in found}
+                shown = [each for each in found if not each.name.startswith(HIDDEN)]
+            self._names[inode] = {os.fsencode(each.name): self._add(each.path) for each in shown}
         return self._names[inode]
 
     async def lookup(self, parent: int, name: bytes, ctx: object = None) -> pyfuse3.EntryAttributes:

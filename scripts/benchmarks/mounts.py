@@ -78,10 +78,11 @@ def all_mounted(bench: Bench) -> Iterator[dict[str, Mounted]]:
     names = {name: _names(where) for name, where in sets.items()}
     found = {"ext4": Mounted("ext4", sets, names)}
     try:
-        for make in (_ours, _ceiling, _bindfs, _squashfuse):
-            if (mounted := make(bench, sets, names)) is not None:
-                found[mounted.name] = mounted
-                mounted.start()
+        makers = (_ceiling, _bindfs, _squashfuse)
+        others = [made for make in makers if (made := make(bench, sets, names)) is not None]
+        for mounted in (*_ours(bench, sets, names), *others):
+            found[mounted.name] = mounted
+            mounted.start()
         yield found
     finally:
         for mounted in found.values():
@@ -93,20 +94,21 @@ def _names(where: Path) -> list[Path]:
     return sorted(path.relative_to(where) for path in found)
 
 
-def _ours(bench: Bench, sets: Sets, names: Names) -> Mounted:
-    store, at = bench.fresh() / "store", bench.fresh()
+def _ours(bench: Bench, sets: Sets, names: Names) -> tuple[Mounted, ...]:
+    """The mount as it is, and read-only, where files are read without being opened."""
+    store = bench.fresh() / "store"
     pfs = [*PFS, "--store", store]
     run([*pfs, "repo", "create", "data"])
     say("a store of all data sets")
     for name, where in sets.items():
         run([*pfs, "put", "-r", where, f"data:{name}"])
-    return Mounted(
-        "pfs",
-        {name: at / f"data@master.{len(sets)}" / name for name in sets},
-        names,
-        at,
-        lambda: run([*pfs, "mount", at]),
-    )
+
+    def mounted(name: str, *options: str) -> Mounted:
+        at = bench.fresh()
+        shown = {each: at / f"data@master.{len(sets)}" / each for each in sets}
+        return Mounted(name, shown, names, at, lambda: run([*pfs, "mount", at, *options]))
+
+    return mounted("pfs"), mounted("pfs --read-only", "--read-only")
 
 
 def _served(name: str, at: Path, sets: Sets, names: Names, command: Sequence[str | Path]) -> Mounted:
