@@ -54,7 +54,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--json", action="store_true", help="JSON with every single run, instead of the table"
     )
-    return parser.parse_args()
+    return parser.parse_intermixed_args()  # rows may stand before options and after them
 
 
 def main() -> int:
