@@ -37,7 +37,10 @@ def main(store_path: Path, parent: int) -> int:
         namespace.die_with_parent(parent)
         directory = worker_directory(store_path, os.getpid())
         with store.open(store_path) as opened:
-            trio.run(partial(work, opened, directory, fuse.serve, requests=0, reports=reports))
+            serve = partial(
+                fuse.serve, allow_other=os.geteuid() == 0
+            )  # for commands that run as somebody else
+            trio.run(partial(work, opened, directory, serve, requests=0, reports=reports))
     except* (PfsError, store.StoreError) as group:
         status = 1
         report_broken(last_word, group)

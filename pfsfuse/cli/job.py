@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ID = re.compile(r"[0-9a-fA-F]{1,32}")
 """The id of a job, or its first digits."""
 
-COLORS = {"success": "green", "failed": "red", "running": "yellow"}
+COLORS = {"success": "green", "failed": "red", "killed": "red", "unrunnable": "red", "running": "yellow"}
 
 
 @click.command(
@@ -93,7 +93,7 @@ def show(app: App, job: str) -> None:
             ("took", took(found)),
             (
                 "datums",
-                f"{found.total}: {found.done} computed, {found.skipped} known before, {found.failed} failed",
+                counts(found),
             ),
             ("caused by", f"{found.cause.repo}@{found.cause.commit}"),
         ]
@@ -153,6 +153,14 @@ def get(ledger: Ledger, name: str) -> Pipeline:
 
 def state(job: Job) -> str:
     return click.style(job.state, fg=COLORS.get(job.state))
+
+
+def counts(job: Job) -> str:
+    """`31: 30 computed, 1 skipped`: datums by how they went, those there are."""
+    found = {"computed": job.done, "skipped": job.skipped, "failed": job.failed, "recovered": job.recovered}
+    return (
+        f"{job.total}: {', '.join(f'{count} {word}' for word, count in found.items() if count) or 'none yet'}"
+    )
 
 
 def took(job: Job) -> str:

@@ -29,6 +29,7 @@ from pfsfuse.pipeline.parse import parse_service, parse_specs
 from pfsfuse.pipeline.render import spec_json
 from pfsfuse.pipeline.spec import (
     CrossInput,
+    DatumSet,
     Input,
     PfsInput,
     Service,
@@ -41,6 +42,7 @@ __all__ = [
     "CrossInput",
     "Datum",
     "DatumInput",
+    "DatumSet",
     "Glob",
     "Input",
     "PfsInput",

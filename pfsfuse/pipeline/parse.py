@@ -8,6 +8,7 @@ from pfsfuse.pipeline.legacy import is_job, read_job
 from pfsfuse.pipeline.reader import read_documents, refuse
 from pfsfuse.pipeline.sections import (
     check_unique,
+    read_datum_set,
     read_input,
     read_parallelism,
     read_service,
@@ -108,6 +109,7 @@ def _read_spec(field: Field, default_name: str) -> Spec:
         datum_tries=found["datum_tries"].whole(1, 1000) if "datum_tries" in found else 3,
         datum_timeout=found["datum_timeout"].seconds() if "datum_timeout" in found else None,
         job_timeout=found["job_timeout"].seconds() if "job_timeout" in found else None,
+        datum_set=read_datum_set(found["datum_set_spec"]) if "datum_set_spec" in found else None,
         output_branch=found["output_branch"].name(store.names.branch)
         if "output_branch" in found
         else "master",

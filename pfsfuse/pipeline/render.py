@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import to_builtins
+
 from pfsfuse.pipeline.spec import Input, PfsInput, Spec
 
 
@@ -25,6 +27,12 @@ def spec_json(spec: Spec) -> dict[str, Any]:
         written["working_dir"] = transform.working_dir
     if transform.accept_return_code:
         written["accept_return_code"] = list(transform.accept_return_code)
+    if transform.err_cmd:
+        written["err_cmd"] = list(transform.err_cmd)
+    if transform.err_stdin:
+        written["err_stdin"] = list(transform.err_stdin)
+    if transform.user is not None:
+        written["user"] = transform.user
     document["transform"] = written
     if spec.input is not None:
         document["input"] = _input(spec.input)
@@ -36,6 +44,8 @@ def spec_json(spec: Spec) -> dict[str, Any]:
         document["datum_timeout"] = _duration(spec.datum_timeout)
     if spec.job_timeout is not None:
         document["job_timeout"] = _duration(spec.job_timeout)
+    if spec.datum_set is not None:
+        document["datum_set_spec"] = to_builtins(spec.datum_set)
     if spec.output_branch != "master":
         document["output_branch"] = spec.output_branch
     if spec.service is not None:

@@ -9,8 +9,8 @@ from pfsfuse.errors import SpecError
 from pfsfuse.pipeline.fields import Field
 from pfsfuse.pipeline.glob import compile_glob
 from pfsfuse.pipeline.reader import shown
-from pfsfuse.pipeline.spec import CrossInput, Input, PfsInput, Service, Transform
-from pfsfuse.pipeline.tables import INPUT, PARALLELISM, PFS, SERVICE, TRANSFORM
+from pfsfuse.pipeline.spec import CrossInput, DatumSet, Input, PfsInput, Service, Transform
+from pfsfuse.pipeline.tables import DATUM_SET, INPUT, PARALLELISM, PFS, SERVICE, TRANSFORM
 
 _OLD_COMMIT = re.compile(r"(?P<branch>.+)/(?P<number>[0-9]{1,15})")
 _RESERVED = frozenset({"out"})
@@ -33,6 +33,14 @@ def read_transform(field: Field) -> Transform:
     working_dir = found["working_dir"].argument() if "working_dir" in found else None
     if working_dir is not None and not working_dir.startswith("/"):
         found["working_dir"].fail("not an absolute path")
+    if "err_stdin" in found and "err_cmd" not in found:
+        found["err_stdin"].fail("there is no err_cmd to give it to")
+    err_cmd = found["err_cmd"].arguments() if "err_cmd" in found else ()
+    if err_cmd and not err_cmd[0]:
+        found["err_cmd"].fail("the first item is the program to run")
+    user = found["user"].argument() if "user" in found else None
+    if user == "":
+        found["user"].fail("empty; expected the name or the number of a user")
     codes = found["accept_return_code"].items() if "accept_return_code" in found else []
     return Transform(
         cmd=cmd,
@@ -40,6 +48,9 @@ def read_transform(field: Field) -> Transform:
         env=_read_env(found["env"]) if "env" in found else {},
         working_dir=working_dir,
         accept_return_code=tuple(sorted({code.whole(0, 255) for code in codes})),
+        err_cmd=err_cmd,
+        err_stdin=found["err_stdin"].arguments() if "err_stdin" in found else (),
+        user=user,
     )
 
 
@@ -59,6 +70,17 @@ def read_parallelism(field: Field) -> int | None:
     if "strategy" in found and found["strategy"].text() != "CONSTANT":
         found["strategy"].fail("only CONSTANT is supported; write constant, the number of workers")
     return (found["constant"].whole(0, 1_000_000) or None) if "constant" in found else None
+
+
+def read_datum_set(field: Field) -> DatumSet | None:
+    """How many datums a worker takes at once; None when nothing is said."""
+    found = field.table(DATUM_SET)
+    if len(found) > 1:
+        first, second, *_ = found
+        found[second].fail(f"{first} says already how many; remove one of them")
+    sizes = {name: value.whole(0, 1 << 62) for name, value in found.items()}
+    said = {name: size for name, size in sizes.items() if size}
+    return DatumSet(**said) if said else None
 
 
 def read_service(field: Field) -> Service:

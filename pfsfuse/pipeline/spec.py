@@ -25,6 +25,12 @@ class Transform(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Absolute; None: the worker's choice."""
     accept_return_code: tuple[int, ...] = ()
     """Exit codes besides 0 that count as success; ascending, no repeats."""
+    err_cmd: tuple[str, ...] = ()
+    """Run after each attempt that failed, in what it left; when it succeeds, the datum has recovered. () is none."""
+    err_stdin: tuple[str, ...] = ()
+    """Lines given to `err_cmd`."""
+    user: str | None = None
+    """Name or number of the user of this host to run as; None: whoever runs the pipelines."""
 
 
 class PfsInput(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="pfs"):
@@ -50,6 +56,17 @@ class CrossInput(Struct, frozen=True, kw_only=True, tag="cross"):
 
 
 Input = PfsInput | CrossInput
+
+
+class DatumSet(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How many datums a worker takes at once: at most one of the three is given."""
+
+    number: int | None = None
+    """So many datums."""
+    size_bytes: int | None = None
+    """As many as show it no more than this; at least one."""
+    per_worker: int | None = None
+    """So many that each worker gets this many sets of a job."""
 
 
 class Service(Struct, frozen=True, kw_only=True):
@@ -78,6 +95,8 @@ class Spec(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Seconds for one attempt, in whole milliseconds; None: no limit."""
     job_timeout: float | None = None
     """Seconds for a whole job, in whole milliseconds; None: no limit."""
+    datum_set: DatumSet | None = None
+    """`datum_set_spec`."""
     output_branch: str = "master"
     service: Service | None = None
 

@@ -65,8 +65,8 @@ _PROJECT = "projects are not supported; remove it"
 SPEC = Table(
     path="the top level",
     taken=_words(
-        "pipeline description transform input parallelism_spec datum_tries datum_timeout job_timeout output_branch"
-        " service"
+        "pipeline description transform input parallelism_spec datum_tries datum_timeout job_timeout datum_set_spec"
+        " output_branch service"
     ),
     refused={
         **_all(
@@ -82,14 +82,14 @@ SPEC = Table(
             "pod_spec pod_patch scheduling_spec tolerations resource_requests resource_limits sidecar_resource_requests"
             " sidecar_resource_limits autoscaling standby metadata maximum_expected_uptime",
         ),
-        **_all(_HINT, "datum_set_spec chunk_spec cache_size max_queue_size enable_stats"),
+        **_all(_HINT, "chunk_spec cache_size max_queue_size enable_stats"),
     },
 )
 PIPELINE = Table(path="pipeline", taken=_words("name"), refused={"project": _PROJECT})
 TRANSFORM = Table(
     path="transform",
-    taken=_words("cmd stdin env working_dir accept_return_code image"),
-    refused=_all(_LATER, "err_cmd err_stdin secrets user datum_batching notebook build"),
+    taken=_words("cmd stdin env err_cmd err_stdin user working_dir accept_return_code image"),
+    refused=_all(_LATER, "secrets datum_batching notebook build"),
     ignored={
         **_all(_KUBERNETES, "image_pull_secrets memory_volume"),
         "dockerfile": "only tells Pachyderm how to build an image",
@@ -101,6 +101,7 @@ PARALLELISM = Table(
     taken=_words("constant strategy"),
     refused={"coefficient": "not supported; write constant, the number of workers"},
 )
+DATUM_SET = Table(path="datum_set_spec", taken=_words("number size_bytes per_worker"))
 SERVICE = Table(
     path="service",
     taken=_words("internal_port external_port"),

@@ -1,8 +1,10 @@
 """What the ledger knows: pipelines, and their jobs.
 
     created ──→ running ──→ success
-       │           └──────→ failed
-       └──────────────────→ failed        (an upstream job failed: never run)
+       │           ├──────→ failed        a datum failed, or the outputs do not fit together
+       │           └──────→ killed        stopped by somebody, or longer than its job_timeout
+       ├──────────────────→ killed        stopped before it ran
+       └──────────────────→ unrunnable    an upstream job did not succeed: never run
 
 A job that was running when its scheduler died is still `running` in the ledger; the next scheduler runs it
 again, and datums that were pinned are not computed again.
@@ -14,7 +16,14 @@ from typing import Any, Literal
 
 import msgspec
 
-State = Literal["created", "running", "success", "failed"]
+State = Literal["created", "running", "success", "failed", "killed", "unrunnable"]
+"""Of a job."""
+
+WORDS = {"failed": "failed", "killed": "was killed", "unrunnable": "could not be run"}
+"""How a job was lost, in a sentence."""
+
+ENDS = frozenset({"success", "failed", "killed", "unrunnable"})
+"""States that a job does not leave by itself."""
 
 
 class Pipeline(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,16 +75,32 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     total: int = 0
     """Datums in the job; 0 until they have been enumerated."""
     done: int = 0
-    """Datums computed by this job, by this scheduler."""
+    """Datums that this job has computed, with success."""
     skipped: int = 0
     """Datums whose result was known before."""
     failed: int = 0
+    """Datums of which no attempt succeeded."""
+    recovered: int = 0
+    """Datums that failed, and whose `err_cmd` succeeded: they have no output, and run again in the next job."""
+    seconds: float = 0.0
+    """What the attempts of its datums took, added up."""
+    read_bytes: int = 0
+    """The files that the datums it ran were shown, added up."""
+    written_bytes: int = 0
+    """What the datums it computed have written."""
+    restarts: int = 0
+    """How often it was taken up again after the process that ran it had died."""
     reason: str = ""
-    """Why it failed; of a success with nothing to do, that there was nothing."""
+    """Why it did not succeed; of a success with nothing to do, that there was nothing."""
 
     @property
     def ended(self) -> bool:
-        return self.state in ("success", "failed")
+        return self.state in ENDS
+
+    @property
+    def lost(self) -> bool:
+        """Whether it ended without a result."""
+        return self.ended and self.state != "success"
 
     @property
     def output(self) -> tuple[str, str]:
@@ -85,3 +110,41 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     def reads(self, repo: str, commit: str) -> bool:
         """Whether this commit is one of the inputs."""
         return any(each.repo == repo and each.commit == commit for each in self.inputs)
+
+
+DatumState = Literal["success", "skipped", "failed", "recovered", "waiting"]
+"""Of a datum in a job: computed by it; known before; no attempt succeeded; `err_cmd` succeeded; not run (yet)."""
+
+
+class DatumRun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How the datum of a job that ran it went."""
+
+    datum: str
+    """64 hex digits."""
+    state: Literal["success", "failed", "recovered"]
+    attempts: int = 1
+    exit_code: int | None = None
+    """Of the last attempt; None when its command was not started, or had to be killed."""
+    reason: str = ""
+    """Why the last attempt failed, and the end of its log."""
+    seconds: float = 0.0
+    """What the attempts took."""
+    files: int = 0
+    read_bytes: int = 0
+    """The files it was shown."""
+    written_bytes: int = 0
+    """Of its output; nothing is kept of what did not succeed."""
+    finished_ns: int = 0
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What somebody wants of a job. Only the process that schedules changes jobs, and carries requests out."""
+
+    pipeline: str
+    job: str
+    """32 hex digits."""
+    kind: Literal["stop", "retry"]
+    reason: str = ""
+    """Of a stop: what the job's record will say."""
+    id: str = ""
+    """Of a retry: the id of the job that it makes, 32 hex digits."""

@@ -4,6 +4,8 @@
     pipeline \\0 <name>                           Pipeline as JSON
     job      \\0 <pipeline> \\0 <job id>           Job as JSON
     open     \\0 <pipeline> \\0 <job id>           nothing; there as long as the job has not ended
+    datum    \\0 <pipeline> \\0 <job id> \\0 <datum>  DatumRun as JSON, of datums that the job has run
+    request  \\0 <pipeline> \\0 <job id>           Request as JSON, until it has been carried out
     cursor   \\0 <pipeline> \\0 <repo> \\0 <branch>  the last commit (32 hex digits) whose arrival on that
                                                  input has been planned; empty when the branch had none
 
@@ -19,7 +21,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from pfsfuse.errors import JobError
-from pfsfuse.scheduler.job import Job, Pipeline
+from pfsfuse.scheduler.job import DatumRun, Job, Pipeline, Request
 from pfsfuse.scheduler.plan import Reading
 from store import CommitId, Shelf, Store
 
@@ -62,9 +64,9 @@ class Ledger:
         self._shelf.update(changes)
 
     def remove_pipeline(self, name: str) -> None:
-        """Forget a pipeline with its jobs and cursors."""
+        """Forget a pipeline with its jobs, their datums, and its cursors."""
         changes: Changes = {_key("pipeline", name): None}
-        for kind in ("job", "open", "cursor"):
+        for kind in ("job", "open", "datum", "request", "cursor"):
             changes |= {key: None for key, _ in self._shelf.iter(_key(kind, name, ""))}
         self._shelf.update(changes)
 
@@ -105,12 +107,33 @@ class Ledger:
             hint=f"`pfs job list {pipeline}` shows its jobs",
         )
 
-    def put_job(self, job: Job) -> bool:
-        """Record a job as it is now; False, and nothing changed, when its pipeline is gone."""
+    def put_job(self, job: Job, runs: Iterable[DatumRun] = ()) -> bool:
+        """Record a job as it is now, and datums that it has run; False, and nothing changed, when its pipeline is
+        gone."""
         if self.find_pipeline(job.pipeline) is None:
             return False
-        self._shelf.update(_job_changes(job))
+        changes = _job_changes(job)
+        for run in runs:
+            changes[_key("datum", job.pipeline, job.id, run.datum)] = msgspec.json.encode(run)
+        self._shelf.update(changes)
         return True
+
+    def datum_runs(self, job: Job, datum: str = "") -> dict[str, DatumRun]:
+        """The datums that a job has run, those whose id starts with `datum`, by id."""
+        found = self._shelf.iter(_key("datum", job.pipeline, job.id, datum))
+        runs = (msgspec.json.decode(value, type=DatumRun) for _, value in found)
+        return {run.datum: run for run in runs}
+
+    # ---- requests
+
+    def requests(self) -> list[Request]:
+        """Those that have not been carried out."""
+        found = self._shelf.iter(_key("request", ""))
+        return [msgspec.json.decode(value, type=Request) for _, value in found]
+
+    def put_request(self, request: Request) -> None:
+        """Ask for something; it takes the place of what was asked of the same job before."""
+        self._shelf.put(_request_key(request), msgspec.json.encode(request))
 
     # ---- planning
 
@@ -122,9 +145,16 @@ class Ledger:
             found[pipeline, repo, branch] = CommitId.parse(value.decode()) if value else None
         return found
 
-    def apply(self, jobs: Iterable[Job], cursors: Mapping[Reading, CommitId | None]) -> None:
-        """New jobs and the cursors that their planning moved."""
+    def apply(
+        self,
+        jobs: Iterable[Job],
+        cursors: Mapping[Reading, CommitId | None],
+        answered: Iterable[Request] = (),
+    ) -> None:
+        """Jobs, the cursors that their planning moved, and requests that have been carried out."""
         changes = _cursor_changes(cursors)
+        for request in answered:
+            changes[_request_key(request)] = None
         for job in jobs:
             changes |= _job_changes(job)
         self._shelf.update(changes)
@@ -136,6 +166,10 @@ def _key(*parts: str) -> bytes:
 
 def _job_key(pipeline: str, id: str) -> bytes:
     return _key("job", pipeline, id)
+
+
+def _request_key(request: Request) -> bytes:
+    return _key("request", request.pipeline, request.job)
 
 
 def _job_changes(job: Job) -> Changes:

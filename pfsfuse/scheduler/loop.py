@@ -26,10 +26,12 @@ from pfsfuse.pipeline import Spec
 from pfsfuse.role import Role, RoleLock
 from pfsfuse.scheduler.deploy import spec_of
 from pfsfuse.scheduler.history import StoreHistory
-from pfsfuse.scheduler.job import Job, Pipeline
+from pfsfuse.scheduler.job import Job, Pipeline, Request, State
 from pfsfuse.scheduler.ledger import Ledger
-from pfsfuse.scheduler.plan import Fail, Run, branches_read, find_arrivals, next_steps, plan_jobs
+from pfsfuse.scheduler.plan import branches_read, find_arrivals, plan_jobs
+from pfsfuse.scheduler.requests import answer
 from pfsfuse.scheduler.run import JobRun, PipelineGone
+from pfsfuse.scheduler.steps import Fail, Run, next_steps
 from pfsfuse.worker.api import Executor
 from store import CommitId, Store, StoreError
 
@@ -42,9 +44,12 @@ RETRY_SECONDS = 2.0
 """Before a job whose end could not be recorded (a full disk) is taken up again."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Running:
     pipeline: Pipeline
+    job: Job
+    run: JobRun | None = None
+    """Once it has begun."""
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
 
 
@@ -66,6 +71,8 @@ class Scheduler:
         self._poll_seconds = poll_seconds
         self._specs: dict[tuple[str, int, int], Spec | None] = {}
         self._running: dict[str, _Running] = {}
+        self._requests: list[Request] = []
+        """Those that are left: to end jobs that run here."""
         self._bell = trio.Event()
         self.scheduling = False
         """Whether this is the one that schedules now."""
@@ -102,21 +109,28 @@ class Scheduler:
         for name, running in self._running.items():
             if name not in pipelines or pipelines[name].created_ns != running.pipeline.created_ns:
                 running.scope.cancel()
+        self._stop_running()
         for step in steps:
             if step.job.pipeline in pipelines and step.job.pipeline not in busy:
                 self._start(step, pipelines[step.job.pipeline], nursery)
 
+    def _stop_running(self) -> None:
+        for request in self._requests:
+            running = self._running.get(request.pipeline)
+            if request.kind == "stop" and running and running.run and running.job.id == request.job:
+                running.run.kill(request.reason)
+
     def _start(self, step: Run | Fail, pipeline: Pipeline, nursery: trio.Nursery) -> None:
-        self._running[pipeline.name] = _Running(pipeline)
+        self._running[pipeline.name] = _Running(pipeline, step.job)
         nursery.start_soon(self._carry_out, step, self._running[pipeline.name])
 
     async def _carry_out(self, step: Run | Fail, running: _Running) -> None:
         try:
             with running.scope:
                 if isinstance(step, Fail):
-                    await self._record_failure(step.job, step.reason)
+                    await self._record_loss(step.job, "unrunnable", step.reason)
                 else:
-                    await self._run(step.job, running.pipeline)
+                    await self._run(step.job, running)
         except* StoreError as group:
             # The end of one job that cannot be written down must not end the others, nor the mount beside us.
             log.error("%s@%s stays open: %s", step.job.pipeline, step.job.id, _first(group))
@@ -125,12 +139,14 @@ class Scheduler:
             del self._running[running.pipeline.name]
             self.wake()
 
-    async def _run(self, job: Job, pipeline: Pipeline) -> None:
-        spec = self._spec(pipeline)
+    async def _run(self, job: Job, running: _Running) -> None:
+        spec = self._spec(running.pipeline)
         if spec is None:
-            await self._record_failure(job, "the pipeline's specification cannot be read by this version")
+            await self._record_loss(
+                job, "failed", "the pipeline's specification cannot be read by this version"
+            )
             return
-        run = JobRun(self._store, self._executor, spec, job, self._now_ns)
+        run = running.run = JobRun(self._store, self._executor, spec, job, self._now_ns)
         try:
             await run.run()
         except* PipelineGone:
@@ -139,17 +155,22 @@ class Scheduler:
             raise  # its end could not be recorded
         except* Exception as group:
             log.exception("job %s@%s", job.pipeline, job.id)
-            await self._record_failure(run.job, f"internal error, see the daemon's log: {_first(group)!r}")
+            await self._record_loss(
+                run.job, "failed", f"internal error, see the daemon's log: {_first(group)!r}"
+            )
 
-    async def _record_failure(self, job: Job, reason: str) -> None:
-        failed = replace(job, state="failed", reason=reason, finished_ns=self._now_ns())
-        await trio.to_thread.run_sync(self._ledger.put_job, failed)
+    async def _record_loss(self, job: Job, state: State, reason: str) -> None:
+        lost = replace(job, state=state, reason=reason, finished_ns=self._now_ns())
+        await trio.to_thread.run_sync(self._ledger.put_job, lost)
 
     # ---- in threads
 
     def _plan(self) -> dict[str, Pipeline]:
-        """Record the jobs that arrivals cause; all pipelines as they are now."""
+        """Record the jobs that arrivals and requests cause; all pipelines as they are now."""
         pipelines = {each.name: each for each in self._ledger.pipelines()}
+        running = {(each.job.pipeline, each.job.id) for each in tuple(self._running.values())}
+        answer(self._store, pipelines, now_ns=self._now_ns(), running=running)
+        self._requests = self._ledger.requests()
         specs = {name: spec for name, each in pipelines.items() if (spec := self._spec(each)) is not None}
         history = StoreHistory(self._store, branches_read(specs))
         arrivals = find_arrivals(specs, self._ledger.cursors(), history)

@@ -1,4 +1,4 @@
-"""Which jobs new commits cause, on which exact inputs, and what to do next: pure functions of records.
+"""Which jobs new commits cause, and on which exact inputs: pure functions of records.
 
 **Arrivals.** Each pipeline keeps a cursor for each branch it reads: the last commit whose arrival has been
 planned. What lies between the cursor and the head has arrived since, perhaps while nobody was scheduling.
@@ -22,7 +22,7 @@ arrives on the branch, too; job X of report reads it already, and nothing happen
 **Inputs.** The other inputs of a job are what they were when X was finished, in this order:
   1. the output of an upstream job that X causes (its id is known before it exists);
   2. the commit that carries the id X itself;
-  3. the output of the upstream pipeline's last job caused at or before X and not failed, finished or not:
+  3. the output of the upstream pipeline's last job caused at or before X and not lost, finished or not:
      so a backlog gives the same jobs as processing each commit when it came;
   4. the last commit of the branch finished at or before X.
 An input that had nothing then means no job.
@@ -91,21 +91,6 @@ class Plan:
     """The commit up to which arrivals are planned now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """This job's inputs are there: run it."""
-
-    job: Job
-
-
-@dataclass(frozen=True, slots=True)
-class Fail:
-    """This job can never run."""
-
-    job: Job
-    reason: str
-
-
 def branches_read(specs: Mapping[str, Spec]) -> list[tuple[str, str]]:
     """The repos and branches that pipelines read, each once."""
     return list(dict.fromkeys((leaf.repo, leaf.branch) for spec in specs.values() for leaf in inputs(spec)))
@@ -161,6 +146,22 @@ def plan_jobs(
     return Plan(tuple(planner.planned), cursors)
 
 
+def plan_retry(
+    specs: Mapping[str, Spec],
+    created_ns: Mapping[str, int],
+    lost: Job,
+    jobs: Mapping[str, Sequence[Job]],
+    history: History,
+    *,
+    id: str,
+    now_ns: int,
+) -> tuple[Job, ...]:
+    """A job like `lost` under a new id, and the jobs downstream of it that its cause would have had, in order."""
+    planner = _Planner(specs, created_ns, jobs, history, now_ns, CommitId.new)
+    planner.retry(lost, CommitId.parse(id))
+    return tuple(planner.planned)
+
+
 def first_job(
     spec: Spec, heads: Sequence[Arrival | None], *, now_ns: int, taken: Callable[[CommitId], bool]
 ) -> Job | None:
@@ -173,22 +174,6 @@ def first_job(
     id = newest.commit if not taken(newest.commit) else CommitId.new()
     pins = [head.commit for head in found]
     return _job(spec, id, pins, newest, 1, now_ns)
-
-
-def next_steps(open_jobs: Iterable[Job], find_job: Callable[[str, str], Job | None]) -> list[Run | Fail]:
-    """What can be done now: at most one step for each pipeline, whose jobs are run in the order of their
-    causes."""
-    first: dict[str, Job] = {}
-    for job in sorted(open_jobs, key=_number):
-        first.setdefault(job.pipeline, job)
-    steps: list[Run | Fail] = []
-    for job in first.values():
-        upstream = [found for each in job.inputs if (found := find_job(each.repo, each.commit)) is not None]
-        if failed := [each.pipeline for each in upstream if each.state == "failed"]:
-            steps.append(Fail(job, f"upstream {' and '.join(failed)} failed"))
-        elif all(each.ended for each in upstream):
-            steps.append(Run(job))
-    return steps
 
 
 def causes(branches: Iterable[Sequence[Arrival]]) -> Iterator[tuple[Arrival, ...]]:
@@ -254,13 +239,50 @@ class _Planner:
             if not direct and not any(self._feeds(caused, leaf) for leaf in inputs(spec)):
                 continue
             pins = [self._pin(leaf, cause, caused) for leaf in inputs(spec)]
-            known = [pin for pin in pins if pin is not None]
-            if len(known) == len(pins):
-                id = first.commit if self._is_free(name, first.commit) else self._new_id()
-                number = 1 + max((job.number for job in self._jobs[name].values()), default=0)
-                job = _job(spec, id, known, first, number, self._now_ns)
-                caused[name] = self._jobs[name][job.id] = job
-                self.planned.append(job)
+            id = first.commit if self._is_free(name, first.commit) else self._new_id()
+            self._add(name, id, pins, first, caused)
+
+    def retry(self, lost: Job, id: CommitId) -> None:
+        """Plan `lost` again as `id`, and what its cause would have brought about downstream. Inputs that do not follow
+        from it are those of the jobs that are tried again."""
+        cause = Arrival(
+            lost.cause.repo, lost.cause.branch, CommitId.parse(lost.cause.commit), lost.cause.finished_ns
+        )
+        caused: dict[str, Job] = {}
+        for name in self._order:
+            spec = self._specs[name]
+            if name != lost.pipeline and not any(self._feeds(caused, leaf) for leaf in inputs(spec)):
+                continue
+            like = lost if name == lost.pipeline else self._last_of(name, lost)
+            read = {each.name: CommitId.parse(each.commit) for each in like.inputs} if like else {}
+            pins = [
+                read[leaf.name]
+                if leaf.name in read and not self._feeds(caused, leaf)
+                else self._pin(leaf, (cause,), caused)
+                for leaf in inputs(spec)
+            ]
+            self._add(name, id if self._is_free(name, id) else self._new_id(), pins, cause, caused)
+
+    def _last_of(self, name: str, lost: Job) -> Job | None:
+        """The pipeline's last job of the same cause."""
+        same = (job for job in self._jobs[name].values() if job.cause == lost.cause)
+        return max(same, key=_number, default=None)
+
+    def _add(
+        self,
+        name: str,
+        id: CommitId,
+        pins: Sequence[CommitId | None],
+        cause: Arrival,
+        caused: dict[str, Job],
+    ) -> None:
+        """The job of a pipeline, unless one of its inputs had nothing."""
+        known = [pin for pin in pins if pin is not None]
+        if len(known) == len(pins):
+            number = 1 + max((job.number for job in self._jobs[name].values()), default=0)
+            job = _job(self._specs[name], id, known, cause, number, self._now_ns)
+            caused[name] = self._jobs[name][job.id] = job
+            self.planned.append(job)
 
     def _covered(self, name: str, arrival: Arrival) -> bool:
         """Whether what this arrival means for the pipeline was decided together with something else.
@@ -301,7 +323,7 @@ class _Planner:
             for job in self._jobs.get(leaf.repo, {}).values()
             if job.output_branch == leaf.branch
             and job.cause.finished_ns <= arrival.finished_ns
-            and job.state != "failed"
+            and not job.lost
         ]
         if earlier:  # 3
             return CommitId.parse(max(earlier, key=_number).id)

@@ -2,33 +2,36 @@
 
     a crash after                      leaves                              the next scheduler
     1. the job recorded as running     the record                          runs it
-    2. a datum pinned                  its tree                            skips that datum
+    2. a datum pinned                  its tree, with the job in its note  counts that datum as done
     3. a datum's command ended         scratch                             computes that datum again
     4. **the output committed**        commit `<pipeline>@<job id>`        finds it, and records success
     5. the end recorded                everything                          nothing to do
 
-A failed job ends the same way, with a failed commit in step 4 that no branch points to.
+Once a second the datums that have ended are recorded with the job, so that one that failed or recovered is not run
+again either. A job that is lost ends the same way, with a failed commit in step 4 that no branch points to.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import trio
 from msgspec.structs import replace
 
 from pfsfuse.errors import JobError, PfsError
-from pfsfuse.pipeline import Datum, Spec, enumerate_datums, inputs
+from pfsfuse.pipeline import Datum, Spec, inputs
 from pfsfuse.scheduler import output
+from pfsfuse.scheduler.datums import find_work, run_of
 from pfsfuse.scheduler.drain import drain
-from pfsfuse.scheduler.job import Job
+from pfsfuse.scheduler.job import DatumRun, Job
 from pfsfuse.scheduler.ledger import Ledger
+from pfsfuse.scheduler.sets import in_sets
 from pfsfuse.scheduler.tasks import describe, task_of
 from pfsfuse.worker.api import Executor, Outcome, datum_pin
-from store import CommitId, Store, StoreError
+from store import Store, StoreError
 
 log = logging.getLogger(__name__)
 
@@ -38,16 +41,6 @@ PROGRESS_SECONDS = 1.0
 
 class PipelineGone(Exception):
     """The pipeline was deleted while its job ran; there is nothing left to record."""
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """The datums of a job."""
-
-    datums: tuple[Datum, ...]
-    """Each once, in the order of enumeration."""
-    todo: tuple[Datum, ...]
-    """Those whose result is not known."""
 
 
 class JobRun:
@@ -62,7 +55,17 @@ class JobRun:
         self._now_ns = now_ns
         self.job = job
         """As far as it has come."""
+        self._limit = trio.CancelScope()
+        self._killed = ""
         self._first_failure = ""
+        self._unrecorded: list[DatumRun] = []
+        self._recovered: set[str] = set()
+
+    def kill(self, reason: str) -> None:
+        """End it: what runs for it is gone, and that recorded, before `run` returns. Without effect when it is about
+        to end by itself."""
+        self._killed = reason
+        self._limit.cancel()
 
     async def run(self) -> None:
         """Until the end is recorded, whatever it is. Raises PipelineGone when there is nowhere to record
@@ -71,51 +74,85 @@ class JobRun:
         try:
             if await trio.to_thread.run_sync(self._settled):
                 return
-            await self._record(state="running", started_ns=self._now_ns())
-            with trio.move_on_after(self._spec.job_timeout or float("inf")) as limit:
+            with self._limit:
+                self._limit.deadline = trio.current_time() + (self._spec.job_timeout or float("inf"))
+                await self._begin()
                 await self._compute()
-            if limit.cancelled_caught:
-                await self._fail(f"timed out after {self._spec.job_timeout:g} s")
+            if self._limit.cancelled_caught:
+                await self._lose("killed", self._killed or f"timed out after {self._spec.job_timeout:g} s")
         except* PipelineGone:
             gone = True
         except* (StoreError, PfsError) as group:
-            await self._fail(_sentence(group))
+            await self._lose("failed", _sentence(group))
         if gone:
             raise PipelineGone(self.job.pipeline)
 
+    async def _begin(self) -> None:
+        again = self.job.started_ns is not None
+        await self._record(
+            state="running",
+            started_ns=self.job.started_ns if again else max(self._now_ns(), self.job.created_ns),
+            restarts=self.job.restarts + again,
+        )
+
     async def _compute(self) -> None:
-        work = await trio.to_thread.run_sync(self._work)
+        work = await trio.to_thread.run_sync(find_work, self._store, self._spec, self.job)
         total = len(work.datums)
-        await self._record(total=total, skipped=total - len(work.todo), done=0, failed=0)
-        tasks = (task_of(self._store.path, self._spec, self.job, datum) for datum in work.todo)
+        zero = replace(self.job, done=0, failed=0, recovered=0, seconds=0.0, read_bytes=0, written_bytes=0)
+        self.job = replace(zero, total=total, skipped=total - len(work.todo) - len(work.runs))
+        for run in work.runs:
+            self._count(run)
+        self._unrecorded += work.runs
+        await self._record()
+        slots = min(self._executor.slots, self._spec.parallelism or self._executor.slots)
+        sets = (
+            [task_of(self._store.path, self._spec, self.job, datum) for datum in one]
+            for one in in_sets(work.todo, self._spec.datum_set, slots, self._size)
+        )
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._keep_recording)
-            await drain(tasks, self._executor, self._take, at_most=self._spec.parallelism)
+            await drain(sets, self._executor, self._take, at_most=slots)
             nursery.cancel_scope.cancel()
         if self.job.failed:
-            await self._fail(f"{self.job.failed} of {total} datums failed: {self._first_failure}")
+            await self._lose("failed", f"{self.job.failed} of {total} datums failed: {self._first_failure}")
             return
         with trio.CancelScope(shield=True):  # a commit cannot be taken back, so its record must follow
             await trio.to_thread.run_sync(self._commit, work.datums)
             await self._end("success", self._nothing_to_do() if not total else "")
 
-    def _work(self) -> Work:
-        trees = {
-            each.name: self._store.commit(each.repo, CommitId.parse(each.commit)) for each in self.job.inputs
-        }
-        datums = {datum.id: datum for datum in enumerate_datums(self._spec, trees)}
-        todo = [datum for datum in datums.values() if self._store.pins.get(datum_pin(datum.id)) is None]
-        return Work(tuple(datums.values()), tuple(todo))
+    def _size(self, datum: Datum) -> int:
+        """The bytes of what a datum is shown."""
+        commits = [self._store.commit(each.repo, each.commit) for each in datum.inputs]
+        paths = [os.fsencode(each.path.strip("/")) for each in datum.inputs]
+        entries = [commit.find(path) for commit, path in zip(commits, paths, strict=True)]
+        return sum(entry.size for entry in entries if entry is not None)
 
     def _take(self, outcome: Outcome) -> None:
-        if outcome.state == "success":
-            self.job = replace(self.job, done=self.job.done + 1)
-        else:
-            self.job = replace(self.job, failed=self.job.failed + 1)
-            self._first_failure = self._first_failure or outcome.reason
+        run = run_of(outcome, self._now_ns())
+        self._unrecorded.append(run)
+        self._count(run)
+
+    def _count(self, run: DatumRun) -> None:
+        job = self.job
+        match run.state:
+            case "success":
+                job = replace(job, done=job.done + 1)
+            case "failed":
+                job = replace(job, failed=job.failed + 1)
+                self._first_failure = self._first_failure or run.reason
+            case "recovered":
+                job = replace(job, recovered=job.recovered + 1)
+                self._recovered.add(run.datum)
+        self.job = replace(
+            job,
+            seconds=round(job.seconds + run.seconds, 6),
+            read_bytes=job.read_bytes + run.read_bytes,
+            written_bytes=job.written_bytes + run.written_bytes,
+        )
 
     async def _keep_recording(self) -> None:
-        """How far it is, for those who watch: now and then, and only when it has come further."""
+        """How far it is, for those who watch and for those who take it up: now and then, and only when it has come
+        further."""
         recorded = self.job
         while True:
             await trio.sleep(PROGRESS_SECONDS)
@@ -124,8 +161,8 @@ class JobRun:
                 await self._record()
 
     def _commit(self, datums: tuple[Datum, ...]) -> None:
-        tree = output.merge(self._store, (self._layer(datum) for datum in datums))
-        output.commit_output(self._store, self.job, tree)
+        layers = (self._layer(datum) for datum in datums if datum.id not in self._recovered)
+        output.commit_output(self._store, self.job, output.merge(self._store, layers))
 
     def _layer(self, datum: Datum) -> output.Layer:
         pin = self._store.pins.get(datum_pin(datum.id))
@@ -140,7 +177,7 @@ class JobRun:
             return False
         state: Any = "success" if made.state == "finished" else "failed"
         self.job = replace(self.job, state=state, reason=made.reason, finished_ns=made.finished_ns)
-        if not Ledger(self._store).put_job(self.job):
+        if not Ledger(self._store).put_job(self.job, self._unrecorded):
             raise PipelineGone(self.job.pipeline)
         return True
 
@@ -149,24 +186,28 @@ class JobRun:
         tried = ", ".join(f"{globs[each.name]!r} in {each.repo}@{each.commit}" for each in self.job.inputs)
         return f"0 datums: nothing matches {tried}"
 
-    async def _fail(self, reason: str) -> None:
+    async def _lose(self, state: str, reason: str) -> None:
         with trio.CancelScope(shield=True):
             if await trio.to_thread.run_sync(self._settled):
                 return  # it was the record of its success that failed
-            log.info("job %s@%s failed: %s", self.job.pipeline, self.job.id, reason)
+            log.info("job %s@%s %s: %s", self.job.pipeline, self.job.id, state, reason)
             try:
                 await trio.to_thread.run_sync(output.fail_output, self._store, self.job, reason)
             except StoreError as error:
                 log.warning("no failed commit for %s@%s: %s", self.job.pipeline, self.job.id, error)
-            await self._end("failed", reason)
+            await self._end(state, reason)
 
     async def _end(self, state: str, reason: str) -> None:
-        await self._record(state=state, reason=reason, finished_ns=self._now_ns())
+        # Whatever the clock of this machine does, a job does not end before it began.
+        finished_ns = max(self._now_ns(), self.job.started_ns or 0)
+        await self._record(state=state, reason=reason, finished_ns=finished_ns)
 
     async def _record(self, **changes: Any) -> None:
         self.job = replace(self.job, **changes)
-        if not await trio.to_thread.run_sync(Ledger(self._store).put_job, self.job):
+        runs = tuple(self._unrecorded)
+        if not await trio.to_thread.run_sync(Ledger(self._store).put_job, self.job, runs):
             raise PipelineGone(self.job.pipeline)
+        del self._unrecorded[: len(runs)]
 
 
 def _sentence(group: BaseExceptionGroup[StoreError | PfsError]) -> str:

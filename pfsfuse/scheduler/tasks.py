@@ -18,11 +18,14 @@ def task_of(store_path: Path, spec: Spec, job: Job, datum: Datum) -> Task:
         datum=datum.id,
         tries=spec.datum_tries,
         accept=spec.transform.accept_return_code,
+        err_cmd=spec.transform.err_cmd,
+        err_stdin=spec.transform.err_stdin,
         launch=Launch(
             name=datum.id,
             cmd=spec.transform.cmd,
             stdin=spec.transform.stdin,
             working_dir=spec.transform.working_dir or "/",
+            user=spec.transform.user,
             timeout_seconds=spec.datum_timeout,
             log=str(log_path(store_path, job.pipeline, job.id, datum.id)),
             inputs=tuple(

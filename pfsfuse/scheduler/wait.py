@@ -11,7 +11,7 @@ from pfsfuse.pipeline import inputs
 from pfsfuse.role import Role, is_played
 from pfsfuse.scheduler.deploy import spec_of
 from pfsfuse.scheduler.history import StoreHistory
-from pfsfuse.scheduler.job import Job
+from pfsfuse.scheduler.job import WORDS, Job
 from pfsfuse.scheduler.ledger import Ledger
 from store import Commit, CommitId, Store
 
@@ -48,7 +48,7 @@ def wait_for(store: Store, commit: Commit, *, unscheduled_too: bool = False) -> 
         for job in found.failed:
             why, *_ = job.reason.splitlines() or [""]
             raise JobError(
-                f"job {job.pipeline}@{job.id} failed: {why}",
+                f"job {job.pipeline}@{job.id} {WORDS[job.state]}: {why}",
                 hint=f"`pfs job logs {job.pipeline}@{job.id}` shows what its commands printed",
             )
         if not found.pending:
@@ -70,8 +70,9 @@ def look(store: Store, repo: str, commit: CommitId) -> Downstream:
     ledger = Ledger(store)
     history = StoreHistory(store)
     readers = [(each.name, inputs(spec_of(each))) for each in ledger.pipelines()]
-    # Cursors before jobs: whatever is planned in between is then seen twice, and not overlooked.
+    # Cursors and requests before jobs: whatever is planned in between is then seen twice, and not overlooked.
     cursors = ledger.cursors()
+    again = {(each.pipeline, each.job) for each in ledger.requests() if each.kind == "retry"}
     outputs: dict[Output, None] = {}
     pending: dict[str, None] = {}
     failed: dict[str, Job] = {}
@@ -86,9 +87,9 @@ def look(store: Store, repo: str, commit: CommitId) -> Downstream:
                 pending[name] = None
             elif branches and (job := _job_for(ledger, name, source, str(id))) is not None:
                 output = (name, CommitId.parse(job.id))
-                if not job.ended:
+                if not job.ended or (name, job.id) in again:
                     pending[name] = None
-                elif job.state == "failed":
+                elif job.lost:
                     failed[name] = job
                 elif output not in outputs:
                     outputs[output] = None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import trio
 
 from pfsfuse.worker.api import Outcome, Task, datum_pin
+from pfsfuse.worker.note import Note, encode
 from store import Store
 
 Files = Mapping[str, bytes]
@@ -21,10 +22,11 @@ class FakeExecutor:
     """Runs tasks by a script: `FakeExecutor(store, "ok fail hang")` succeeds, fails, then hangs until cancelled;
     when the script is over, everything succeeds.
 
-        ok     what `transform` gives for the task is saved and pinned, as a worker would
-        fail   exit code 1
-        hang   never ends by itself
-        die    the executor itself fails, with the exception `Broken`
+        ok        what `transform` gives for the task is saved and pinned, as a worker would
+        fail      exit code 1
+        recover   exit code 1, and its err_cmd succeeds
+        hang      never ends by itself
+        die       the executor itself fails, with the exception `Broken`
     """
 
     class Broken(Exception):
@@ -63,6 +65,8 @@ class FakeExecutor:
         match word:
             case "ok":
                 return await trio.to_thread.run_sync(self._keep, task)
+            case "recover":
+                return Outcome(datum=task.datum, state="recovered", exit_code=1, reason="exit code 1")
             case "fail":
                 return Outcome(datum=task.datum, state="failed", exit_code=1, reason="exit code 1")
             case "hang":
@@ -76,5 +80,6 @@ class FakeExecutor:
             for path, data in self._transform(task).items():
                 edit.write(path, data)
             tree = edit.save()
-        self._store.pins.put(datum_pin(task.datum), tree)
+        note = Note(pipeline=task.pipeline, job=task.job, files=tree.files, size=tree.size)
+        self._store.pins.put(datum_pin(task.datum), tree, encode(note))
         return Outcome(datum=task.datum, state="success", exit_code=0, files=tree.files, size=tree.size)

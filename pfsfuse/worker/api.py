@@ -45,6 +45,8 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     env: Mapping[str, str] = {}
     """Added to the small environment every command gets (PATH, HOME, LANG); wins over it."""
     working_dir: str = "/"
+    user: str | None = None
+    """Name or number of a user of the host to run as; None: as the worker does. Another one needs root."""
     log: str
     """A file on the host; the command's stdout and stderr are appended to it as they come."""
     out: str = ""
@@ -82,17 +84,26 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Attempts before the datum counts as failed; at least 1."""
     accept: tuple[int, ...] = ()
     """Exit codes that count as success besides 0."""
+    err_cmd: tuple[str, ...] = ()
+    """Run after an attempt that failed, where it ran; when it succeeds, the datum has recovered. () is none."""
+    err_stdin: tuple[str, ...] = ()
+    """Lines given to `err_cmd`."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """How a task ended. After "success" the datum's tree is pinned, durably."""
+    """How a task ended. After "success" the datum's tree is pinned, durably; of others nothing is kept."""
 
     datum: str
-    state: Literal["success", "failed"]
+    state: Literal["success", "failed", "recovered"]
     exit_code: int | None = None
+    """Of the last attempt."""
     reason: str = ""
-    """Why it failed: one line naming the datum's paths, then the last lines of its log."""
+    """Why the last attempt failed: one line naming the datum's paths, then the last lines of its log."""
     seconds: float = 0.0
+    """What the commands of all attempts took."""
+    attempts: int = 1
+    read_bytes: int = 0
+    """The files that the datum was shown."""
     files: int = 0
     """Files and symlinks written to /pfs/out."""
     size: int = 0

@@ -16,11 +16,13 @@ from pathlib import Path
 
 import trio
 
+from pfsfuse.errors import JobError
 from pfsfuse.vfs import JobView, JobViews, ViewInput
 from pfsfuse.worker.api import Ended, Launch
 from pfsfuse.worker.command import Command
 from pfsfuse.worker.rooms import Rooms
-from pfsfuse.worker.sandbox import Host, Kind, Room, argv
+from pfsfuse.worker.sandbox import TMP, Host, Kind, Room, argv
+from pfsfuse.worker.user import find_user, hand_over
 from store import CommitId, Store
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -93,13 +95,16 @@ class Runner:
             return Ended(name=launch.name, exit_code=None, reason="stopped")
         begun = trio.current_time()
         try:
+            user = find_user(launch.user)
+            if user is not None:
+                await trio.to_thread.run_sync(hand_over, user, room)
             command = Command(
-                argv(self._kind, room, self._host, launch.cmd, launch.working_dir),
-                env=environment(launch, room),
+                argv(self._kind, room, self._host, launch.cmd, launch.working_dir, user),
+                env=environment(launch, room.home if user is None else TMP),
                 stdin=launch.stdin,
                 log=Path(launch.log),
             )
-        except (OSError, ValueError) as error:  # no memory, an argument list too long, a NUL in an argument
+        except (OSError, ValueError, JobError) as error:  # no memory, too long an argument list, no such user
             return Ended(name=launch.name, exit_code=None, reason=f"cannot be started: {error}")
         started(command.pid)
         code = await stopper.wait_for(command, launch.timeout_seconds)
@@ -118,11 +123,11 @@ class Runner:
         return JobView(inputs, whole_host=launch.whole_host)
 
 
-def environment(launch: Launch, room: Room) -> dict[str, str]:
+def environment(launch: Launch, home: Path) -> dict[str, str]:
     """The whole environment of the command: little of the host's, then what the launch says."""
     return {
         "PATH": f"{os.path.dirname(sys.executable)}:{PATH}",
-        "HOME": str(room.home),
+        "HOME": str(home),
         "LANG": "C.UTF-8",
         **launch.env,
     }

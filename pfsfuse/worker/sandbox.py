@@ -36,6 +36,7 @@ from pathlib import Path
 from typing import Literal
 
 from pfsfuse.errors import JobError
+from pfsfuse.worker.user import User
 
 Kind = Literal["bubblewrap", "unshare"]
 
@@ -118,10 +119,17 @@ def survey(store: Path, mounts: Sequence[str]) -> Host:
     )
 
 
-def argv(kind: Kind, room: Room, host: Host, cmd: Sequence[str], working_dir: str) -> list[str]:
-    """The command line that runs `cmd` in `room`."""
+def argv(
+    kind: Kind, room: Room, host: Host, cmd: Sequence[str], working_dir: str, run_as: User | None = None
+) -> list[str]:
+    """The command line that runs `cmd` in `room`, as another user if one is given."""
+    if run_as is not None:
+        cmd = [*run_as.prefix(), *cmd]
     if kind == "bubblewrap":
-        return [*_bubblewrap(room, host), "--", "/bin/sh", "-c", PID_1, "sh", working_dir, *cmd]
+        # PID 1 stays root, to become the user and to end what runs as one.
+        kept = ("setuid", "setgid", "kill") if run_as is not None else ()
+        caps = [word for each in kept for word in ("--cap-add", f"CAP_{each.upper()}")]
+        return [*_bubblewrap(room, host), *caps, "--", "/bin/sh", "-c", PID_1, "sh", working_dir, *cmd]
     # Without root, the capability to mount needs a user namespace in which we are root.
     user = [] if os.geteuid() == 0 else ["--map-root-user"]
     return [

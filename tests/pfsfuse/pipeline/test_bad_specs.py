@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pfsfuse.errors import SpecError
 from pfsfuse.pipeline import parse_service, parse_specs
-from pfsfuse.pipeline.tables import INPUT, PARALLELISM, PFS, PIPELINE, SERVICE, SPEC, TRANSFORM
+from pfsfuse.pipeline.tables import DATUM_SET, INPUT, PARALLELISM, PFS, PIPELINE, SERVICE, SPEC, TRANSFORM
 
 
 def refusal(text: str) -> str:
@@ -59,7 +59,7 @@ def test_the_example_that_the_others_break_is_good():
         ({"datumTry": "1"}, "4:1: datumTry: unknown field; did you mean 'datumTries'?"),
         ({"cmd": "[x]"}, "4:1: cmd: unknown field; it belongs in transform"),
         ({"glob": "/"}, "4:1: glob: unknown field; it belongs in input.pfs"),
-        ({"zzzz": "1"}, "4:1: zzzz: unknown field; known here: datum_timeout, "),
+        ({"zzzz": "1"}, "4:1: zzzz: unknown field; known here: datum_set_spec, "),
         (
             {"input": "{pfs: {repo: t, glob: /, brnach: x}}"},
             "3:33: input.pfs.brnach: unknown field; did you mean 'branch'",
@@ -99,7 +99,12 @@ def test_the_example_that_the_others_break_is_good():
             {"transform": "{cmd: [x], image: ubuntu}"},
             "2:30: transform.image: containers are not supported yet; remove",
         ),
-        ({"transform": "{cmd: [x], errCmd: [y]}"}, "2:23: transform.errCmd: not supported yet"),
+        ({"transform": "{cmd: [x], errCmd: ['']}"}, "2:31: transform.errCmd: the first item is the program"),
+        (
+            {"transform": "{cmd: [x], err_stdin: [y]}"},
+            "2:34: transform.err_stdin: there is no err_cmd to give it to",
+        ),
+        ({"transform": "{cmd: [x], user: ''}"}, "2:29: transform.user: empty"),
         # inputs
         ({"input": "{}"}, "3:8: input: expected exactly one of pfs and cross, found nothing"),
         (
@@ -159,6 +164,11 @@ def test_the_example_that_the_others_break_is_good():
             {"parallelism_spec": "{strategy: COEFFICIENT}"},
             "4:30: parallelism_spec.strategy: only CONSTANT is supported",
         ),
+        (
+            {"datum_set_spec": "{number: 2, per_worker: 4}"},
+            "4:40: datum_set_spec.per_worker: number says already how many",
+        ),
+        ({"datum_set_spec": "{number: -1}"}, "4:26: datum_set_spec.number: -1 is out of range"),
         ({"output_branch": "a/b"}, "4:16: output_branch: "),
         ({"description": "[x]"}, "4:14: description: expected text, found a list"),
         # services
@@ -238,7 +248,7 @@ def complaint(read: Callable[[], object]) -> str:
 
 
 FIELDS = sorted(
-    {s for t in (SPEC, PIPELINE, TRANSFORM, PARALLELISM, SERVICE, INPUT, PFS) for s in t.spellings}
+    {s for t in (SPEC, PIPELINE, TRANSFORM, PARALLELISM, DATUM_SET, SERVICE, INPUT, PFS) for s in t.spellings}
 )
 leaves = st.sampled_from(
     ["", "a", "/", "/*", "master/30", "1s", 0, 1, -5, 2.5, True, False, None, "\0", "é" * 300]

@@ -88,6 +88,7 @@ def ids(spec: Spec, commit) -> list[str]:
         spec_of(leaf("trips", "/*", branch="dev"), job_timeout=2.0, output_branch="dev"),
         spec_of(leaf("trips", "/?*", commit="master.3")),
         msgspec.structs.replace(spec_of(leaf("trips", "/*")), name="other"),
+        spec_of(leaf("trips", "/*"), transform=Transform(cmd=("true",), err_cmd=("true",), err_stdin=("x",))),
     ],
 )
 def test_what_does_not_change_a_result_does_not_change_an_id(commit_of, other):
@@ -103,6 +104,7 @@ def test_what_does_not_change_a_result_does_not_change_an_id(commit_of, other):
         spec_of(leaf("trips", "/*"), transform=Transform(cmd=("true",), env={"A": ""})),
         spec_of(leaf("trips", "/*"), transform=Transform(cmd=("true",), working_dir="/")),
         spec_of(leaf("trips", "/*"), transform=Transform(cmd=("true",), accept_return_code=(1,))),
+        spec_of(leaf("trips", "/*"), transform=Transform(cmd=("true",), user="nobody")),
         spec_of(leaf("rides", "/*", repo="trips")),
         spec_of(leaf("trips", "/*", repo="rides")),
     ],

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pfsfuse.errors import SpecError
 from pfsfuse.pipeline import (
     CrossInput,
+    DatumSet,
     PfsInput,
     Service,
     Spec,
@@ -32,6 +33,9 @@ transform:
   env: {PRICE: "5"}
   working_dir: /tmp
   accept_return_code: [3, 1, 3]
+  err_cmd: [sh]
+  err_stdin: [exit 1]
+  user: nobody
 input:
   cross:
     - pfs: {repo: trips, glob: "/*"}
@@ -40,6 +44,7 @@ parallelism_spec: {constant: 4}
 datum_tries: 1
 datum_timeout: 1m30s
 job_timeout: 1.5h
+datum_set_spec: {number: 10}
 output_branch: dev
 """
 MEANT = Spec(
@@ -51,6 +56,9 @@ MEANT = Spec(
         env={"PRICE": "5"},
         working_dir="/tmp",
         accept_return_code=(1, 3),
+        err_cmd=("sh",),
+        err_stdin=("exit 1",),
+        user="nobody",
     ),
     input=CrossInput(
         members=(
@@ -62,6 +70,7 @@ MEANT = Spec(
     datum_tries=1,
     datum_timeout=90.0,
     job_timeout=5400.0,
+    datum_set=DatumSet(number=10),
     output_branch="dev",
 )
 
@@ -282,6 +291,12 @@ transforms = st.builds(
     env=st.dictionaries(text.filter(lambda name: name and "=" not in name), text, max_size=3),
     working_dir=st.none() | text.map("/{}".format),
     accept_return_code=st.sets(st.integers(0, 255), max_size=3).map(lambda codes: tuple(sorted(codes))),
+    err_cmd=st.tuples(text.filter(bool), text),
+    err_stdin=st.lists(text, max_size=2).map(tuple),
+    user=st.none() | text.filter(bool),
+)
+sets = st.sampled_from(["number", "size_bytes", "per_worker"]).flatmap(
+    lambda name: st.builds(DatumSet, **{name: st.integers(1, 1 << 40)})
 )
 
 
@@ -306,6 +321,7 @@ pipelines = st.builds(
     datum_tries=st.integers(1, 1000),
     datum_timeout=seconds,
     job_timeout=seconds,
+    datum_set=st.none() | sets,
     output_branch=names,
 )
 services = st.builds(

@@ -70,7 +70,8 @@ async def settled(store: Store) -> None:
 def is_settled(store: Store) -> bool:
     ledger = Ledger(store)
     specs = {each.name: spec_of(each) for each in ledger.pipelines()}
-    return not find_arrivals(specs, ledger.cursors(), StoreHistory(store)) and not ledger.open_jobs()
+    arrived = find_arrivals(specs, ledger.cursors(), StoreHistory(store))
+    return not arrived and not ledger.requests() and not ledger.open_jobs()
 
 
 def told(store: Store, pipeline: str) -> list[Job]:

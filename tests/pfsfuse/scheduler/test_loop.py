@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 import trio
@@ -15,8 +15,9 @@ from pfsfuse.errors import DaemonError, JobError, SpecError
 from pfsfuse.pipeline import Spec, parse_specs
 from pfsfuse.role import Role, RoleLock, is_played
 from pfsfuse.scheduler import Job, Ledger, create_pipeline, delete_pipeline, loop, wait_for
+from pfsfuse.scheduler.job import DatumRun
 from pfsfuse.scheduler.loop import Scheduler
-from pfsfuse.scheduler.plan import Fail, Run
+from pfsfuse.scheduler.steps import Fail, Run
 from pfsfuse.testing.executor import FakeExecutor
 from pfsfuse.worker.api import Task
 from store import Exists, Full, Provenance, RefNotFound, RepoNotFound, Store
@@ -193,7 +194,7 @@ def test_when_upstream_fails_downstream_is_recorded_as_failed_and_not_run(store:
     executor = FakeExecutor(store, "fail")
     settle(store, executor)
     (job,) = told(store, "report")
-    assert (job.state, job.reason, job.total) == ("failed", "upstream sales failed", 0)
+    assert (job.state, job.reason, job.total) == ("unrunnable", "upstream sales failed", 0)
     assert [task.pipeline for task in executor.started] == ["sales"]
 
 
@@ -240,10 +241,10 @@ def test_a_job_whose_end_cannot_be_recorded_stays_open_until_it_can(
     monkeypatch.setattr(loop, "RETRY_SECONDS", 0.01)
     full, put_job = [True], Ledger.put_job
 
-    def put_job_where_there_is_room(ledger: Ledger, job: Job) -> bool:
+    def put_job_where_there_is_room(ledger: Ledger, job: Job, runs: Iterable[DatumRun] = ()) -> bool:
         if job.ended and full:
             raise Full("no space left")
-        return put_job(ledger, job)
+        return put_job(ledger, job, runs)
 
     monkeypatch.setattr(Ledger, "put_job", put_job_where_there_is_room)
     create_pipeline(store, spec("sales", "trips"))
@@ -268,11 +269,11 @@ def test_a_job_whose_success_could_not_be_recorded_at_first_has_not_failed(
 ) -> None:
     put_job = Ledger.put_job
 
-    def put_job_where_there_is_room(ledger: Ledger, job: Job) -> bool:
+    def put_job_where_there_is_room(ledger: Ledger, job: Job, runs: Iterable[DatumRun] = ()) -> bool:
         if job.state == "success":
             monkeypatch.undo()  # once is enough
             raise Full("no space left")
-        return put_job(ledger, job)
+        return put_job(ledger, job, runs)
 
     monkeypatch.setattr(Ledger, "put_job", put_job_where_there_is_room)
     create_pipeline(store, spec("sales", "trips"))
@@ -347,7 +348,7 @@ def test_an_interrupted_job_is_taken_up_again_and_runs_what_was_not_finished(sto
     second = FakeExecutor(store)
     settle(store, second)
     (job,) = told(store, "sales")
-    assert (job.state, job.total, job.skipped, job.done) == ("success", 5, 2, 3)
+    assert (job.state, job.total, job.skipped, job.done, job.restarts) == ("success", 5, 0, 5, 1)
     assert len(second.started) == 3
 
 
@@ -382,11 +383,12 @@ def test_deleting_a_pipeline_stops_its_job(store: Store) -> None:
     assert told(store, "sales") == [] and store.find_repo("sales") is None
 
 
-def test_a_job_that_takes_too_long_fails(store: Store) -> None:
+def test_a_job_that_takes_too_long_is_killed(store: Store) -> None:
     create_pipeline(store, spec("sales", "trips", job_timeout="100ms"))
     put(store, "trips", {"1": b"a"})
     settle(store, FakeExecutor(store, "hang"))
-    assert told(store, "sales")[0].reason == "timed out after 0.1 s"
+    (job,) = told(store, "sales")
+    assert (job.state, job.reason) == ("killed", "timed out after 0.1 s")
 
 
 def test_a_kept_repo_is_written_on_by_a_pipeline_of_the_same_name(store: Store) -> None:

@@ -13,7 +13,8 @@ from scheduling import spec
 
 from pfsfuse.pipeline import Spec
 from pfsfuse.scheduler.job import Job
-from pfsfuse.scheduler.plan import Arrival, Fail, Reading, Run, find_arrivals, in_order, next_steps, plan_jobs
+from pfsfuse.scheduler.plan import Arrival, Reading, find_arrivals, in_order, plan_jobs
+from pfsfuse.scheduler.steps import Fail, Run, next_steps
 from store import CommitId
 
 

@@ -1,0 +1,127 @@
+"""The datums of a job, one by one: what each reads, and how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pfsfuse.errors import JobError
+from pfsfuse.pipeline import Datum, Spec, enumerate_datums
+from pfsfuse.scheduler.job import DatumRun, DatumState, Job
+from pfsfuse.scheduler.ledger import Ledger
+from pfsfuse.worker.api import Outcome, datum_pin
+from pfsfuse.worker.note import note_of
+from store import CommitId, Pin, Store
+
+
+@dataclass(frozen=True, slots=True)
+class JobDatum:
+    """A datum, seen from a job."""
+
+    datum: Datum
+    state: DatumState
+    run: DatumRun | None
+    """How it went, when the job has run it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """The datums of a job that is about to be run."""
+
+    datums: tuple[Datum, ...]
+    """Each once, in the order of enumeration."""
+    todo: tuple[Datum, ...]
+    """Those that have not ended in this job, and whose result is not known."""
+    runs: tuple[DatumRun, ...]
+    """Those that have ended in this job, before whoever ran it died."""
+
+
+def datums_of(store: Store, spec: Spec, job: Job) -> Iterator[Datum]:
+    """The datums of a job, each once, in the order of enumeration. Raises CommitNotFound."""
+    trees = {each.name: store.commit(each.repo, CommitId.parse(each.commit)) for each in job.inputs}
+    seen: set[str] = set()
+    for datum in enumerate_datums(spec, trees):
+        if datum.id not in seen:
+            seen.add(datum.id)
+            yield datum
+
+
+def find_work(store: Store, spec: Spec, job: Job) -> Work:
+    """What is left to do of a job, whether or not it has been begun."""
+    before = Ledger(store).datum_runs(job) if job.started_ns is not None else {}
+    datums, todo, runs = [], [], []
+    for datum in datums_of(store, spec, job):
+        datums.append(datum)
+        run = before.get(datum.id)
+        if run is None or run.state == "success":
+            pin = store.pins.get(datum_pin(datum.id))
+            if pin is None:
+                todo.append(datum)
+                continue
+            if job.started_ns is not None and run is None:
+                run = _run_of(pin, job)  # it ended after the last record of how far the job was
+        if run is not None:
+            runs.append(run)
+    return Work(tuple(datums), tuple(todo), tuple(runs))
+
+
+def iter_datums(store: Store, spec: Spec, job: Job) -> Iterator[JobDatum]:
+    """The datums of a job as they are now, in the order of enumeration."""
+    runs = Ledger(store).datum_runs(job)
+    for datum in datums_of(store, spec, job):
+        yield _seen(store, job, datum, runs.get(datum.id))
+
+
+def find_datum(store: Store, spec: Spec, job: Job, id: str) -> JobDatum:
+    """The datum of a job whose id starts with `id`. Raises JobError when there is none, or more than one."""
+    found = [datum for datum in datums_of(store, spec, job) if datum.id.startswith(id)]
+    if len(found) != 1:
+        raise JobError(
+            f"job {job.pipeline}@{job.id} has {f'{len(found)} datums' if found else 'no datum'} {id!r}",
+            hint=f"`pfs datum list {job.pipeline}@{job.id[:8]}` shows its datums",
+        )
+    return _seen(store, job, found[0], Ledger(store).datum_runs(job, found[0].id).get(found[0].id))
+
+
+def run_of(outcome: Outcome, now_ns: int) -> DatumRun:
+    """The record of a datum that has just ended."""
+    return DatumRun(
+        datum=outcome.datum,
+        state=outcome.state,
+        attempts=outcome.attempts,
+        exit_code=outcome.exit_code,
+        reason=outcome.reason.encode("utf-8", "replace").decode(),
+        seconds=outcome.seconds,
+        files=outcome.files,
+        read_bytes=outcome.read_bytes,
+        written_bytes=outcome.size,
+        finished_ns=now_ns,
+    )
+
+
+def _seen(store: Store, job: Job, datum: Datum, run: DatumRun | None) -> JobDatum:
+    if run is None and (pin := store.pins.get(datum_pin(datum.id))) is not None:
+        run = _run_of(pin, job)
+        note = note_of(pin)
+        later = job.finished_ns is not None and note is not None and note.finished_ns > job.finished_ns
+        if run is None and not later:  # otherwise another job has computed it, after this one
+            return JobDatum(datum, "skipped", None)
+    return JobDatum(datum, run.state if run is not None else "waiting", run)
+
+
+def _run_of(pin: Pin, job: Job) -> DatumRun | None:
+    """How the datum with this output went in `job`; None when another job has computed it."""
+    note = note_of(pin)
+    if note is None or (note.pipeline, note.job) != (job.pipeline, job.id):
+        return None
+    return DatumRun(
+        datum=pin.name.rpartition(b"/")[2].decode(),
+        state="success",
+        attempts=note.attempts,
+        exit_code=note.exit_code,
+        seconds=note.seconds,
+        files=note.files,
+        read_bytes=note.read_bytes,
+        written_bytes=note.size,
+        finished_ns=note.finished_ns,
+    )

@@ -1,0 +1,131 @@
+"""Stopping jobs and trying them again.
+
+Only the process that schedules changes jobs. So a wish is first recorded (`stop_job`, `request_retry`), and carried out
+by whoever schedules, now or when somebody does (`answer`). A wish that no longer makes sense is dropped: the job has
+ended by itself, or a newer one has taken its place.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection
+
+from msgspec.structs import replace
+
+from pfsfuse.errors import JobError
+from pfsfuse.pipeline import Spec
+from pfsfuse.role import Role, RoleLock, is_played
+from pfsfuse.scheduler import output
+from pfsfuse.scheduler.deploy import spec_of
+from pfsfuse.scheduler.history import StoreHistory
+from pfsfuse.scheduler.job import WORDS, Job, Pipeline, Request
+from pfsfuse.scheduler.ledger import Ledger
+from pfsfuse.scheduler.plan import plan_retry
+from store import CommitId, Store
+
+POLL_SECONDS = 0.05
+
+
+def stop_job(
+    store: Store, job: Job, *, reason: str = "stopped", wake: Callable[[], None] = lambda: None
+) -> Job:
+    """End a job; returns its record once it has ended, whether or not anybody schedules. `wake` tells whoever does.
+
+    What its datums have computed is kept. A job that was about to succeed may have. Raises JobError when it has
+    ended already.
+    """
+    if job.ended:
+        raise JobError(f"job {job.pipeline}@{job.id} has ended already ({job.state})")
+    ledger = Ledger(store)
+    ledger.put_request(Request(pipeline=job.pipeline, job=job.id, kind="stop", reason=reason))
+    wake()
+    while (now := ledger.find_job(job.pipeline, job.id)) is not None and not now.ended:
+        if not is_played(store.path, Role.SCHEDULER):
+            with RoleLock(store.path, Role.SCHEDULER) as lock:
+                if lock.acquire_nowait():
+                    answer(store, {each.name: each for each in ledger.pipelines()}, now_ns=time.time_ns())
+                    continue
+        time.sleep(POLL_SECONDS)
+    return now or replace(job, state="killed", reason="its pipeline was deleted")
+
+
+def request_retry(store: Store, job: Job) -> str:
+    """Have a job that was lost run again, with what it would have brought about downstream; the new jobs' id.
+
+    It runs as soon as somebody schedules; what was computed before is not computed again. Raises JobError for a job
+    that has not been lost, or that a newer one of its pipeline has followed: its output would come after newer output.
+    """
+    if not job.lost:
+        raise JobError(
+            f"job {job.pipeline}@{job.id} {'succeeded' if job.ended else 'has not ended'}",
+            hint=f"`pfs job stop {job.pipeline}@{job.id[:8]}` ends it" if not job.ended else "",
+        )
+    ledger = Ledger(store)
+    upstream = [ledger.find_job(each.repo, each.commit) for each in job.inputs]
+    if lost := [each for each in upstream if each is not None and each.lost]:
+        raise JobError(
+            f"job {job.pipeline}@{job.id} reads the output of {lost[0].pipeline}@{lost[0].id}, which"
+            f" {WORDS[lost[0].state]}",
+            hint=f"`pfs job retry {lost[0].pipeline}` tries that again, and what is downstream of it",
+        )
+    if newer := _newer(ledger, job):
+        raise JobError(
+            f"job {job.pipeline}@{job.id} was followed by {newer.pipeline}@{newer.id}",
+            hint="only a pipeline's newest job can be tried again",
+        )
+    id = str(CommitId.new())
+    ledger.put_request(Request(pipeline=job.pipeline, job=job.id, kind="retry", id=id))
+    return id
+
+
+def answer(
+    store: Store, pipelines: dict[str, Pipeline], *, now_ns: int, running: Collection[tuple[str, str]] = ()
+) -> None:
+    """Carry out what can be: all but the end of jobs that are `running` (pipeline, id), which run in this process.
+
+    To be called by the process that schedules only.
+    """
+    ledger = Ledger(store)
+    for request in ledger.requests():
+        job = ledger.find_job(request.pipeline, request.job)
+        changed: tuple[Job, ...] = ()
+        if job is None or request.pipeline not in pipelines:
+            pass
+        elif request.kind == "retry" and job.lost and _newer(ledger, job) is None:
+            changed = _again(store, ledger, pipelines, job, request.id, now_ns)
+        elif request.kind == "stop" and not job.ended:
+            if (job.pipeline, job.id) in running:
+                continue
+            changed = (end_unrun(store, job, "killed", request.reason, now_ns),)
+        ledger.apply(changed, {}, answered=(request,))
+
+
+def end_unrun(store: Store, job: Job, state: str, reason: str, now_ns: int) -> Job:
+    """The record of a job that is to end without being run (further).
+
+    When its commit has been made, just before its scheduler died, that decides how it has ended; otherwise a job that
+    had begun leaves a failed commit, with the reason, and one that had not leaves none.
+    """
+    made = output.find_output(store, job)
+    if made is None and job.started_ns is not None:
+        made = output.fail_output(store, job, reason)
+    if made is not None and made.state == "finished":
+        state, reason = "success", made.reason
+    return replace(job, state=state, reason=reason, finished_ns=max(now_ns, job.started_ns or 0))
+
+
+def _again(
+    store: Store, ledger: Ledger, pipelines: dict[str, Pipeline], job: Job, id: str, now_ns: int
+) -> tuple[Job, ...]:
+    specs: dict[str, Spec] = {name: spec_of(each) for name, each in pipelines.items()}
+    jobs: dict[str, list[Job]] = defaultdict(list)
+    for each in ledger.iter_jobs():
+        jobs[each.pipeline].append(each)
+    created_ns = {name: each.created_ns for name, each in pipelines.items()}
+    return plan_retry(specs, created_ns, job, jobs, StoreHistory(store), id=id, now_ns=now_ns)
+
+
+def _newer(ledger: Ledger, job: Job) -> Job | None:
+    later = (each for each in ledger.iter_jobs(job.pipeline) if each.number > job.number)
+    return max(later, key=lambda each: each.number, default=None)

@@ -1,0 +1,171 @@
+"""What becomes of a datum's command, whatever it does: real commands, one after another in one worker.
+
+Each case is a shell script; what it ended as is asked by the tests below, which share the one worker.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from working import run
+
+import store as storage
+from pfsfuse.worker.api import Input, Launch, Outcome, Task, datum_pin
+from pfsfuse.worker.handle import open_worker
+from store import Store
+
+pytestmark = pytest.mark.usefixtures("fuse")
+
+LINK = "ln -s /pfs/trips/2016/july.csv /pfs/out/july"
+CASES: dict[str, dict[str, object]] = {
+    "recovers": {
+        "cmd": "echo half > /pfs/out/x; exit 3",
+        "err_cmd": ("sh",),
+        "err_stdin": ("cat /pfs/out/x",),
+    },
+    "does not recover": {"cmd": "exit 3", "err_cmd": ("sh", "-c", "exit 4"), "tries": 2},
+    "recovers from a timeout": {"cmd": "sleep 600", "err_cmd": ("true",), "timeout_seconds": 0.2},
+    "a slow err_cmd": {"cmd": "exit 3", "err_cmd": ("sleep", "600"), "timeout_seconds": 0.5},
+    "times out twice": {"cmd": "echo on; sleep 600", "timeout_seconds": 0.2, "tries": 2},
+    "accepted": {"cmd": "echo 1 > /pfs/out/kept; exit 7", "accept": (7,)},
+    "links": {"cmd": LINK},
+    "a link that vanishes": {"cmd": "echo 1 > /tmp/x; ln -s /tmp/x /pfs/out/x"},
+    "nobody": {
+        "cmd": "id -u; cat /pfs/trips/2016/july.csv; echo mine > /pfs/out/x; touch $HOME/x",
+        "user": "nobody",
+    },
+    "no such user": {"cmd": "true", "user": "nobody-at-all"},
+}
+
+
+@dataclass
+class Done:
+    outcome: Outcome
+    log: str
+    files: dict[str, str]
+    """What was kept: contents of files, `-> target` of links."""
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Done]]:
+    """How each case ended."""
+    if not os.access("/dev/fuse", os.R_OK | os.W_OK):
+        pytest.skip("no usable /dev/fuse")
+    with storage.create(tmp_path_factory.mktemp("datums") / "store") as opened:
+        for name in ("logs", "scratch"):
+            (opened.path / name).mkdir(exist_ok=True)
+        with opened.create_repo("trips").edit() as edit:
+            edit.write("2016/july.csv", b"31\n")
+        assert edit.result is not None
+        commit = str(edit.result.id)
+
+        async def go() -> list[Outcome]:
+            async with open_worker(opened.path) as worker:
+                return [await worker.compute(task_of(opened, name, commit)) for name in CASES]
+
+        outcomes = run(go, seconds=90)
+        yield {
+            name: Done(
+                outcome,
+                Path(task_of(opened, name, commit).launch.log).read_bytes().decode("utf-8", "replace"),
+                kept(opened, outcome.datum),
+            )
+            for name, outcome in zip(CASES, outcomes, strict=True)
+        }
+
+
+def task_of(opened: Store, name: str, commit: str) -> Task:
+    case = dict(CASES[name])
+    datum = f"{list(CASES).index(name):064x}"
+    log = str(opened.path / "logs" / f"{datum}.log")
+    of_task = {key: case.pop(key) for key in ("tries", "accept", "err_cmd", "err_stdin") if key in case}
+    launch = Launch(
+        name=datum,
+        cmd=("sh", "-c", str(case.pop("cmd"))),
+        inputs=(Input(name="trips", repo="trips", commit=commit),),
+        log=log,
+        **case,  # type: ignore[arg-type]
+    )
+    return Task(job="0" * 32, pipeline="sales", datum=datum, launch=launch, **of_task)  # type: ignore[arg-type]
+
+
+def kept(opened: Store, datum: str) -> dict[str, str]:
+    pin = opened.pins.get(datum_pin(datum))
+    return {} if pin is None else read(opened, pin.tree)
+
+
+def read(opened: Store, tree: storage.Entry, above: str = "") -> dict[str, str]:
+    found: dict[str, str] = {}
+    for entry in opened.iter_directory(tree):
+        path = above + entry.name.decode("utf-8", "surrogateescape")
+        if entry.is_dir:
+            found |= read(opened, entry, path + "/")
+        elif entry.is_symlink:
+            found[path] = f"-> {(entry.target or b'').decode()}"
+        else:
+            found[path] = opened.open(entry).read().decode("utf-8", "replace")
+    return found
+
+
+def test_a_datum_whose_err_cmd_succeeds_has_recovered_and_keeps_nothing(done: dict[str, Done]) -> None:
+    case = done["recovers"]
+    assert (case.outcome.state, case.outcome.attempts, case.outcome.exit_code) == ("recovered", 1, 3)
+    assert case.files == {}
+    assert "half" in case.log  # err_cmd ran where the command had run
+    assert "exit code 3; running err_cmd" in case.log
+
+
+def test_a_datum_whose_err_cmd_fails_is_tried_again_and_fails(done: dict[str, Done]) -> None:
+    outcome = done["does not recover"].outcome
+    assert (outcome.state, outcome.attempts) == ("failed", 2)
+    assert "exit code 3; err_cmd: exit code 4" in outcome.reason
+
+
+def test_err_cmd_runs_after_a_timeout_too(done: dict[str, Done]) -> None:
+    outcome = done["recovers from a timeout"].outcome
+    assert (outcome.state, outcome.exit_code) == ("recovered", None)
+
+
+def test_err_cmd_has_as_much_time_as_the_command(done: dict[str, Done]) -> None:
+    assert "err_cmd: timed out after 0.5 s" in done["a slow err_cmd"].outcome.reason
+
+
+def test_the_timeout_is_of_each_attempt(done: dict[str, Done]) -> None:
+    case = done["times out twice"]
+    assert (case.outcome.state, case.outcome.attempts) == ("failed", 2)
+    assert case.log.splitlines().count("on") == 2
+    assert "timed out after 0.2 s" in case.outcome.reason and case.outcome.seconds >= 0.4
+
+
+def test_what_an_accepted_exit_code_leaves_is_kept(done: dict[str, Done]) -> None:
+    case = done["accepted"]
+    assert (case.outcome.state, case.outcome.exit_code, case.files) == ("success", 7, {"kept": "1\n"})
+
+
+def test_a_link_to_an_input_becomes_what_it_leads_to(done: dict[str, Done]) -> None:
+    assert done["links"].files == {"july": "31\n"}
+
+
+def test_a_link_to_what_vanishes_with_the_datum_fails_it(done: dict[str, Done]) -> None:
+    outcome = done["a link that vanishes"].outcome
+    assert outcome.state == "failed" and "link to /tmp/x, which does not outlive the datum" in outcome.reason
+
+
+def test_the_bytes_that_were_shown_and_written_are_counted(done: dict[str, Done]) -> None:
+    outcome = done["accepted"].outcome
+    assert (outcome.read_bytes, outcome.size, outcome.files) == (3, 2, 1)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user needs root")
+def test_a_command_runs_as_the_user_that_is_asked_for(done: dict[str, Done]) -> None:
+    case = done["nobody"]
+    assert (case.outcome.state, case.files) == ("success", {"x": "mine\n"}), case
+    assert case.log.splitlines() == ["65534", "31"]
+
+
+def test_a_user_that_does_not_exist_fails_the_datum(done: dict[str, Done]) -> None:
+    assert "this host has no user 'nobody-at-all'" in done["no such user"].outcome.reason
