@@ -7,7 +7,7 @@ import msgspec
 from store import Pin
 
 
-class Note(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Note(msgspec.Struct, frozen=True, kw_only=True):
     """Kept with the output, in JSON."""
 
     pipeline: str

@@ -166,7 +166,7 @@ def test_the_example_that_the_others_break_is_good():
         ),
         (
             {"datum_set_spec": "{number: 2, per_worker: 4}"},
-            "4:40: datum_set_spec.per_worker: number says already how many",
+            "4:41: datum_set_spec.per_worker: number says already how many",
         ),
         ({"datum_set_spec": "{number: -1}"}, "4:26: datum_set_spec.number: -1 is out of range"),
         ({"output_branch": "a/b"}, "4:16: output_branch: "),

@@ -224,7 +224,7 @@ def test_what_was_written_to_out_is_pinned_with_modes_and_links(store: Store, ta
     assert directory is not None
     file = store.lookup(directory, b"f")
     assert file is not None and file.mode & 0o777 == 0o755
-    assert b'"exit_code": 0' in pin.note
+    assert b'"exit_code":0' in pin.note
 
 
 def test_each_datum_starts_with_an_empty_out(store: Store, task: Tasks) -> None:
