@@ -10,12 +10,14 @@
     parse        the ways in                legacy   the 1.3 job   render   the way back
     spec         the types                  glob/    which paths   datum    identity
     enumerate    spec and commits to datums                        graph    order among pipelines
+    changes      two commits to the datums that differ
 
 Every mistake in a specification is a SpecError worded `source:line:column: field: what`.
 """
 
 from __future__ import annotations
 
+from pfsfuse.pipeline.changes import DatumChanges, find_changes
 from pfsfuse.pipeline.datum import Datum, DatumInput, make_datum, transform_key
 from pfsfuse.pipeline.enumerate import enumerate_datums
 from pfsfuse.pipeline.glob import Glob, compile_glob, iter_matches
@@ -41,6 +43,7 @@ from pfsfuse.pipeline.spec import (
 __all__ = [
     "CrossInput",
     "Datum",
+    "DatumChanges",
     "DatumInput",
     "DatumSet",
     "Glob",
@@ -53,6 +56,7 @@ __all__ = [
     "compile_glob",
     "downstream_of",
     "enumerate_datums",
+    "find_changes",
     "inputs",
     "iter_matches",
     "make_datum",

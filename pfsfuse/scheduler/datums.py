@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pfsfuse.errors import JobError
 from pfsfuse.pipeline import Datum, Spec, enumerate_datums
+from pfsfuse.scheduler.growth import Growth, find_growth
 from pfsfuse.scheduler.job import DatumRun, DatumState, Job
 from pfsfuse.scheduler.ledger import Ledger
 from pfsfuse.worker.api import Outcome, datum_pin
@@ -28,30 +29,35 @@ class JobDatum:
 class Work:
     """The datums of a job that is about to be run."""
 
-    datums: tuple[Datum, ...]
-    """Each once, in the order of enumeration."""
+    total: int
+    """Its datums, of which those that are known are not held: there may be 100,000."""
     todo: tuple[Datum, ...]
-    """Those that have not ended in this job, and whose result is not known."""
+    """Those that have not ended in this job, and whose result is not known, in the order of enumeration."""
     runs: tuple[DatumRun, ...]
     """Those that have ended in this job, before whoever ran it died."""
+    growth: Growth | None
+    """Set when the job goes on from the one before."""
 
 
 def datums_of(store: Store, spec: Spec, job: Job) -> Iterator[Datum]:
     """The datums of a job, each once, in the order of enumeration. Raises CommitNotFound."""
     trees = {each.name: store.commit(each.repo, CommitId.parse(each.commit)) for each in job.inputs}
-    seen: set[str] = set()
+    seen: set[bytes] = set()
     for datum in enumerate_datums(spec, trees):
-        if datum.id not in seen:
-            seen.add(datum.id)
+        name = bytes.fromhex(datum.id)  # half the memory
+        if name not in seen:
+            seen.add(name)
             yield datum
 
 
 def find_work(store: Store, spec: Spec, job: Job) -> Work:
     """What is left to do of a job, whether or not it has been begun."""
     before = Ledger(store).datum_runs(job) if job.started_ns is not None else {}
-    datums, todo, runs = [], [], []
-    for datum in datums_of(store, spec, job):
-        datums.append(datum)
+    growth = find_growth(store, spec, job)
+    datums: Iterable[Datum] = datums_of(store, spec, job) if growth is None else growth.changes.come
+    total, todo, runs = 0, [], []
+    for datum in datums:
+        total += 1
         run = before.get(datum.id)
         if run is None or run.state == "success":
             pin = store.pins.get(datum_pin(datum.id))
@@ -62,7 +68,7 @@ def find_work(store: Store, spec: Spec, job: Job) -> Work:
                 run = _run_of(pin, job)  # it ended after the last record of how far the job was
         if run is not None:
             runs.append(run)
-    return Work(tuple(datums), tuple(todo), tuple(runs))
+    return Work(total if growth is None else growth.total, tuple(todo), tuple(runs), growth)
 
 
 def iter_datums(store: Store, spec: Spec, job: Job) -> Iterator[JobDatum]:

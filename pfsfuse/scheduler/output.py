@@ -8,13 +8,18 @@ see the last good head, after it the new one.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import reduce
+from operator import or_
 
 from pfsfuse.errors import JobError
 from pfsfuse.scheduler.job import Job
-from store import Commit, CommitId, Edit, Entry, Provenance, Store
+from store import Commit, CommitId, Edit, Entry, Provenance, Store, TreeEdit
 
 Layer = tuple[str, Entry]
 """Who wrote it, in words for a message, and the directory."""
+
+BEFORE = "an earlier job"
+"""Who wrote what an output had already."""
 
 
 class OutputCollision(JobError):
@@ -31,28 +36,57 @@ class OutputCollision(JobError):
 
 def merge(store: Store, trees: Iterable[Layer]) -> Entry:
     """The union of the trees. Raises OutputCollision for a path that two of them have and that is not a
-    directory in both: it makes no difference whether the contents are equal."""
+    directory in both: it makes no difference whether the contents are equal. A directory in several of them gets all
+    their permission bits and the newest of their times, whatever their order."""
     with store.edit_tree() as edit:
-        todo: list[tuple[bytes, list[Layer]]] = [(b"", list(trees))]
-        while todo:
-            path, layers = todo.pop()
-            names: dict[bytes, list[Layer]] = {}
-            for writer, directory in layers:
-                for entry in store.iter_directory(directory):
-                    names.setdefault(entry.name, []).append((writer, entry))
-            for name, found in names.items():
-                here = path + b"/" + name if path else name
-                _, entry = found[0]
-                if len(found) == 1:
-                    edit.graft(here, entry)
-                    continue
-                if other := next((each for each in found if not each[1].is_dir), None):
-                    first, second = (other, found[1]) if other is found[0] else (found[0], other)
-                    raise OutputCollision(here, first[0], second[0])
-                newest = max(each.mtime_ns for _, each in found)
-                edit.mkdir(here, mode=entry.mode & 0o7777, mtime_ns=newest)
-                todo.append((here, found))
+        _merge(store, edit, None, list(trees))
         return edit.save()
+
+
+def graft(store: Store, base: Entry, gone: Iterable[Layer], come: Iterable[Layer]) -> Entry | None:
+    """`base`, an earlier union, without the trees `gone`, which it has in it, and with the trees `come`.
+
+    None where that is not to be told from `base` alone: a tree that goes has directories, which others may have made
+    too; or there is a collision, of which `merge` knows both sides.
+    """
+    with store.edit_tree(base) as edit:
+        for _, tree in gone:
+            for entry in store.iter_directory(tree):
+                if entry.is_dir:
+                    return None
+                edit.remove(entry.name)
+        try:
+            _merge(store, edit, base, list(come))
+        except OutputCollision:
+            return None
+        return edit.save()
+
+
+def _merge(store: Store, edit: TreeEdit, base: Entry | None, trees: list[Layer]) -> None:
+    """Put the union of `trees` on top of `base`, which is what the edit began with. Raises OutputCollision."""
+    todo: list[tuple[bytes, list[Layer]]] = [(b"", trees)]
+    while todo:
+        path, layers = todo.pop()
+        names: dict[bytes, list[Layer]] = {}
+        for writer, directory in layers:
+            for entry in store.iter_directory(directory):
+                names.setdefault(entry.name, []).append((writer, entry))
+        for name, found in names.items():
+            here = path + b"/" + name if path else name
+            there = edit.find(here) if base is not None else None
+            if there is not None:
+                found.insert(0, (BEFORE, there))
+            _, entry = found[0]
+            if len(found) == 1:
+                edit.graft(here, entry)
+                continue
+            if other := next((each for each in found if not each[1].is_dir), None):
+                first, second = (other, found[1]) if other is found[0] else (found[0], other)
+                raise OutputCollision(here, first[0], second[0])
+            newest = max(each.mtime_ns for _, each in found)
+            mode = reduce(or_, (each.mode for _, each in found)) & 0o7777
+            edit.mkdir(here, mode=mode, mtime_ns=newest)
+            todo.append((here, found if there is None else found[1:]))
 
 
 def find_output(store: Store, job: Job) -> Commit | None:

@@ -24,8 +24,9 @@ from msgspec.structs import replace
 from pfsfuse.errors import JobError, PfsError
 from pfsfuse.pipeline import Datum, Spec, inputs
 from pfsfuse.scheduler import output
-from pfsfuse.scheduler.datums import find_work, run_of
+from pfsfuse.scheduler.datums import datums_of, find_work, run_of
 from pfsfuse.scheduler.drain import drain
+from pfsfuse.scheduler.growth import Growth, commit_growth, note_basis
 from pfsfuse.scheduler.job import DatumRun, Job
 from pfsfuse.scheduler.ledger import Ledger
 from pfsfuse.scheduler.sets import in_sets
@@ -97,7 +98,7 @@ class JobRun:
 
     async def _compute(self) -> None:
         work = await trio.to_thread.run_sync(find_work, self._store, self._spec, self.job)
-        total = len(work.datums)
+        total = work.total
         zero = replace(self.job, done=0, failed=0, recovered=0, seconds=0.0, read_bytes=0, written_bytes=0)
         self.job = replace(zero, total=total, skipped=total - len(work.todo) - len(work.runs))
         for run in work.runs:
@@ -117,7 +118,7 @@ class JobRun:
             await self._lose("failed", f"{self.job.failed} of {total} datums failed: {self._first_failure}")
             return
         with trio.CancelScope(shield=True):  # a commit cannot be taken back, so its record must follow
-            await trio.to_thread.run_sync(self._commit, work.datums)
+            await trio.to_thread.run_sync(self._commit, work.growth)
             await self._end("success", self._nothing_to_do() if not total else "")
 
     def _size(self, datum: Datum) -> int:
@@ -160,9 +161,13 @@ class JobRun:
                 recorded = self.job
                 await self._record()
 
-    def _commit(self, datums: tuple[Datum, ...]) -> None:
-        layers = (self._layer(datum) for datum in datums if datum.id not in self._recovered)
-        output.commit_output(self._store, self.job, output.merge(self._store, layers))
+    def _commit(self, growth: Growth | None) -> None:
+        if self._recovered or growth is None or not commit_growth(self._store, self.job, growth):
+            datums = datums_of(self._store, self._spec, self.job)
+            layers = (self._layer(datum) for datum in datums if datum.id not in self._recovered)
+            output.commit_output(self._store, self.job, output.merge(self._store, layers))
+        if not self._recovered:
+            note_basis(self._store, self._spec, self.job)
 
     def _layer(self, datum: Datum) -> output.Layer:
         pin = self._store.pins.get(datum_pin(datum.id))
