@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from pfsfuse import daemon
+from pfsfuse import daemon, lastwords
 from pfsfuse.config import Config
 from pfsfuse.control import address
 from pfsfuse.control.launch import Failed, Ready
@@ -49,6 +49,7 @@ def main(arguments: Sequence[str]) -> int:
         log=shown(address.log_path(given.store)),
     )
     config = Config(store=given.store, mountpoint=given.mountpoint or Path("/pfs"), color=False)
+    lastwords.install(str(given.store))
     try:
         daemon.run(
             config,

@@ -21,6 +21,8 @@ class App:
     store_option: str | None = None
     json: bool = False
     debug: bool = False
+    supervised: bool = False
+    """Whether the process that started this one says what became of it."""
 
     def config(self) -> Config:
         """What the surroundings say, with what was typed on top."""
@@ -45,7 +47,7 @@ class App:
             from pfsfuse.control import client
 
             client.stage(self.store_path())
-        opened = store.open(self.store_path())
+        opened = store.open(self._at_risk())
         if drafts and (opened.path / "worktrees").exists():
             from pfsfuse.worktree.staging import stage_leftovers
 
@@ -56,7 +58,16 @@ class App:
         """The store, made if nothing is there yet. The caller closes it."""
         import store
 
-        return store.open_or_create(self.store_path())
+        return store.open_or_create(self._at_risk())
+
+    def _at_risk(self) -> Path:
+        """The store's directory; should damage in it end this process, that is said."""
+        from pfsfuse import lastwords
+
+        path = self.store_path()
+        if not self.supervised:
+            lastwords.install(str(path))
+        return path
 
     def refresh(self) -> None:
         """Tell the running daemons that a head moved, so that the next `ls` in a mount shows it."""

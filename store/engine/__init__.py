@@ -1,6 +1,6 @@
 """LMDB, and the only folder that says so."""
 
-from store.engine import compact, presence
+from store.engine import compact, presence, soundness
 from store.engine.drafts import decode_draft, find_draft, iter_drafts, move_draft
 from store.engine.env import Environment
 from store.engine.objects import ObjectReader
@@ -30,4 +30,5 @@ __all__ = [
     "move_draft",
     "presence",
     "release",
+    "soundness",
 ]

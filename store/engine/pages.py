@@ -313,6 +313,18 @@ def branch_pages(page: bytes) -> list[int]:
     return found
 
 
+def branch_keys(page: bytes) -> list[bytes]:
+    """The first keys of the pages right below a branch, in order; the first page's is not used. Raises Corrupt."""
+    found = []
+    for offset in _offsets(page):
+        size = _NODE.unpack_from(page, offset)[3]
+        start = offset + _NODE.size
+        if start + size > len(page):
+            raise Corrupt(f"page {_NUMBER.unpack_from(page)[0]}", "a key reaches beyond its end")
+        found.append(page[start : start + size])
+    return found
+
+
 def tree_record(raw: bytes, offset: int = 0) -> Tree:
     if offset + _TREE.size > len(raw):
         raise Corrupt("data.mdb", "the record of a tree is cut off")

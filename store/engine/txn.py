@@ -61,17 +61,41 @@ class Reading:
         return {key for key in keys if get(key, db=handle) is not None}
 
     def get(self, table: bytes, key: bytes) -> bytes | None:
-        """The body of the sealed value under `key`, or None. Raises Corrupt."""
+        """The body of the sealed value under `key`, or None. Raises Corrupt, also when there is none and what stands
+        where it would be is damaged: then nobody can say that there was none.
+        """
         value = self.get_raw(table, key)
-        return None if value is None else sealed.unseal(table, key, value)
+        if value is not None:
+            return sealed.unseal(table, key, value)
+        if 0 < len(key) <= MAX_KEY:
+            for _ in self.iter_around(table, key):
+                pass
+        return None
+
+    def iter_around(self, table: bytes, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """The record of a sealed table right before those that begin with `prefix`, and the one right after. Raises
+        Corrupt when they are not what was written.
+        """
+        beyond = _beyond(prefix)
+        with self._txn.cursor(db=self._handles[table]) as cursor:
+            if cursor.prev() if cursor.set_range(prefix) else cursor.last():
+                yield self._opened(table, cursor)
+            if beyond and cursor.set_range(beyond):
+                yield self._opened(table, cursor)
+
+    @staticmethod
+    def _opened(table: bytes, cursor: Any) -> tuple[bytes, bytes]:
+        key = bytes(cursor.key())
+        return key, sealed.unseal(table, key, cursor.value())
 
     def iter_raw(
         self, table: bytes, prefix: bytes = b"", *, reverse: bool = False
     ) -> Iterator[tuple[bytes, memoryview]]:
         """The keys that begin with `prefix`, in order (or in reverse), with their bytes. Raises Corrupt when they are
-        not in order: then LMDB has not found all of them.
+        not in order, or not as many as the table should have: then LMDB has not found all of them.
         """
         last: bytes | None = None
+        missing = 0 if prefix else self.count(table)
         with self._txn.cursor(db=self._handles[table]) as cursor:
             going = self._seek_last(cursor, prefix) if reverse else cursor.set_range(prefix)
             while going:
@@ -81,8 +105,16 @@ class Reading:
                 if last is not None and (key <= last, key >= last)[reverse]:
                     raise Corrupt(f"table {table.decode()}", "its keys are not in order")
                 last = key
+                missing -= 1
                 yield key, cursor.value()
                 going = cursor.prev() if reverse else cursor.next()
+        if missing and not prefix:
+            raise Corrupt(
+                f"table {table.decode()}",
+                f"{missing} of its records are missing"
+                if missing > 0
+                else f"it has {-missing} records too many",
+            )
 
     def keys_around(self, table: bytes, prefix: bytes, key: bytes, count: int) -> list[bytes]:
         """Keys that begin with `prefix`: up to `count` before the place of `prefix + key`, and as many from it on."""
@@ -103,16 +135,23 @@ class Reading:
     def iter(
         self, table: bytes, prefix: bytes = b"", *, reverse: bool = False
     ) -> Iterator[tuple[bytes, bytes]]:
-        """The same with the bodies of sealed values. Raises Corrupt."""
+        """The same with the bodies of sealed values; those on either side of them must be what was written, too."""
         for key, value in self.iter_raw(table, prefix, reverse=reverse):
             yield key, sealed.unseal(table, key, value)
+        if prefix:
+            for _ in self.iter_around(table, prefix):
+                pass
 
     @staticmethod
     def _seek_last(cursor: Any, prefix: bytes) -> bool:
-        beyond = prefix.rstrip(b"\xff")
-        if beyond and cursor.set_range(beyond[:-1] + bytes([beyond[-1] + 1])):
-            return bool(cursor.prev())
-        return bool(cursor.last())
+        beyond = _beyond(prefix)
+        return bool(cursor.prev() if beyond and cursor.set_range(beyond) else cursor.last())
+
+
+def _beyond(prefix: bytes) -> bytes:
+    """The first key after all that begin with `prefix`; empty when there is none."""
+    kept = prefix.rstrip(b"\xff")
+    return kept[:-1] + bytes([kept[-1] + 1]) if kept else b""
 
 
 class Seen:

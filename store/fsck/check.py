@@ -1,4 +1,5 @@
-"""A whole store, in one read transaction: small records, segments, trees, and then whom the damage affects.
+"""A whole store: LMDB's pages, and then, in one read transaction, small records, segments, trees, and whom the damage
+affects.
 
 Memory: 33 bytes an object (`engine/marks.py`), some decoded nodes, and what is found.
 """
@@ -7,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from store.engine import Environment, Reading, Refs
+from store.engine import Environment, Reading, Refs, soundness
 from store.engine.marks import Marks
 from store.engine.txn import OBJECTS, SEGMENTS, TABLES
 from store.errors import Corrupt
@@ -38,6 +39,8 @@ def check(
     """
     run = _Check(env, read_data, progress)
     try:
+        if run.pages():
+            return run.cut_short()
         with env.read() as reading:
             return run.report(reading)
     except Corrupt as error:  # of the database itself: what was found before stays
@@ -51,6 +54,14 @@ class _Check:
         self._env, self._read_data, self._progress = env, read_data, progress
         self._findings: list[Finding] = []
         self._unlisted = 0
+
+    def pages(self) -> bool:
+        """Whether a table has pages of which LMDB could make anything, also the end of this process."""
+        found = soundness.damage(self._env)
+        for table, error in found:
+            where = f"{error.record} of table {table}" if table else error.record
+            self._found(Finding("", where, error.why))
+        return any(table for table, _ in found)
 
     def report(self, reading: Reading) -> Report:
         self._records(reading)
@@ -70,8 +81,9 @@ class _Check:
         problems = tuple(locate(self._findings, walk, lambda: again))
         return self._made(reading, problems, len(marks) - marks.count(ROLES))
 
-    def cut_short(self, error: Corrupt) -> Report:
-        self._found(Finding("", error.record, error.why))
+    def cut_short(self, error: Corrupt | None = None) -> Report:
+        if error is not None:
+            self._found(Finding("", error.record, error.why))
         problems = tuple(Problem(one.invariant, one.record, one.why, one.affects) for one in self._findings)
         return Report(problems, self._unlisted, self._read_data, 0, 0, 0, 0, 0, 0)
 

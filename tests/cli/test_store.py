@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import random
+import struct
 
 import lmdb
 import pytest
 
 import store
+from store.engine.pages import BRANCH, HEAD, PageFile, tree_record
 from store.engine.txn import SEGMENTS
 from store.upgrade import Step
 
@@ -67,6 +69,29 @@ def test_a_page_of_the_database_that_is_damaged_is_an_answer_too(run, ok, store_
         assert result.out or result.err
     (store_path / "data.mdb").write_bytes(whole)
     assert run("store", "check", "--read-data").code == 0
+
+
+def test_a_verb_that_a_damaged_page_ends_says_so_and_what_to_do(run, pfs, trips, store_path):
+    """A branch of LMDB's without a page below it, where the commits were: LMDB ends whoever looks one up."""
+    with PageFile(store_path / "data.mdb") as file:
+        meta = file.metas()[0]
+        tables = {
+            node.key: tree_record(node.data)
+            for leaf in file.leaves(meta.main)
+            for node in file.nodes(file.page(leaf))
+        }
+    root = tables[b"commits"].root
+    assert root is not None
+    with open(store_path / "data.mdb", "r+b") as data:
+        data.seek(root * 4096)
+        data.write(struct.pack("<QHHHH", root, 0, BRANCH, HEAD, 4096))
+    result = pfs("log", "trips")
+    assert result.code == 7 and result.out == ""
+    said = result.err.splitlines()[-1]
+    assert said.startswith(f"pfs: error: damaged database in {store_path}: ") and "SIGABRT" in said
+    assert "`pfs store check`" in said and "`pfs store salvage DIR`" in said
+    checked = run("store", "check")
+    assert checked.code == 7 and checked.out.startswith(f"page {root} of table commits: ")
 
 
 def test_a_check_that_crashes_is_damage(run, ok, store_path, monkeypatch, tmp_path):

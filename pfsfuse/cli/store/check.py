@@ -45,6 +45,7 @@ def check(app: App, read_data: bool, repair: bool, dry_run: bool, within: bool) 
     if not within:
         flags = {"--read-data": read_data, "--repair": repair, "--dry-run": dry_run}
         _check_in_a_child(app, ["check", *(flag for flag, given in flags.items() if given)])
+    app.supervised = True
     with app.open() as opened:
         said = mended(opened, dry_run=dry_run, quiet=app.json) if repair else []
         with shown_progress("check") as progress:

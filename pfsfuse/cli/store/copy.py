@@ -37,6 +37,7 @@ def copy(app: App, dest: str, read_data: bool, within: bool) -> None:
         exit_as_child(
             app, ["copy", *flags, "--", os.path.abspath(dest)], "`pfs store salvage` gets out what it can"
         )
+    app.supervised = True
     with app.open() as opened, shown_progress("copy") as progress:
         done = opened.copy(dest, read_data=read_data, progress=progress)
     if app.json:

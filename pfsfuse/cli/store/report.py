@@ -35,8 +35,15 @@ def print_report(report: Report) -> None:
     if report.sound:
         unread = "" if report.read_data else "; files' contents were not read (--read-data does)"
         click.echo(f"sound: {counted}{unread}")
+        return
+    problems = text.plural(len(report.problems) + report.unlisted, "problem")
+    if report.repos or report.objects:
+        click.echo(f"{problems} in {counted}")
     else:
-        click.echo(f"{text.plural(len(report.problems) + report.unlisted, 'problem')} in {counted}")
+        click.echo(
+            f"{problems}, and the rest was not looked at: the database itself is damaged; restore a copy, or "
+            "`pfs store salvage DIR` gets out what can be read"
+        )
 
 
 def report_json(report: Report) -> jsonout.Json:

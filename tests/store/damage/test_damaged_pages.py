@@ -1,8 +1,8 @@
 """Any damage to the file below the records: what was written, or an error of ours.
 
 LMDB has no checksums. Where it follows a damaged page it may notice itself, in words (Corrupt) or by ending the process
-(SIGABRT), which is why `pfs store check` looks from a process of its own. Never may wrong data come out; one way is
-known in which it can, about once in 150 copies: a whole page of another store, whose records are sealed as ours are.
+(SIGABRT), which is why `pfs store check` looks at the pages first, from a process of its own. Never may wrong data come
+out.
 `python -m store.testing.damage` tries as many copies as one likes, and DAMAGE_SEED adds some here.
 """
 
@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 import store
-from store.engine import glance, pages
+from store.engine import acquire, glance, pages, release
+from store.fsck import check
 from store.testing.damage import WAYS, Sample, make_sample, read_damaged
 
 SEED = os.environ.get("DAMAGE_SEED")
@@ -35,6 +36,50 @@ def test_what_damage_leaves_readable_is_right_and_the_check_finds_what_it_does_n
     assert set(found.values()) <= {"right", "Corrupt", "NotAStore", "SIGABRT"}, found
     if way == "truncated":
         assert set(found.values()) <= {"Corrupt", "NotAStore"}, found
+
+
+def roots(path: Path) -> dict[bytes, int]:
+    """The first page of each table."""
+    with pages.PageFile(path) as file:
+        meta = file.metas()[0]
+        leaves = list(file.leaves(meta.main))
+        found = [node for leaf in leaves for node in file.nodes(file.page(leaf))]
+    trees = {node.key: pages.tree_record(node.data).root for node in found}
+    return {table: root for table, root in trees.items() if root is not None}
+
+
+@pytest.mark.parametrize("table", ["commits", "downstream", "objects", "pins", "refs", "repos", "segments"])
+def test_a_page_of_another_store_in_the_place_of_a_tables_own_is_noticed_by_who_reads(
+    sample, tmp_path, monkeypatch, table
+):
+    """Its records are as whole as ours."""
+    for name, data in (("ours", sample.data), ("other", sample.other)):
+        (tmp_path / name).write_bytes(data)
+    here, there = (roots(tmp_path / name)[table.encode()] * 4096 for name in ("ours", "other"))
+
+    def damage(data: bytearray, sample: Sample, _: object) -> None:
+        data[here : here + 4096] = sample.other[there : there + 4096]
+
+    monkeypatch.setitem(WAYS, "this", damage)
+    assert read_damaged(tmp_path, sample, "this", "") == "Corrupt"
+
+
+def test_the_check_names_the_table_of_a_damaged_page_and_asks_lmdb_nothing(sample, tmp_path):
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s/data.mdb").write_bytes(sample.data)
+    for table, root in roots(tmp_path / "s/data.mdb").items():
+        broken = bytearray(sample.data)
+        broken[root * 4096 : root * 4096 + 4096] = bytes(4096)
+        (tmp_path / "s/data.mdb").write_bytes(broken)
+        env = acquire(tmp_path / "s")
+        try:
+            (problem,) = check(env).problems
+        finally:
+            release(env)
+        assert (problem.record, problem.why) == (
+            f"page {root} of table {table.decode()}",
+            "it is another page",
+        )
 
 
 def rewritten(path: Path, change) -> None:
