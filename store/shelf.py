@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from store.engine import Environment, Writing, presence
-from store.errors import Exists
+from store.errors import Conflict, Exists
 from store.format import tables
 from store.format.tables import PINS, SHELVES, PinBody
 from store.records import Entry, Pin
@@ -52,10 +52,20 @@ class Shelf:
         """Remove `key`, if it is there."""
         self.update({key: None})
 
-    def update(self, values: Mapping[bytes, bytes | None]) -> None:
-        """Set (a value) or remove (None) several keys in one transaction."""
+    def update(
+        self, values: Mapping[bytes, bytes | None], *, expect: Mapping[bytes, bytes | None] | None = None
+    ) -> None:
+        """Set (a value) or remove (None) several keys in one transaction.
+
+        Raises Conflict unless each key of `expect` still has that value (None: is not there); then nothing has
+        changed.
+        """
 
         def work(writing: Writing) -> None:
+            for key, value in (expect or {}).items():
+                if writing.get(SHELVES, self._key(key)) != value:
+                    name = key.decode("utf-8", "backslashreplace").replace("\0", " ")
+                    raise Conflict(f"{name} was changed by another process meanwhile")
             for key, value in values.items():
                 if value is None:
                     writing.delete(SHELVES, self._key(key))
@@ -79,11 +89,17 @@ class Pins:
 
         Raises Conflict when part of it was collected meanwhile, because nothing else kept it; then nothing has changed.
         """
-        body = tables.encode(PinBody(tree, note))
+        self.put_all({name: (tree, note)})
+
+    def put_all(self, pins: Mapping[bytes, tuple[Entry, bytes]]) -> None:
+        """Several pins, each a tree and its note, in one transaction; otherwise as `put`."""
+        bodies = {_checked(name): tables.encode(PinBody(tree, note)) for name, (tree, note) in pins.items()}
 
         def work(writing: Writing) -> None:
-            presence.require(writing, tree)
-            writing.put(PINS, _checked(name), body)
+            for tree, _ in pins.values():
+                presence.require(writing, tree)
+            for name, body in bodies.items():
+                writing.put(PINS, name, body)
 
         self._env.write(work)
         self._env.leases.settle()

@@ -55,7 +55,7 @@ SECTIONS: dict[str, dict[str, Lazy]] = {
         "stats": Lazy("stats", "Count what a mount was asked, and how long its answers took."),
     },
     "Pipelines and services": {
-        "pipeline": Lazy("pipeline", "Create, list, show and delete pipelines."),
+        "pipeline": Lazy("pipeline", "Create, update, run, list, show and delete pipelines."),
         "job": Lazy("job", "List and show jobs, and read their logs."),
         "wait": Lazy("wait", "Wait until everything downstream of a commit is computed."),
         "scheduler": Lazy("scheduler", "Run pipelines and services without a mount."),
@@ -110,6 +110,8 @@ VERB_NOUN: dict[tuple[str, str], list[str]] = {
     ("wait", "commit"): ["wait"],
     ("squash", "commit"): ["squash"],
     ("stop", "service"): ["service", "stop"],
+    **{(verb, "pipeline"): ["pipeline", verb] for verb in ("update", "edit", "start", "stop")},
+    ("rerun", "pipeline"): ["pipeline", "run"],
 }
 """pachctl's order of words, taken silently: `pfs list repo` is `pfs repo list`. `put file` and `get file` are
 not here: `pfs put file trips` puts a file called `file`."""

@@ -66,8 +66,11 @@ def describe_entry(app: App, place: Place) -> None:
 
 def describe_commit(app: App, store: Store, commit: Commit) -> None:
     downstream = [store.commit(repo, id) for repo, id in store.downstream(commit.repo, commit.id)]
+    version = made_by(store, commit)
     if app.json:
         made = jsonout.commit(commit)
+        if version:
+            made["pipeline"] = {"name": commit.repo, "version": version}
         made["downstream"] = [
             {"repo": each.repo, "branch": each.branch, "id": str(each.id)} for each in downstream
         ]
@@ -82,6 +85,7 @@ def describe_commit(app: App, store: Store, commit: Commit) -> None:
                 "made by",
                 text.safe(commit.author) + (f" ({commit.origin})" if commit.author else commit.origin),
             ),
+            ("pipeline", version_shown(store, commit, version)),
             ("finished", text.when(commit.finished_ns)),
             ("took", text.span((commit.finished_ns - commit.started_ns) / text.NS)),
             ("content", f"{text.plural(commit.tree.files, 'file')}, {text.size(commit.tree.size)}"),
@@ -94,6 +98,22 @@ def describe_commit(app: App, store: Store, commit: Commit) -> None:
     for made_from in downstream:
         click.echo(f"  to    {str_commit(made_from)} {made_from.id}")
     print_changes(store, commit)
+
+
+def made_by(store: Store, commit: Commit) -> int | None:
+    """The version of the pipeline that made a commit; None when none did, or it is not known."""
+    from pfsfuse.scheduler import Ledger
+
+    return Ledger(store).version_of(commit.repo, str(commit.id)) if commit.origin == "pipeline" else None
+
+
+def version_shown(store: Store, commit: Commit, version: int | None) -> str:
+    """Which version it was, where there is more than one."""
+    from pfsfuse.scheduler import Ledger
+
+    if version is None or len(Ledger(store).versions(commit.repo)) < 2:
+        return ""
+    return f"version {version} (`pfs pipeline spec {str_commit(commit)}`)"
 
 
 def print_changes(store: Store, commit: Commit) -> None:

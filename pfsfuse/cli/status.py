@@ -12,7 +12,7 @@ from pfsfuse.cli.address import Reference
 from pfsfuse.cli.app import App, pass_app
 from pfsfuse.cli.group import Command
 from pfsfuse.cli.merge import branch_only
-from pfsfuse.cli.pipeline import as_json, newest_job, print_pipelines
+from pfsfuse.cli.pipeline.showing import as_json, newest_job, print_pipelines
 from pfsfuse.cli.repo import print_repos
 from pfsfuse.cli.service import as_rows, print_services
 

@@ -3,6 +3,7 @@
 A datum's id is a hash of what its result depends on, and of nothing else:
 
     transform key   cmd, stdin, env, working_dir, accept_return_code, user
+    salt            when the specification has one
     each input      name, repo, path of the match, identity of what is there      in order of name
 
 Not in it: commits and branches (the same data at another commit is the same datum), the pipeline's name and
@@ -49,8 +50,9 @@ class Datum(Struct, frozen=True):
 
 
 def transform_key(spec: Spec) -> bytes:
-    """What about the transform enters its datums' ids; 32 bytes."""
-    return _transform_key(spec.transform)
+    """What about a specification, besides its inputs, enters its datums' ids: its transform and salt; 32 bytes."""
+    key = _transform_key(spec.transform)
+    return _framed(b"pfs-salted-1", (key, _bytes(spec.salt))) if spec.salt else key
 
 
 def _transform_key(transform: Transform) -> bytes:

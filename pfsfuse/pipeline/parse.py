@@ -11,6 +11,7 @@ from pfsfuse.pipeline.sections import (
     read_datum_set,
     read_input,
     read_parallelism,
+    read_reprocess,
     read_service,
     read_transform,
 )
@@ -113,6 +114,8 @@ def _read_spec(field: Field, default_name: str) -> Spec:
         output_branch=found["output_branch"].name(store.names.branch)
         if "output_branch" in found
         else "master",
+        reprocess=read_reprocess(found["reprocess_spec"]) if "reprocess_spec" in found else "until_success",
+        salt=found["salt"].argument() if "salt" in found else "",
         service=service,
     )
     check_unique(inputs(spec), found.get("input", field))

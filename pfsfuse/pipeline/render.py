@@ -48,6 +48,10 @@ def spec_json(spec: Spec) -> dict[str, Any]:
         document["datum_set_spec"] = to_builtins(spec.datum_set)
     if spec.output_branch != "master":
         document["output_branch"] = spec.output_branch
+    if spec.reprocess != "until_success":
+        document["reprocess_spec"] = spec.reprocess
+    if spec.salt:
+        document["salt"] = spec.salt
     if spec.service is not None:
         service = spec.service
         document["service"] = {

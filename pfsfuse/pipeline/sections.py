@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 import store
 from pfsfuse.errors import SpecError
@@ -81,6 +82,16 @@ def read_datum_set(field: Field) -> DatumSet | None:
     sizes = {name: value.whole(0, 1 << 62) for name, value in found.items()}
     said = {name: size for name, size in sizes.items() if size}
     return DatumSet(**said) if said else None
+
+
+def read_reprocess(field: Field) -> Literal["until_success", "every_job"]:
+    """Whether datums that were computed before are computed again."""
+    text = field.text()
+    if text == "every_job":
+        return "every_job"
+    if text not in ("", "until_success"):
+        field.fail(f"{shown(text)} is neither until_success nor every_job")
+    return "until_success"
 
 
 def read_service(field: Field) -> Service:

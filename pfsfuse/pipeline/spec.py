@@ -8,6 +8,7 @@ it, or sends it through `spec_json` and `parse_specs`.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 from msgspec import Struct, field
 
@@ -98,6 +99,10 @@ class Spec(Struct, frozen=True, kw_only=True, omit_defaults=True):
     datum_set: DatumSet | None = None
     """`datum_set_spec`."""
     output_branch: str = "master"
+    reprocess: Literal["until_success", "every_job"] = "until_success"
+    """`reprocess_spec`: whether a datum whose result is known is left out of a job, or computed again in each."""
+    salt: str = ""
+    """Enters the identity of every datum: another salt, and nothing that was computed before counts."""
     service: Service | None = None
 
 

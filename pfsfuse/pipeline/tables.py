@@ -66,22 +66,26 @@ SPEC = Table(
     path="the top level",
     taken=_words(
         "pipeline description transform input parallelism_spec datum_tries datum_timeout job_timeout datum_set_spec"
-        " output_branch service"
+        " output_branch reprocess_spec salt service"
     ),
     refused={
         **_all(
             _LATER,
-            "egress spout s3_out reprocess_spec salt spec_commit tf_job determined",
+            "egress spout s3_out",
         ),
-        **_all(f"{_LATER}; it is an option of the command", "reprocess update"),
+        "spec_commit": "not supported; `pfs pipeline spec NAME --version N` prints an older specification",
+        **_all(f"{_KUBERNETES}; remove it", "tf_job determined"),
+        "reprocess": "an option of the command: `pfs pipeline update --reprocess`",
+        "update": "a command: `pfs pipeline update`",
         "inputs": "the form of Pachyderm 1.3, which only `pfs service create` reads; write input: {pfs: …}",
     },
     ignored={
         **_all(
             _KUBERNETES,
             "pod_spec pod_patch scheduling_spec tolerations resource_requests resource_limits sidecar_resource_requests"
-            " sidecar_resource_limits autoscaling standby metadata maximum_expected_uptime",
+            " sidecar_resource_limits metadata maximum_expected_uptime",
         ),
+        **_all("workers start when there is work and end without it in any case", "autoscaling standby"),
         **_all(_HINT, "chunk_spec cache_size max_queue_size enable_stats"),
     },
 )

@@ -1,7 +1,11 @@
 """When pipelines run, and what becomes of it; README.md is the map.
 
-    create_pipeline(store, spec) -> Pipeline            make it, and its first job when there is data
+    plan_deployment(store, specs, update=False) -> Deployment    what it takes to have these pipelines
+    deploy(store, deployment)                           carry it out, all or nothing
+    create_pipeline(store, spec) -> Pipeline            both, for one
+    update_pipeline(store, spec, results="default")
     delete_pipeline(store, name, keep_repo=False)
+    stop_pipeline(store, name), start_pipeline(store, name), run_pipeline(store, name, commits)
     Ledger(store)                                       pipelines and jobs as they are on disk: list, find
     wait_for(store, commit) -> [(repo, commit id)]      everything downstream of a commit
     stop_job(store, job), request_retry(store, job)     end a job; run one that was lost again
@@ -13,15 +17,26 @@ processes that schedule import.
 """
 
 from pfsfuse.scheduler.datums import JobDatum, find_datum, iter_datums
-from pfsfuse.scheduler.deploy import create_pipeline, delete_pipeline, spec_of
+from pfsfuse.scheduler.deploy import (
+    Deployment,
+    create_pipeline,
+    delete_pipeline,
+    deploy,
+    plan_deployment,
+    spec_of,
+    update_pipeline,
+)
 from pfsfuse.scheduler.job import DatumRun, Job, JobInput, Pipeline
 from pfsfuse.scheduler.ledger import Ledger
 from pfsfuse.scheduler.logs import job_logs
 from pfsfuse.scheduler.requests import request_retry, stop_job
+from pfsfuse.scheduler.results import spec_of_job
+from pfsfuse.scheduler.standing import run_pipeline, start_pipeline, stop_pipeline
 from pfsfuse.scheduler.wait import wait_for
 
 __all__ = [
     "DatumRun",
+    "Deployment",
     "Job",
     "JobDatum",
     "JobInput",
@@ -29,11 +44,18 @@ __all__ = [
     "Pipeline",
     "create_pipeline",
     "delete_pipeline",
+    "deploy",
     "find_datum",
     "iter_datums",
     "job_logs",
+    "plan_deployment",
     "request_retry",
+    "run_pipeline",
     "spec_of",
+    "spec_of_job",
+    "start_pipeline",
     "stop_job",
+    "stop_pipeline",
+    "update_pipeline",
     "wait_for",
 ]

@@ -1,20 +1,84 @@
-"""Making and deleting pipelines. Synchronous: the command line calls these, whether or not anybody
-schedules."""
+"""Making, updating and deleting pipelines: a plan first, which can be printed, then all of it or nothing.
+
+Synchronous: the command line calls these, whether or not anybody schedules.
+
+**An update** is a new version. Jobs of earlier versions that have not ended are ended by whoever schedules, with the
+reason; what their datums have computed is kept. One job is ordered on what the inputs hold now: it stands for
+everything that arrived before. Only a new description changes nothing else.
+
+**What counts as computed.** A datum's identity has the transform, the salt and the inputs in it. So an update that
+leaves the transform alone computes nothing again, and one that changes it computes everything. `reprocess` changes
+the salt: nothing that was computed before counts. `keep` says that the earlier results stand although the transform is
+another: they are adopted when a job meets them, under a salt of this pipeline's own, so that no other pipeline takes
+them for what the new transform would have given.
+"""
 
 from __future__ import annotations
 
 import json
+import secrets
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from msgspec.structs import replace
 
 from pfsfuse.errors import JobError, SpecError
-from pfsfuse.pipeline import Spec, check_acyclic, inputs, parse_specs, spec_json
+from pfsfuse.pipeline import (
+    Spec,
+    check_acyclic,
+    inputs,
+    parse_specs,
+    spec_json,
+    topological_order,
+    transform_key,
+)
 from pfsfuse.scheduler.history import StoreHistory
-from pfsfuse.scheduler.job import Pipeline
-from pfsfuse.scheduler.ledger import Ledger
-from pfsfuse.scheduler.plan import first_job
-from store import Exists, RefNotFound, Store
+from pfsfuse.scheduler.job import Job, Pipeline
+from pfsfuse.scheduler.ledger import Deployed, Ledger
+from pfsfuse.scheduler.plan import Arrival, Reading, first_job
+from store import CommitId, Exists, RefNotFound, Store
 
 ORIGIN = "pipeline"
+
+Results = Literal["default", "reprocess", "keep"]
+"""Which earlier results count after an update."""
+
+
+class PipelineExists(Exists):
+    """The name is taken by a pipeline."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("pipeline", name)
+
+    def hint(self) -> str:
+        return "`pfs pipeline update -f FILE` makes it what the file says"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What becomes of one pipeline."""
+
+    verb: Literal["create", "update", "leave"]
+    spec: Spec
+    """As it will be kept: with its salt."""
+    deployed: Deployed | None
+    """None when nothing changes."""
+    ended: tuple[Job, ...] = ()
+    """Jobs that have not ended, and are ended by this."""
+    remarks: tuple[str, ...] = ()
+    """What follows from it, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What deploying some specifications would do."""
+
+    steps: tuple[Step, ...]
+    """Inputs before what reads them."""
+    before: Mapping[str, Pipeline | None]
+    """The pipelines that were looked at; deploying raises Conflict unless they are still so."""
 
 
 def spec_of(pipeline: Pipeline) -> Spec:
@@ -23,45 +87,81 @@ def spec_of(pipeline: Pipeline) -> Spec:
     return spec
 
 
-def create_pipeline(store: Store, spec: Spec, *, now_ns: int | None = None) -> Pipeline:
-    """Record a pipeline, make its output repo, and order its first job if every input has a commit.
+def plan_deployment(
+    store: Store,
+    specs: Sequence[Spec],
+    *,
+    update: bool = False,
+    results: Results = "default",
+    now_ns: int | None = None,
+) -> Deployment:
+    """What it takes to have these pipelines; changes nothing. With `update` those that exist are updated.
 
-    From here on each commit that arrives on an input branch causes a job, also while nobody schedules. Raises
-    SpecError for a service or a cycle, Exists when the name is taken, RepoNotFound or RefNotFound for an
-    input that is not there; nothing has changed then. A repo left by a deleted pipeline of the same name is
-    written on.
+    Raises SpecError for a service or a cycle, Exists when a name is taken, RepoNotFound or RefNotFound for an
+    input that is not there and that none of them makes.
     """
-    if spec.service is not None:
-        raise SpecError(f"{spec.name} is a service", hint="`pfs service create` starts it")
     now_ns = time.time_ns() if now_ns is None else now_ns
     ledger = Ledger(store)
-    specs = {each.name: spec_of(each) for each in ledger.pipelines()}
-    if spec.name in specs:
-        raise Exists("pipeline", spec.name)
-    check_acyclic({**specs, spec.name: spec})
-    for leaf in inputs(spec):
-        _require_branch(store, leaf.repo, leaf.branch, specs)
-    output = store.find_repo(spec.name)
-    if output is not None and output.origin != ORIGIN:
-        raise Exists("repo", spec.name)
+    before = {each.name: each for each in ledger.pipelines()}
+    wanted = {spec.name: spec for spec in specs}
+    for spec in specs:
+        if spec.service is not None:
+            raise SpecError(f"{spec.name} is a service", hint="`pfs service create -f FILE` starts it")
+        if spec.name in before and not update:
+            raise PipelineExists(spec.name)
+    will_be = {name: spec_of(each) for name, each in before.items()} | wanted
+    check_acyclic(will_be)
+    for spec in specs:
+        for leaf in inputs(spec):
+            _require_branch(store, leaf.repo, leaf.branch, will_be)
+        output = store.find_repo(spec.name)
+        if output is not None and output.origin != ORIGIN:
+            raise Exists("repo", spec.name)
     history = StoreHistory(store)
-    heads = [history.head(leaf.repo, leaf.branch) for leaf in inputs(spec)]
-    if output is None:
-        store.create_repo(spec.name, description=spec.description, origin=ORIGIN)
-    pipeline = Pipeline(name=spec.name, spec=spec_json(spec), created_ns=now_ns)
-    cursors = {
-        (spec.name, leaf.repo, leaf.branch): None if head is None else head.commit
-        for leaf, head in zip(inputs(spec), heads, strict=True)
-    }
-    job = first_job(spec, heads, now_ns=now_ns, taken=lambda id: history.has(spec.name, id))
-    ledger.add_pipeline(pipeline, cursors, job)
-    return pipeline
+    steps = [
+        _update(ledger, history, before[name], wanted[name], results, now_ns)
+        if name in before
+        else _create(ledger, history, wanted[name], now_ns)
+        for name in topological_order(wanted)
+    ]
+    return Deployment(tuple(steps), {**dict.fromkeys(wanted), **before})
 
 
-def delete_pipeline(store: Store, name: str, *, keep_repo: bool = False) -> None:
+def deploy(store: Store, deployment: Deployment) -> None:
+    """Carry it out: all of it, or nothing. Output repos that are missing are made first, and stay when the rest fails.
+
+    From here on each commit that arrives on an input branch causes a job, also while nobody schedules. A repo
+    left by a deleted pipeline of the same name is written on.
+    """
+    for step in deployment.steps:
+        if step.verb == "create" and store.find_repo(step.spec.name) is None:
+            store.create_repo(step.spec.name, description=step.spec.description, origin=ORIGIN)
+    changes = [step.deployed for step in deployment.steps if step.deployed is not None]
+    Ledger(store).deploy(changes, deployment.before)
+
+
+def create_pipeline(store: Store, spec: Spec, *, now_ns: int | None = None) -> Pipeline:
+    """Plan and deploy one new pipeline; its record."""
+    plan = plan_deployment(store, [spec], now_ns=now_ns)
+    deploy(store, plan)
+    (step,) = plan.steps
+    assert step.deployed is not None  # it is created
+    return step.deployed.pipeline
+
+
+def update_pipeline(
+    store: Store, spec: Spec, *, results: Results = "default", now_ns: int | None = None
+) -> Pipeline:
+    """Plan and deploy another version of a pipeline; its record as it is now."""
+    deploy(store, plan_deployment(store, [spec], update=True, results=results, now_ns=now_ns))
+    return Ledger(store).pipeline(spec.name)
+
+
+def delete_pipeline(store: Store, name: str, *, keep_repo: bool = False, force: bool = False) -> None:
     """Forget a pipeline and its jobs, stop what runs, and delete its output repo unless that is to be kept.
 
-    Raises JobError when there is no such pipeline, or others read what it writes (nothing has changed then).
+    Raises JobError when there is no such pipeline, or others read what it writes (nothing has changed then), unless
+    `force`: those then have an input to which nothing comes any more.
     """
     ledger = Ledger(store)
     ledger.pipeline(name)
@@ -70,18 +170,112 @@ def delete_pipeline(store: Store, name: str, *, keep_repo: bool = False) -> None
         for each in ledger.pipelines()
         if each.name != name and any(leaf.repo == name for leaf in inputs(spec_of(each)))
     ]
-    if readers:
+    if readers and not force:
         raise JobError(
             f"pipeline {name!r} is read by {', '.join(readers)}",
-            hint=f"delete first: `pfs pipeline delete {readers[0]}`",
+            hint=f"delete first: `pfs pipeline delete {readers[0]}`, or use --force",
         )
-    ledger.remove_pipeline(name)
+    ledger.remove_pipeline(name, keep_versions=keep_repo)
     if not keep_repo and store.find_repo(name) is not None:
         store.delete_repo(name)
 
 
-def _require_branch(store: Store, repo: str, branch: str, specs: dict[str, Spec]) -> None:
+def order_job(
+    ledger: Ledger, history: StoreHistory, spec: Spec, version: int, *, now_ns: int
+) -> tuple[Job | None, dict[Reading, CommitId | None]]:
+    """The job of a pipeline on what its inputs hold now (None when one of them holds nothing), and where they are."""
+    heads = [history.head(leaf.repo, leaf.branch) for leaf in inputs(spec)]
+    job = job_on(ledger, history, spec, version, heads, now_ns=now_ns)
+    cursors = {
+        (spec.name, leaf.repo, leaf.branch): None if head is None else head.commit
+        for leaf, head in zip(inputs(spec), heads, strict=True)
+    }
+    return job, cursors
+
+
+def job_on(
+    ledger: Ledger,
+    history: StoreHistory,
+    spec: Spec,
+    version: int,
+    commits: Sequence[Arrival | None],
+    *,
+    now_ns: int,
+) -> Job | None:
+    """The job of a pipeline on these commits, in the spec's order, after all the jobs it has."""
+    jobs = {job.id: job.number for job in ledger.iter_jobs(spec.name)}
+    return first_job(
+        spec,
+        commits,
+        now_ns=now_ns,
+        taken=lambda id: str(id) in jobs or history.has(spec.name, id),
+        number=1 + max(jobs.values(), default=0),
+        version=version,
+    )
+
+
+def _create(ledger: Ledger, history: StoreHistory, spec: Spec, now_ns: int) -> Step:
+    earlier = ledger.versions(spec.name)  # of a deleted pipeline whose repo was kept
+    version = earlier[-1].version + 1 if earlier else 1
+    job, cursors = order_job(ledger, history, spec, version, now_ns=now_ns)
+    pipeline = Pipeline(
+        name=spec.name, spec=spec_json(spec), created_ns=now_ns, version=version, oldest=version
+    )
+    return Step("create", spec, Deployed(pipeline, True, cursors, job), remarks=_remarks(spec, job))
+
+
+def _update(
+    ledger: Ledger, history: StoreHistory, now: Pipeline, spec: Spec, results: Results, now_ns: int
+) -> Step:
+    was = spec_of(now)
+    salted = replace(spec, salt=spec.salt or was.salt)
+    same = transform_key(salted) == transform_key(was)
+    stands: tuple[str, ...] = now.stands if same else ()
+    if results == "reprocess":
+        stands = ()
+        if salted.salt == was.salt:
+            salted = replace(salted, salt=secrets.token_hex(8))
+    elif results == "keep" and not same:
+        stands = (transform_key(was).hex(), *now.stands)
+        salted = replace(salted, salt=secrets.token_hex(8))
+    if salted == was:
+        return Step("leave", was, None)
+    version = now.version + 1
+    updated = replace(now, spec=spec_json(salted), version=version, updated_ns=now_ns, stands=stands)
+    if replace(salted, description=was.description) == was:
+        return Step("update", salted, Deployed(updated, True), remarks=("only its description changes",))
+    job, cursors = order_job(ledger, history, salted, version, now_ns=now_ns)
+    if now.paused:
+        job = None
+    updated = replace(updated, since_ns=now_ns, oldest=version)
+    ended = tuple(each for each in ledger.open_jobs() if each.pipeline == spec.name)
+    remarks = (_what_counts(same, results), *_remarks(salted, job, paused=now.paused))
+    return Step("update", salted, Deployed(updated, True, cursors, job), ended, remarks)
+
+
+def _what_counts(same: bool, results: Results) -> str:
+    if results == "reprocess":
+        return "everything is computed again"
+    if same:
+        return "what was computed before counts: the transform is the same"
+    if results == "keep":
+        return "what was computed before counts, although the transform is another"
+    return "everything is computed again: the transform is another"
+
+
+def _remarks(spec: Spec, job: Job | None, *, paused: bool = False) -> tuple[str, ...]:
+    if paused:
+        return (f"it is stopped; `pfs pipeline start {spec.name}` runs it",)
+    if job is None:
+        return ("its first job comes with the first commits of its inputs",)
+    return (f"job {job.pipeline}@{job.id[:8]} runs on what its inputs hold now",)
+
+
+def _require_branch(store: Store, repo: str, branch: str, specs: Mapping[str, Spec]) -> None:
+    if repo in specs and (specs[repo].output_branch == branch or store.find_repo(repo) is None):
+        if specs[repo].output_branch != branch:
+            raise RefNotFound(repo, branch, known=[specs[repo].output_branch])
+        return
     found = store.repo(repo)
-    will_be = branch == found.default_branch or (repo in specs and specs[repo].output_branch == branch)
-    if not will_be and found.find_branch(branch) is None:
+    if branch != found.default_branch and found.find_branch(branch) is None:
         raise RefNotFound(repo, branch, known=[each.name for each in found.branches()])

@@ -27,13 +27,28 @@ ENDS = frozenset({"success", "failed", "killed", "unrunnable"})
 
 
 class Pipeline(msgspec.Struct, frozen=True, kw_only=True):
-    """A standing order as it was given."""
+    """A standing order as it was given: one version of a pipeline."""
 
     name: str
     spec: dict[str, Any]
     """The canonical JSON form (`pipeline.spec_json`)."""
     created_ns: int
+    """When its first version was made."""
     version: int = 1
+    updated_ns: int = 0
+    """When this version was made; 0 for the first."""
+    since_ns: int = 0
+    """From then on its jobs are planned together with those upstream: made, updated or started; 0: `created_ns`."""
+    oldest: int = 1
+    """Jobs of versions before this one that have not ended are ended, not run."""
+    paused: bool = False
+    """Stopped by somebody: nothing is planned, nothing runs."""
+    stands: tuple[str, ...] = ()
+    """Keys (`transform_key`, hex) of earlier versions whose results count as this one's; the latest first."""
+
+    @property
+    def plans_since_ns(self) -> int:
+        return self.since_ns or self.created_ns
 
 
 class JobInput(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +84,10 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     """1 for the pipeline's first job. Jobs of a pipeline run in this order."""
     state: State = "created"
+    version: int = 1
+    """Of the pipeline, when the job was planned."""
+    alone: bool = False
+    """Ordered for this pipeline only: what is downstream of it runs when its output arrives."""
     created_ns: int
     started_ns: int | None = None
     finished_ns: int | None = None

@@ -2,6 +2,9 @@
 
     key                                          value
     pipeline \\0 <name>                           Pipeline as JSON
+    version  \\0 <name> \\0 <number, 8 digits>     Pipeline as JSON, as that version was made
+    made     \\0 <name> \\0 <commit id>            the number of the version that made a commit, where its job
+                                                 went with its pipeline and the repo was kept
     job      \\0 <pipeline> \\0 <job id>           Job as JSON
     open     \\0 <pipeline> \\0 <job id>           nothing; there as long as the job has not ended
     datum    \\0 <pipeline> \\0 <job id> \\0 <datum>  DatumRun as JSON, of datums that the job has run
@@ -17,6 +20,7 @@ the one that holds the scheduler lock moves cursors and runs jobs.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 import msgspec
 
@@ -27,6 +31,19 @@ from store import CommitId, Shelf, Store
 
 Changes = dict[bytes, bytes | None]
 """What a shelf's `update` takes: None deletes the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """A pipeline as it shall be."""
+
+    pipeline: Pipeline
+    is_version: bool = False
+    """This is a new version of it, to be kept."""
+    cursors: Mapping[Reading, CommitId | None] | None = None
+    """Where its inputs are now, in place of all it had; None: unchanged."""
+    job: Job | None = None
+    """Ordered with it."""
 
 
 class Ledger:
@@ -53,22 +70,58 @@ class Ledger:
             return found
         raise JobError(f"there is no pipeline {name!r}", hint="`pfs pipeline list` shows those that exist")
 
-    def add_pipeline(
-        self, pipeline: Pipeline, cursors: Mapping[Reading, CommitId | None], job: Job | None
-    ) -> None:
-        """A new pipeline, where its inputs are now, and its first job."""
-        changes: Changes = {_key("pipeline", pipeline.name): msgspec.json.encode(pipeline)}
-        changes |= _cursor_changes(cursors)
-        if job is not None:
-            changes |= _job_changes(job)
-        self._shelf.update(changes)
+    def deploy(self, changes: Iterable[Deployed], expect: Mapping[str, Pipeline | None]) -> None:
+        """Pipelines as they shall be from now on, all or none of them.
 
-    def remove_pipeline(self, name: str) -> None:
-        """Forget a pipeline with its jobs, their datums, and its cursors."""
+        Raises Conflict, and nothing has changed, unless the pipelines named in `expect` are what they were then.
+        """
+        written: Changes = {}
+        for each in changes:
+            name = each.pipeline.name
+            value = msgspec.json.encode(each.pipeline)
+            written[_key("pipeline", name)] = value
+            if each.is_version:
+                written[_version_key(name, each.pipeline.version)] = value
+            if each.cursors is not None:
+                written |= {key: None for key, _ in self._shelf.iter(_key("cursor", name, ""))}
+                written |= _cursor_changes(each.cursors)
+            if each.job is not None:
+                written |= _job_changes(each.job)
+        self._shelf.update(written, expect=_expected(expect))
+
+    def remove_pipeline(self, name: str, *, keep_versions: bool = False) -> None:
+        """Forget a pipeline with its jobs, their datums, and its cursors. With `keep_versions` it stays known what each
+        commit was made with."""
         changes: Changes = {_key("pipeline", name): None}
+        if keep_versions:
+            for job in self.iter_jobs(name):
+                if job.state == "success":
+                    changes[_key("made", name, job.id)] = b"%d" % job.version
+        else:
+            for kind in ("version", "made"):
+                changes |= {key: None for key, _ in self._shelf.iter(_key(kind, name, ""))}
         for kind in ("job", "open", "datum", "request", "cursor"):
             changes |= {key: None for key, _ in self._shelf.iter(_key(kind, name, ""))}
         self._shelf.update(changes)
+
+    def versions(self, name: str) -> list[Pipeline]:
+        """Every version that a pipeline has had, oldest first."""
+        found = [
+            msgspec.json.decode(value, type=Pipeline)
+            for _, value in self._shelf.iter(_key("version", name, ""))
+        ]
+        now = self.find_pipeline(name)
+        known = {each.version for each in found}
+        return (
+            found if now is None or now.version in known else [*found, now]
+        )  # made before versions were kept
+
+    def version_of(self, repo: str, commit: str) -> int | None:
+        """The number of the version that made a commit; None when no pipeline did, or it is not known."""
+        if (job := self.find_job(repo, commit)) is not None:
+            return job.version
+        value = self._shelf.get(_key("made", repo, commit))
+        return None if value is None else int(value)
 
     # ---- jobs
 
@@ -150,14 +203,19 @@ class Ledger:
         jobs: Iterable[Job],
         cursors: Mapping[Reading, CommitId | None],
         answered: Iterable[Request] = (),
+        *,
+        expect: Mapping[str, Pipeline | None] | None = None,
     ) -> None:
-        """Jobs, the cursors that their planning moved, and requests that have been carried out."""
+        """Jobs, the cursors that their planning moved, and requests that have been carried out.
+
+        Raises Conflict, and nothing has changed, unless the pipelines named in `expect` are what they were then.
+        """
         changes = _cursor_changes(cursors)
         for request in answered:
             changes[_request_key(request)] = None
         for job in jobs:
             changes |= _job_changes(job)
-        self._shelf.update(changes)
+        self._shelf.update(changes, expect=_expected(expect or {}))
 
 
 def _key(*parts: str) -> bytes:
@@ -170,6 +228,17 @@ def _job_key(pipeline: str, id: str) -> bytes:
 
 def _request_key(request: Request) -> bytes:
     return _key("request", request.pipeline, request.job)
+
+
+def _version_key(name: str, version: int) -> bytes:
+    return _key("version", name, f"{version:08d}")
+
+
+def _expected(pipelines: Mapping[str, Pipeline | None]) -> Changes:
+    return {
+        _key("pipeline", name): None if each is None else msgspec.json.encode(each)
+        for name, each in pipelines.items()
+    }
 
 
 def _job_changes(job: Job) -> Changes:

@@ -17,6 +17,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import trio
 from msgspec.structs import replace
@@ -29,11 +30,12 @@ from pfsfuse.scheduler.history import StoreHistory
 from pfsfuse.scheduler.job import Job, Pipeline, Request, State
 from pfsfuse.scheduler.ledger import Ledger
 from pfsfuse.scheduler.plan import branches_read, find_arrivals, plan_jobs
-from pfsfuse.scheduler.requests import answer
+from pfsfuse.scheduler.requests import answer, end_unrun
+from pfsfuse.scheduler.results import spec_for
 from pfsfuse.scheduler.run import JobRun, PipelineGone
 from pfsfuse.scheduler.steps import Fail, Run, next_steps
 from pfsfuse.worker.api import Executor
-from store import CommitId, Store, StoreError
+from store import CommitId, Conflict, Store, StoreError
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +49,7 @@ RETRY_SECONDS = 2.0
 @dataclass(slots=True)
 class _Running:
     pipeline: Pipeline
-    job: Job
+    step: Run | Fail
     run: JobRun | None = None
     """Once it has begun."""
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
@@ -102,33 +104,36 @@ class Scheduler:
         try:
             pipelines = await trio.to_thread.run_sync(self._plan)
             steps = await trio.to_thread.run_sync(self._next_steps)
+        except Conflict:
+            self.wake()  # a pipeline was changed while we planned
+            return
         except StoreError as error:
             log.error("cannot plan: %s", error)
             await trio.sleep(self._poll_seconds)
             return
         for name, running in self._running.items():
-            if name not in pipelines or pipelines[name].created_ns != running.pipeline.created_ns:
-                running.scope.cancel()
+            _interrupt(running, pipelines.get(name))
         self._stop_running()
         for step in steps:
-            if step.job.pipeline in pipelines and step.job.pipeline not in busy:
-                self._start(step, pipelines[step.job.pipeline], nursery)
+            pipeline = pipelines.get(step.job.pipeline)
+            if pipeline is not None and not pipeline.paused and step.job.pipeline not in busy:
+                self._start(_of_version(step, pipeline), pipeline, nursery)
 
     def _stop_running(self) -> None:
         for request in self._requests:
             running = self._running.get(request.pipeline)
-            if request.kind == "stop" and running and running.run and running.job.id == request.job:
+            if request.kind == "stop" and running and running.run and running.step.job.id == request.job:
                 running.run.kill(request.reason)
 
     def _start(self, step: Run | Fail, pipeline: Pipeline, nursery: trio.Nursery) -> None:
-        self._running[pipeline.name] = _Running(pipeline, step.job)
+        self._running[pipeline.name] = _Running(pipeline, step)
         nursery.start_soon(self._carry_out, step, self._running[pipeline.name])
 
     async def _carry_out(self, step: Run | Fail, running: _Running) -> None:
         try:
             with running.scope:
                 if isinstance(step, Fail):
-                    await self._record_loss(step.job, "unrunnable", step.reason)
+                    await self._end_unrun(step)
                 else:
                     await self._run(step.job, running)
         except* StoreError as group:
@@ -146,7 +151,14 @@ class Scheduler:
                 job, "failed", "the pipeline's specification cannot be read by this version"
             )
             return
-        run = running.run = JobRun(self._store, self._executor, spec, job, self._now_ns)
+        run = running.run = JobRun(
+            self._store,
+            self._executor,
+            spec_for(spec, job),
+            job,
+            self._now_ns,
+            stands=running.pipeline.stands,
+        )
         try:
             await run.run()
         except* PipelineGone:
@@ -163,26 +175,36 @@ class Scheduler:
         lost = replace(job, state=state, reason=reason, finished_ns=self._now_ns())
         await trio.to_thread.run_sync(self._ledger.put_job, lost)
 
+    async def _end_unrun(self, step: Fail) -> None:
+        ended = partial(end_unrun, self._store, step.job, step.state, step.reason, self._now_ns())
+        await trio.to_thread.run_sync(lambda: self._ledger.put_job(ended()))
+
     # ---- in threads
 
     def _plan(self) -> dict[str, Pipeline]:
         """Record the jobs that arrivals and requests cause; all pipelines as they are now."""
         pipelines = {each.name: each for each in self._ledger.pipelines()}
-        running = {(each.job.pipeline, each.job.id) for each in tuple(self._running.values())}
+        running = {(each.step.job.pipeline, each.step.job.id) for each in tuple(self._running.values())}
         answer(self._store, pipelines, now_ns=self._now_ns(), running=running)
         self._requests = self._ledger.requests()
-        specs = {name: spec for name, each in pipelines.items() if (spec := self._spec(each)) is not None}
+        specs = {
+            name: spec
+            for name, each in pipelines.items()
+            if not each.paused and (spec := self._spec(each)) is not None
+        }
         history = StoreHistory(self._store, branches_read(specs))
         arrivals = find_arrivals(specs, self._ledger.cursors(), history)
         if arrivals:
             jobs: dict[str, list[Job]] = defaultdict(list)
             for job in self._ledger.iter_jobs():
                 jobs[job.pipeline].append(job)
-            created_ns = {name: each.created_ns for name, each in pipelines.items()}
+            since_ns = {name: each.plans_since_ns for name, each in pipelines.items()}
+            versions = {name: each.version for name, each in pipelines.items()}
             plan = plan_jobs(
-                specs, created_ns, arrivals, jobs, history, now_ns=self._now_ns(), new_id=CommitId.new
+                specs, since_ns, arrivals, jobs, history, now_ns=self._now_ns(), new_id=CommitId.new
             )
-            self._ledger.apply(plan.jobs, plan.cursors)
+            planned = [replace(job, version=versions[job.pipeline]) for job in plan.jobs]
+            self._ledger.apply(planned, plan.cursors, expect=pipelines)
         return pipelines
 
     def _next_steps(self) -> list[Run | Fail]:
@@ -204,6 +226,28 @@ class Scheduler:
             with trio.move_on_after(self._poll_seconds):
                 await self._bell.wait()
         self._bell = trio.Event()
+
+
+def _interrupt(running: _Running, now: Pipeline | None) -> None:
+    """End what runs and may not any more, the pipeline being what it is now. After a stop the job stays open."""
+    job = running.step.job
+    if now is None or now.created_ns != running.pipeline.created_ns:
+        running.scope.cancel()
+    elif running.run is not None and job.version < now.oldest:
+        running.run.kill(_overtaken(now))
+    elif running.run is not None and now.paused:
+        running.scope.cancel()
+
+
+def _overtaken(pipeline: Pipeline) -> str:
+    return f"the pipeline was updated to version {pipeline.version}"
+
+
+def _of_version(step: Run | Fail, pipeline: Pipeline) -> Run | Fail:
+    """The step, or the end of a job that an update has overtaken."""
+    if step.job.version >= pipeline.oldest:
+        return step
+    return Fail(step.job, _overtaken(pipeline), "killed")
 
 
 def _first(group: BaseExceptionGroup[Exception]) -> BaseException:

@@ -40,6 +40,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from pfsfuse.pipeline import PfsInput, Spec, inputs, topological_order
 from pfsfuse.scheduler.job import Cause, Job, JobInput
 from store import CommitId
@@ -163,17 +165,24 @@ def plan_retry(
 
 
 def first_job(
-    spec: Spec, heads: Sequence[Arrival | None], *, now_ns: int, taken: Callable[[CommitId], bool]
+    spec: Spec,
+    heads: Sequence[Arrival | None],
+    *,
+    now_ns: int,
+    taken: Callable[[CommitId], bool],
+    number: int = 1,
+    version: int = 1,
 ) -> Job | None:
-    """The job of a pipeline that has just been made, on the heads of its inputs (in the spec's order); None
-    when one of them has no commit. It carries the id of the newest, or a new one if that is taken."""
+    """The job of a pipeline that has just been made, updated or started, on the heads of its inputs (in the spec's
+    order), or on commits that somebody has chosen; None when one of them has no commit. It carries the id of the
+    newest, or a new one if that is taken."""
     found = [head for head in heads if head is not None]
     if len(found) < len(heads) or not found:
         return None
     newest = max(found, key=lambda head: head.finished_ns)
     id = newest.commit if not taken(newest.commit) else CommitId.new()
     pins = [head.commit for head in found]
-    return _job(spec, id, pins, newest, 1, now_ns)
+    return replace(_job(spec, id, pins, newest, number, now_ns), version=version, alone=True)
 
 
 def causes(branches: Iterable[Sequence[Arrival]]) -> Iterator[tuple[Arrival, ...]]:
@@ -299,6 +308,7 @@ class _Planner:
         maker = self._jobs.get(arrival.repo, {}).get(id)
         return (
             maker is not None
+            and not maker.alone
             and maker.output_branch == arrival.branch
             and maker.created_ns >= self._created_ns[name]
         )

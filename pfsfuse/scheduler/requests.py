@@ -19,7 +19,7 @@ from pfsfuse.role import Role, RoleLock, is_played
 from pfsfuse.scheduler import output
 from pfsfuse.scheduler.deploy import spec_of
 from pfsfuse.scheduler.history import StoreHistory
-from pfsfuse.scheduler.job import WORDS, Job, Pipeline, Request
+from pfsfuse.scheduler.job import WORDS, Job, Pipeline, Request, State
 from pfsfuse.scheduler.ledger import Ledger
 from pfsfuse.scheduler.plan import plan_retry
 from store import CommitId, Store
@@ -101,7 +101,7 @@ def answer(
         ledger.apply(changed, {}, answered=(request,))
 
 
-def end_unrun(store: Store, job: Job, state: str, reason: str, now_ns: int) -> Job:
+def end_unrun(store: Store, job: Job, state: State, reason: str, now_ns: int) -> Job:
     """The record of a job that is to end without being run (further).
 
     When its commit has been made, just before its scheduler died, that decides how it has ended; otherwise a job that
@@ -122,8 +122,9 @@ def _again(
     jobs: dict[str, list[Job]] = defaultdict(list)
     for each in ledger.iter_jobs():
         jobs[each.pipeline].append(each)
-    created_ns = {name: each.created_ns for name, each in pipelines.items()}
-    return plan_retry(specs, created_ns, job, jobs, StoreHistory(store), id=id, now_ns=now_ns)
+    since_ns = {name: each.plans_since_ns for name, each in pipelines.items()}
+    planned = plan_retry(specs, since_ns, job, jobs, StoreHistory(store), id=id, now_ns=now_ns)
+    return tuple(replace(each, version=pipelines[each.pipeline].version) for each in planned)
 
 
 def _newer(ledger: Ledger, job: Job) -> Job | None:

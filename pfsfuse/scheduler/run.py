@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import trio
@@ -29,6 +29,7 @@ from pfsfuse.scheduler.drain import drain
 from pfsfuse.scheduler.growth import Growth, commit_growth, note_basis
 from pfsfuse.scheduler.job import DatumRun, Job
 from pfsfuse.scheduler.ledger import Ledger
+from pfsfuse.scheduler.results import adopt
 from pfsfuse.scheduler.sets import in_sets
 from pfsfuse.scheduler.tasks import describe, task_of
 from pfsfuse.worker.api import Executor, Outcome, datum_pin
@@ -48,12 +49,20 @@ class JobRun:
     """Runs one job once."""
 
     def __init__(
-        self, store: Store, executor: Executor, spec: Spec, job: Job, now_ns: Callable[[], int]
+        self,
+        store: Store,
+        executor: Executor,
+        spec: Spec,
+        job: Job,
+        now_ns: Callable[[], int],
+        *,
+        stands: Sequence[str] = (),
     ) -> None:
         self._store = store
         self._executor = executor
         self._spec = spec
         self._now_ns = now_ns
+        self._stands = stands
         self.job = job
         """As far as it has come."""
         self._limit = trio.CancelScope()
@@ -97,6 +106,7 @@ class JobRun:
         )
 
     async def _compute(self) -> None:
+        await trio.to_thread.run_sync(adopt, self._store, self._spec, self.job, self._stands)
         work = await trio.to_thread.run_sync(find_work, self._store, self._spec, self.job)
         total = work.total
         zero = replace(self.job, done=0, failed=0, recovered=0, seconds=0.0, read_bytes=0, written_bytes=0)

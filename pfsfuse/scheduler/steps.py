@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from pfsfuse.scheduler.job import WORDS, Job
+from pfsfuse.scheduler.job import WORDS, Job, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,8 @@ class Fail:
 
     job: Job
     reason: str
+    state: State = "unrunnable"
+    """How it ends."""
 
 
 def next_steps(open_jobs: Iterable[Job], find_job: Callable[[str, str], Job | None]) -> list[Run | Fail]:

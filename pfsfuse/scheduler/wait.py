@@ -33,6 +33,8 @@ class Downstream:
     pending: tuple[str, ...]
     """Pipelines whose job for it has not ended, or is yet to be planned."""
     failed: tuple[Job, ...]
+    stopped: tuple[str, ...] = ()
+    """Pipelines that have a job for it which has not ended, and are stopped."""
 
 
 def wait_for(store: Store, commit: Commit, *, unscheduled_too: bool = False) -> list[Output]:
@@ -40,7 +42,8 @@ def wait_for(store: Store, commit: Commit, *, unscheduled_too: bool = False) -> 
 
     Returns at once when nothing reads the commit, or nothing ever will (it is older than the pipelines that
     read its branch). Raises JobError when a job has failed, and DaemonError when there is something to wait
-    for and nobody schedules, unless `unscheduled_too`.
+    for and nobody schedules, unless `unscheduled_too`. A stopped pipeline is waited for only when it has a job for the
+    commit: that is a JobError.
     """
     while True:
         seen = store.last_txnid()
@@ -50,6 +53,12 @@ def wait_for(store: Store, commit: Commit, *, unscheduled_too: bool = False) -> 
             raise JobError(
                 f"job {job.pipeline}@{job.id} {WORDS[job.state]}: {why}",
                 hint=f"`pfs job logs {job.pipeline}@{job.id}` shows what its commands printed",
+            )
+        if found.stopped:
+            name = found.stopped[0]
+            raise JobError(
+                f"pipeline {name!r} is stopped, and its job for this commit has not ended",
+                hint=f"`pfs pipeline start {name}`",
             )
         if not found.pending:
             return list(found.outputs)
@@ -69,7 +78,9 @@ def look(store: Store, repo: str, commit: CommitId) -> Downstream:
     """How far everything downstream of this commit is."""
     ledger = Ledger(store)
     history = StoreHistory(store)
-    readers = [(each.name, inputs(spec_of(each))) for each in ledger.pipelines()]
+    pipelines = ledger.pipelines()
+    paused = {each.name for each in pipelines if each.paused}
+    readers = [(each.name, inputs(spec_of(each))) for each in pipelines]
     # Cursors and requests before jobs: whatever is planned in between is then seen twice, and not overlooked.
     cursors = ledger.cursors()
     again = {(each.pipeline, each.job) for each in ledger.requests() if each.kind == "retry"}
@@ -83,7 +94,7 @@ def look(store: Store, repo: str, commit: CommitId) -> Downstream:
             arrived = (
                 history.arrivals(source, branch, cursors.get((name, source, branch))) for branch in branches
             )
-            if any(each.commit == id for found in arrived for each in found):
+            if name not in paused and any(each.commit == id for found in arrived for each in found):
                 pending[name] = None
             elif branches and (job := _job_for(ledger, name, source, str(id))) is not None:
                 output = (name, CommitId.parse(job.id))
@@ -94,7 +105,7 @@ def look(store: Store, repo: str, commit: CommitId) -> Downstream:
                 elif output not in outputs:
                     outputs[output] = None
                     todo.append(output)
-    return Downstream(tuple(outputs), tuple(pending), tuple(failed.values()))
+    return Downstream(tuple(outputs), tuple(pending), tuple(failed.values()), tuple(paused & pending.keys()))
 
 
 def _job_for(ledger: Ledger, pipeline: str, repo: str, commit: str) -> Job | None:

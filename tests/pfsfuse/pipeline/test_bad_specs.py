@@ -186,6 +186,14 @@ def test_the_example_that_the_others_break_is_good():
             {"service": "{internal_port: 1}", "input": "{pfs: {repo: a, commit: ''}}"},
             "3:32: input.pfs.commit: '' is not",
         ),
+        (
+            {"reprocess_spec": "always"},
+            "4:17: reprocess_spec: 'always' is neither until_success nor every_job",
+        ),
+        ({"salt": "7"}, '4:7: salt: expected text, found the number 7; put it in quotes: "7"'),
+        ({"update": "true"}, "4:1: update: a command: `pfs pipeline update`"),
+        ({"tf_job": "{a: 1}"}, "4:1: tf_job: only means something on Kubernetes; remove it"),
+        ({"spec_commit": "{id: x}"}, "4:1: spec_commit: not supported; `pfs pipeline spec NAME --version N`"),
         # later
         ({"egress": "{URL: s3://x}"}, "4:1: egress: not supported yet"),
         ({"spout": "{}"}, "4:1: spout: not supported yet"),

@@ -69,9 +69,10 @@ async def settled(store: Store) -> None:
 
 def is_settled(store: Store) -> bool:
     ledger = Ledger(store)
-    specs = {each.name: spec_of(each) for each in ledger.pipelines()}
+    specs = {each.name: spec_of(each) for each in ledger.pipelines() if not each.paused}
     arrived = find_arrivals(specs, ledger.cursors(), StoreHistory(store))
-    return not arrived and not ledger.requests() and not ledger.open_jobs()
+    waiting = (job for job in ledger.open_jobs() if job.pipeline in specs)
+    return not arrived and not ledger.requests() and not any(waiting)
 
 
 def told(store: Store, pipeline: str) -> list[Job]:

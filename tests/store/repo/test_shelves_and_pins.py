@@ -77,3 +77,13 @@ def test_prefixes_of_the_highest_bytes_end_where_they_should(data):
     shelf = data.shelf("s")
     shelf.update({b"\xff": b"1", b"\xff\xff": b"2", b"\xfe": b"3"})
     assert [key for key, _ in shelf.iter(b"\xff")] == [b"\xff", b"\xff\xff"]
+
+
+def test_an_update_that_expects_what_is_no_longer_there_changes_nothing(data):
+    shelf = data.shelf("jobs")
+    shelf.put(b"k", b"1")
+    shelf.update({b"l": b"new"}, expect={b"k": b"1", b"m": None})
+    for wrong in ({b"k": b"2"}, {b"k": None}, {b"m": b""}):
+        with pytest.raises(store.Conflict, match=r"was changed"):
+            shelf.update({b"l": b"newer"}, expect=wrong)
+    assert shelf.get(b"l") == b"new"
