@@ -37,6 +37,9 @@ SECTIONS: dict[str, dict[str, Lazy]] = {
     "History": {
         "log": Lazy("log", "List the commits of a branch, newest first."),
         "show": Lazy("show", "Describe a repo, a commit or a file."),
+        "provenance": Lazy(
+            "provenance", "Show what a commit was computed from, step by step up to the data that people put."
+        ),
         "diff": Lazy("diff", "Name the files that differ between two commits."),
         "merge": Lazy("merge", "Bring what another branch or commit changed to a branch, as one commit."),
         "revert": Lazy("revert", "Undo what one commit changed, as a new commit."),
