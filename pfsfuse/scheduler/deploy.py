@@ -37,6 +37,7 @@ from pfsfuse.pipeline import (
 from pfsfuse.scheduler.history import StoreHistory
 from pfsfuse.scheduler.job import Job, Pipeline
 from pfsfuse.scheduler.ledger import Deployed, Ledger
+from pfsfuse.scheduler.logs import remove_logs
 from pfsfuse.scheduler.plan import Arrival, Reading, first_job
 from store import CommitId, Exists, RefNotFound, Store
 
@@ -158,7 +159,7 @@ def update_pipeline(
 
 
 def delete_pipeline(store: Store, name: str, *, keep_repo: bool = False, force: bool = False) -> None:
-    """Forget a pipeline and its jobs, stop what runs, and delete its output repo unless that is to be kept.
+    """Forget a pipeline, its jobs and their logs, stop what runs, and delete its output repo unless that is to be kept.
 
     Raises JobError when there is no such pipeline, or others read what it writes (nothing has changed then), unless
     `force`: those then have an input to which nothing comes any more.
@@ -176,6 +177,7 @@ def delete_pipeline(store: Store, name: str, *, keep_repo: bool = False, force: 
             hint=f"delete first: `pfs pipeline delete {readers[0]}`, or use --force",
         )
     ledger.remove_pipeline(name, keep_versions=keep_repo)
+    remove_logs(store, name)
     if not keep_repo and store.find_repo(name) is not None:
         store.delete_repo(name)
 

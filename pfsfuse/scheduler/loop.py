@@ -29,6 +29,7 @@ from pfsfuse.scheduler.deploy import spec_of
 from pfsfuse.scheduler.history import StoreHistory
 from pfsfuse.scheduler.job import Job, Pipeline, Request, State
 from pfsfuse.scheduler.ledger import Ledger
+from pfsfuse.scheduler.logs import remove_logs
 from pfsfuse.scheduler.plan import branches_read, find_arrivals, plan_jobs
 from pfsfuse.scheduler.requests import answer, end_unrun
 from pfsfuse.scheduler.results import spec_for
@@ -163,6 +164,8 @@ class Scheduler:
             await run.run()
         except* PipelineGone:
             log.info("pipeline %s was deleted while its job %s ran", job.pipeline, job.id)
+            if self._ledger.find_pipeline(job.pipeline) is None:
+                await trio.to_thread.run_sync(remove_logs, self._store, job.pipeline)
         except* StoreError:
             raise  # its end could not be recorded
         except* Exception as group:

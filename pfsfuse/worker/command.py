@@ -13,11 +13,16 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import trio
 
+from pfsfuse.worker.printed import Printed
+
+PIECE = 1 << 20
+"""Read at once of what is printed; a pipe holds 64 KiB unless it is made larger."""
 LIFELINE = 3
 """The descriptor on which the sandbox's PID 1 notices that this process is gone: `sandbox.py` says why."""
 SHELLS = frozenset({"sh", "dash", "bash", "busybox", "ksh", "zsh"})
@@ -29,14 +34,16 @@ class Command:
     def __init__(
         self, argv: Sequence[str], *, env: Mapping[str, str], stdin: Sequence[str], log: Path
     ) -> None:
-        """Start it, with `stdin` as lines and both outputs appended to `log`.
+        """Start it, with `stdin` as lines and both outputs appended to `log`, which keeps their beginning and end.
 
         Raises OSError when the sandbox itself cannot be started, ValueError for a NUL in an argument.
         """
+        self._log = Printed(log, time.time_ns)
         lifeline, self._lifeline = os.pipe()
+        printed, output = os.pipe()
         try:
-            with open(log, "ab", opener=_private) as output, _stdin_file(stdin) as given:
-                fds = {0: given, 1: output.fileno(), 2: output.fileno(), LIFELINE: lifeline}
+            with _stdin_file(stdin) as given:
+                fds = {0: given, 1: output, 2: output, LIFELINE: lifeline}
                 self.pid = os.posix_spawnp(
                     argv[0],
                     list(argv),
@@ -46,20 +53,37 @@ class Command:
                 )
         except BaseException:
             os.close(self._lifeline)
+            os.close(printed)
+            self._log.close()
             raise
         finally:
             os.close(lifeline)
+            os.close(output)
+        self._printed = trio.lowlevel.FdStream(printed)
 
     async def wait(self) -> int:
-        """The exit code as a shell shows it, once no process of the sandbox is alive."""
-        pidfd = os.pidfd_open(self.pid)
-        try:
-            await trio.lowlevel.wait_readable(pidfd)
-        finally:
-            os.close(pidfd)
+        """The exit code as a shell shows it, once no process of the sandbox is alive and all it printed is in the log.
+
+        Cancelled, it may be called again.
+        """
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._keep_log)
+            pidfd = os.pidfd_open(self.pid)
+            try:
+                await trio.lowlevel.wait_readable(pidfd)
+            finally:
+                os.close(pidfd)
         code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])  # ready: does not block
         os.close(self._lifeline)
+        self._log.close()
+        with trio.CancelScope(shield=True):
+            await self._printed.aclose()
         return 128 - code if code < 0 else code
+
+    async def _keep_log(self) -> None:
+        """Until nobody is left who could print."""
+        while data := await self._printed.receive_some(PIECE):
+            self._log.write(data)
 
     def terminate(self) -> None:
         """Ask the command to end (SIGTERM); without effect when it has not started or has ended.
@@ -96,10 +120,6 @@ def _stdin_file(lines: Sequence[str]) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _children(pid: int) -> list[int]:
