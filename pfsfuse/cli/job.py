@@ -3,37 +3,44 @@
 from __future__ import annotations
 
 import re
-import shutil
-import sys
+import time
 from itertools import islice
 from typing import TYPE_CHECKING
 
 import click
 
-from pfsfuse.cli import jsonout, text
+from pfsfuse.cli import jsonout
 from pfsfuse.cli.address import PipelineName, Reference
 from pfsfuse.cli.app import App, pass_app
-from pfsfuse.cli.cat import PIECE
 from pfsfuse.cli.group import Group
+from pfsfuse.cli.joblogs import write_logs
+from pfsfuse.cli.jobtext import datum_json, print_datums, print_job, print_jobs, state
+from pfsfuse.cli.span import Span
+from pfsfuse.cli.text import safe
 
 if TYPE_CHECKING:
+    from pfsfuse.pipeline import Spec
     from pfsfuse.scheduler import Job, Ledger, Pipeline
+
+__all__ = ["find", "get", "job", "state"]
 
 ID = re.compile(r"[0-9a-fA-F]{1,32}")
 """The id of a job, or its first digits."""
 
-COLORS = {"success": "green", "failed": "red", "killed": "red", "unrunnable": "red", "running": "yellow"}
+STATES = ("created", "running", "success", "failed", "killed", "unrunnable")
 
 
 @click.command(
     cls=Group,
     examples="""
     pfs job list  of all pipelines, newest first
-    pfs job logs sales  what the newest job of sales printed
+    pfs job logs sales -f  what the newest job of sales prints, as it comes
+    pfs job stop sales  end it
+    pfs job retry sales  run it again, with what is downstream of it
     """,
 )
 def job() -> None:
-    """List and show jobs, and read their logs."""
+    """List, show, stop and retry jobs, and read their logs."""
 
 
 @job.add(
@@ -42,22 +49,46 @@ def job() -> None:
     examples="""
     pfs job list  of all pipelines, newest first
     pfs job list sales -n 10  the last ten of one pipeline
+    pfs job list 1f3a5b7c  everything that one commit brought about
+    pfs job list --state failed --state killed  those that were lost
     """,
 )
-@click.argument("pipeline", required=False, type=PipelineName())
+@click.argument("which", required=False, metavar="[PIPELINE|ID]", type=PipelineName())
+@click.option("-p", "--pipeline", type=PipelineName(), help="Only the jobs of this pipeline.")
+@click.option("--state", "states", multiple=True, type=click.Choice(STATES), help="Only jobs in this state.")
 @click.option("-n", "--number", type=click.IntRange(min=1), metavar="N", help="At most N jobs.")
 @pass_app
-def list_(app: App, pipeline: str | None, number: int | None) -> None:
-    """List jobs, newest first."""
+def list_(
+    app: App, which: str | None, pipeline: str | None, states: tuple[str, ...], number: int | None
+) -> None:
+    """List jobs, newest first.
+
+    The jobs that one commit brings about have its id, or name it as their cause: ID shows those of all pipelines.
+    """
     import msgspec
 
     from pfsfuse.scheduler import Ledger
 
     with app.open() as opened:
         ledger = Ledger(opened)
+        id = (
+            which.lower()
+            if which is not None and ledger.find_pipeline(which) is None and ID.fullmatch(which)
+            else ""
+        )
+        if not id and which is not None:
+            if pipeline not in (None, which):
+                raise click.UsageError(f"{which} and {pipeline} are two pipelines; name one")
+            pipeline = which
         if pipeline is not None:
             get(ledger, pipeline)
-        jobs = list(islice(ledger.jobs(pipeline), number))
+        wanted = (
+            each
+            for each in ledger.jobs(pipeline)
+            if (not states or each.state in states)
+            and (each.id.startswith(id) or each.cause.commit.startswith(id))
+        )
+        jobs = list(islice(wanted, number))
     if app.json:
         jsonout.write_list(map(msgspec.to_builtins, jobs))
     else:
@@ -69,66 +100,169 @@ def list_(app: App, pipeline: str | None, number: int | None) -> None:
     examples="""
     pfs job show sales  the newest job of a pipeline
     pfs job show sales@1f3a5b7c  the job that made this commit
+    pfs job show sales --datums  and how each of its datums went
+    """,
+)
+@click.argument("job", metavar="PIPELINE[@ID]", type=Reference())
+@click.option("--datums", is_flag=True, help="Show each datum as well.")
+@pass_app
+def show(app: App, job: str, datums: bool) -> None:
+    """Describe one job."""
+    import msgspec
+
+    from pfsfuse.scheduler import Ledger, iter_datums
+
+    with app.open() as opened:
+        ledger = Ledger(opened)
+        found = find(ledger, job)
+        each = iter_datums(opened, spec(ledger, found), found) if datums else iter(())
+        if app.json:
+            more = {"datums": [datum_json(one) for one in each]} if datums else {}
+            jsonout.write({**msgspec.to_builtins(found), **more})
+            return
+        print_job(found)
+        if datums:
+            click.echo()
+            print_datums(each)
+
+
+@job.add(
+    json=True,
+    examples="""
+    pfs job logs sales  what the newest job printed
+    pfs job logs sales -f  and what it prints, until it ends
+    pfs job logs sales@1f3a5b7c --input trips:7-01-16  of the datums that read a file
+    pfs job logs sales --datum 8a4f --tail 20  the end of one datum's
+    pfs job logs sales --since 10m --json  one object a line, with times
+    """,
+)
+@click.argument("job", metavar="PIPELINE[@ID]", type=Reference())
+@click.option("-f", "--follow", is_flag=True, help="Go on until the job has ended.")
+@click.option(
+    "--datum", "datums", multiple=True, metavar="ID", help="Only of this datum; first digits will do."
+)
+@click.option(
+    "--input", "paths", multiple=True, metavar="[NAME:]PATH", help="Only of datums that read this path."
+)
+@click.option("--since", type=Span(), metavar="TIME", help="Only what came in the last TIME (10m, 1h30m).")
+@click.option(
+    "--tail", type=click.IntRange(min=0), metavar="N", help="Only the last N lines (then what comes)."
+)
+@pass_app
+def logs(
+    app: App,
+    job: str,
+    follow: bool,
+    datums: tuple[str, ...],
+    paths: tuple[str, ...],
+    since: float | None,
+    tail: int | None,
+) -> None:
+    """Write what the commands of a job printed, datum by datum.
+
+    Datums whose result was known before have not run; asked for by --datum or --input, they show the log of the job
+    that computed them. Of a datum that printed more than 16 MiB the beginning and the end are kept.
+    """
+    from pfsfuse.scheduler import Ledger, find_datum
+    from pfsfuse.scheduler.logs import reading
+
+    with app.open() as opened:
+        ledger = Ledger(opened)
+        found = find(ledger, job)
+        only: list[str] | None = None
+        if datums or paths:
+            given = spec(ledger, found)
+            only = [find_datum(opened, given, found, each).datum.id for each in datums]
+            for path in paths:
+                only += reading(opened, given, found, path)
+        since_ns = time.time_ns() - round(since * 1e9) if since is not None else 0
+        any_log = write_logs(
+            opened, found, only=only, since_ns=since_ns, tail=tail, follow=follow, as_json=app.json
+        )
+    if not any_log:
+        click.echo("nothing was printed", err=True)
+
+
+@job.add(
+    json=True,
+    examples="""
+    pfs job stop sales  the job of sales that has not ended
+    pfs job stop sales@1f3a5b7c  this one
     """,
 )
 @click.argument("job", metavar="PIPELINE[@ID]", type=Reference())
 @pass_app
-def show(app: App, job: str) -> None:
-    """Describe one job."""
+def stop(app: App, job: str) -> None:
+    """End a job: its commands are killed, its record says so.
+
+    What its datums have computed is kept, and not computed again. Jobs downstream of it cannot be run.
+    """
     import msgspec
 
-    from pfsfuse.scheduler import Ledger
+    from pfsfuse.scheduler import Ledger, stop_job
 
     with app.open() as opened:
-        found = find(Ledger(opened), job)
+        ended = stop_job(opened, find(Ledger(opened), job, open_first=True), wake=app.refresh)
     if app.json:
-        jsonout.write(msgspec.to_builtins(found))
-        return
-    text.fields(
-        [
-            ("job", f"{found.pipeline}@{found.id}"),
-            ("state", state(found)),
-            ("reason", text.safe(found.reason)),
-            ("created", text.when(found.created_ns)),
-            ("took", took(found)),
-            (
-                "datums",
-                counts(found),
-            ),
-            ("caused by", f"{found.cause.repo}@{found.cause.commit}"),
-        ]
-    )
-    for each in found.inputs:
-        click.echo(f"  /pfs/{each.name}  {each.repo}@{each.branch} {each.commit}")
+        jsonout.write(msgspec.to_builtins(ended))
+    else:
+        click.echo(f"{ended.pipeline}@{ended.id} {state(ended)}")
 
 
 @job.add(
+    json=True,
     examples="""
-    pfs job logs sales  what the newest job printed
-    pfs job logs sales@1f3a5b7c  what one job printed
-    """
+    pfs job retry sales  its newest job, and what is downstream of it
+    """,
 )
 @click.argument("job", metavar="PIPELINE[@ID]", type=Reference())
 @pass_app
-def logs(app: App, job: str) -> None:
-    """Write what the commands of a job printed, datum by datum.
+def retry(app: App, job: str) -> None:
+    """Run a job that was lost again, under a new id, with the jobs downstream of it.
 
-    Datums whose result was known before have not run, and have no log here.
+    What it has computed is not computed again. Prints the new job; it runs as soon as pipelines run.
     """
-    from pfsfuse.scheduler import Ledger, job_logs
+    from pfsfuse.scheduler import Ledger, request_retry
 
     with app.open() as opened:
-        files = job_logs(opened, find(Ledger(opened), job))
-    for file in files:
-        sys.stdout.flush()
-        with file.open("rb") as stream:
-            shutil.copyfileobj(stream, sys.stdout.buffer, PIECE)
-    if not files:
-        click.echo("nothing was printed", err=True)
+        found = find(Ledger(opened), job)
+        id = request_retry(opened, found)
+    app.refresh()
+    if app.json:
+        jsonout.write({"pipeline": found.pipeline, "id": id})
+    else:
+        click.echo(f"{found.pipeline}@{id}")
 
 
-def find(ledger: Ledger, job: str) -> Job:
-    """The job that PIPELINE[@ID] names; without an id, the pipeline's newest. Raises JobError."""
+@job.add(
+    json=True,
+    examples="""
+    pfs job wait sales  until the newest job of sales has ended
+    """,
+)
+@click.argument("job", metavar="PIPELINE[@ID]", type=Reference())
+@pass_app
+def wait(app: App, job: str) -> None:
+    """Wait until one job has ended; an error when it was lost."""
+    import msgspec
+
+    from pfsfuse.cli.bars import showing
+    from pfsfuse.scheduler import Ledger, wait_for_job
+
+    with app.open() as opened:
+        found = find(Ledger(opened), job)
+        with showing(opened, found.cause.commit, only=found.pipeline):
+            ended = wait_for_job(opened, found)
+    app.refresh()
+    if app.json:
+        jsonout.write(msgspec.to_builtins(ended))
+    else:
+        click.echo(f"{ended.pipeline}@{ended.id} {state(ended)}")
+
+
+def find(ledger: Ledger, job: str, *, open_first: bool = False) -> Job:
+    """The job that PIPELINE[@ID] names; without an id the pipeline's newest, or the one that is to run next, if
+    `open_first` and there is one. Raises JobError."""
     from pfsfuse.errors import JobError
 
     pipeline, _, id = job.partition("@")
@@ -136,12 +270,16 @@ def find(ledger: Ledger, job: str) -> Job:
     if id:
         if not ID.fullmatch(id):
             raise JobError(
-                f"{text.safe(id)!r} is not the id of a job", hint=f"`pfs job list {pipeline}` shows them"
+                f"{safe(id)!r} is not the id of a job", hint=f"`pfs job list {pipeline}` shows them"
             )
         return ledger.job(pipeline, id.lower())
-    for newest in ledger.jobs(pipeline):
-        return newest
-    raise JobError(f"{pipeline} has had no job yet", hint="a job comes with the first commit of its inputs")
+    jobs = ledger.jobs(pipeline)
+    if not jobs:
+        raise JobError(
+            f"{pipeline} has had no job yet", hint="a job comes with the first commit of its inputs"
+        )
+    unended = [each for each in jobs if not each.ended] if open_first else []
+    return min(unended, key=lambda each: each.number) if unended else jobs[0]
 
 
 def get(ledger: Ledger, name: str) -> Pipeline:
@@ -151,40 +289,8 @@ def get(ledger: Ledger, name: str) -> Pipeline:
     return ledger.pipeline(store.names.repo(name))
 
 
-def state(job: Job) -> str:
-    return click.style(job.state, fg=COLORS.get(job.state))
+def spec(ledger: Ledger, job: Job) -> Spec:
+    """The specification of a job's pipeline."""
+    from pfsfuse.scheduler import spec_of
 
-
-def counts(job: Job) -> str:
-    """`31: 30 computed, 1 skipped`: datums by how they went, those there are."""
-    found = {"computed": job.done, "skipped": job.skipped, "failed": job.failed, "recovered": job.recovered}
-    return (
-        f"{job.total}: {', '.join(f'{count} {word}' for word, count in found.items() if count) or 'none yet'}"
-    )
-
-
-def took(job: Job) -> str:
-    if job.started_ns is None or job.finished_ns is None:
-        return ""
-    return text.span((job.finished_ns - job.started_ns) / text.NS)
-
-
-def print_jobs(jobs: list[Job]) -> None:
-    if not jobs:
-        click.echo("no jobs; they come with commits to the inputs of pipelines", err=True)
-        return
-    text.table(
-        ("JOB", "STATE", "DATUMS", "KNOWN", "CREATED", "TOOK", "REASON"),
-        (
-            (
-                f"{each.pipeline}@{each.id[:8]}",
-                state(each),
-                f"{each.done + each.skipped}/{each.total}",
-                str(each.skipped),
-                text.when(each.created_ns),
-                took(each),
-                text.safe(text.first_line(each.reason)),
-            )
-            for each in jobs
-        ),
-    )
+    return spec_of(ledger.pipeline(job.pipeline))

@@ -8,6 +8,7 @@
     stop_pipeline(store, name), start_pipeline(store, name), run_pipeline(store, name, commits)
     Ledger(store)                                       pipelines and jobs as they are on disk: list, find
     wait_for(store, commit) -> [(repo, commit id)]      everything downstream of a commit
+    wait_for_job(store, job) -> Job                     one job
     stop_job(store, job), request_retry(store, job)     end a job; run one that was lost again
     iter_datums(store, spec, job), find_datum           each datum of a job, and how it went
     job_logs(store, job)                                the log files of a job, one for each datum it ran
@@ -32,7 +33,7 @@ from pfsfuse.scheduler.logs import job_logs
 from pfsfuse.scheduler.requests import request_retry, stop_job
 from pfsfuse.scheduler.results import spec_of_job
 from pfsfuse.scheduler.standing import run_pipeline, start_pipeline, stop_pipeline
-from pfsfuse.scheduler.wait import wait_for
+from pfsfuse.scheduler.wait import wait_for, wait_for_job
 
 __all__ = [
     "DatumRun",
@@ -58,4 +59,5 @@ __all__ = [
     "stop_pipeline",
     "update_pipeline",
     "wait_for",
+    "wait_for_job",
 ]

@@ -81,7 +81,10 @@ def reading(store: Store, spec: Spec, job: Job, path: str) -> list[str]:
     """The ids of the datums of a job that read `path` of an input, or something in it: `[INPUT:]PATH`."""
     name, colon, rest = path.partition(":")
     known = {each.name for each in job.inputs}
-    wanted = (name if colon and name in known else None), (rest if colon and name in known else path).strip("/")
+    wanted = (
+        (name if colon and name in known else None),
+        (rest if colon and name in known else path).strip("/"),
+    )
     return [datum.id for datum in datums_of(store, spec, job) if _reads(datum, *wanted)]
 
 

@@ -49,11 +49,7 @@ def wait_for(store: Store, commit: Commit, *, unscheduled_too: bool = False) -> 
         seen = store.last_txnid()
         found = look(store, commit.repo, commit.id)
         for job in found.failed:
-            why, *_ = job.reason.splitlines() or [""]
-            raise JobError(
-                f"job {job.pipeline}@{job.id} {WORDS[job.state]}: {why}",
-                hint=f"`pfs job logs {job.pipeline}@{job.id}` shows what its commands printed",
-            )
+            raise _loss(job)
         if found.stopped:
             name = found.stopped[0]
             raise JobError(
@@ -62,16 +58,45 @@ def wait_for(store: Store, commit: Commit, *, unscheduled_too: bool = False) -> 
             )
         if not found.pending:
             return list(found.outputs)
-        played = time.monotonic()
-        while store.last_txnid() == seen:
-            if unscheduled_too or is_played(store.path, Role.SCHEDULER):
-                played = time.monotonic()
-            elif time.monotonic() - played > HANDOVER_SECONDS:
-                raise DaemonError(
-                    f"nobody runs pipelines for this store, and {', '.join(found.pending)} has work to do",
-                    hint="start one with `pfs mount` or `pfs scheduler`",
-                )
-            time.sleep(POLL_SECONDS)
+        _wait_change(store, seen, found.pending, unscheduled_too=unscheduled_too)
+
+
+def wait_for_job(store: Store, job: Job, *, unscheduled_too: bool = False) -> Job:
+    """Return the record of a job once it has succeeded. Raises as `wait_for` does; JobError also when its pipeline was
+    deleted."""
+    ledger = Ledger(store)
+    while True:
+        seen = store.last_txnid()
+        now = ledger.find_job(job.pipeline, job.id)
+        if now is None:
+            raise JobError(f"the pipeline {job.pipeline} of job {job.id} was deleted")
+        if now.lost:
+            raise _loss(now)
+        if now.ended:
+            return now
+        _wait_change(store, seen, (job.pipeline,), unscheduled_too=unscheduled_too)
+
+
+def _loss(job: Job) -> JobError:
+    why, *_ = job.reason.splitlines() or [""]
+    return JobError(
+        f"job {job.pipeline}@{job.id} {WORDS[job.state]}: {why}",
+        hint=f"`pfs job logs {job.pipeline}@{job.id}` shows what its commands printed",
+    )
+
+
+def _wait_change(store: Store, seen: int, pending: tuple[str, ...], *, unscheduled_too: bool) -> None:
+    """Until the store is no longer as it was `seen`. Raises DaemonError when nobody schedules."""
+    played = time.monotonic()
+    while store.last_txnid() == seen:
+        if unscheduled_too or is_played(store.path, Role.SCHEDULER):
+            played = time.monotonic()
+        elif time.monotonic() - played > HANDOVER_SECONDS:
+            raise DaemonError(
+                f"nobody runs pipelines for this store, and {', '.join(pending)} has work to do",
+                hint="start one with `pfs mount` or `pfs scheduler`",
+            )
+        time.sleep(POLL_SECONDS)
 
 
 def look(store: Store, repo: str, commit: CommitId) -> Downstream:
