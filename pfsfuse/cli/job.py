@@ -19,7 +19,6 @@ from pfsfuse.cli.span import Span
 from pfsfuse.cli.text import safe
 
 if TYPE_CHECKING:
-    from pfsfuse.pipeline import Spec
     from pfsfuse.scheduler import Job, Ledger, Pipeline
 
 __all__ = ["find", "get", "job", "state"]
@@ -110,12 +109,11 @@ def show(app: App, job: str, datums: bool) -> None:
     """Describe one job."""
     import msgspec
 
-    from pfsfuse.scheduler import Ledger, iter_datums
+    from pfsfuse.scheduler import Ledger, iter_datums, spec_of_job
 
     with app.open() as opened:
-        ledger = Ledger(opened)
-        found = find(ledger, job)
-        each = iter_datums(opened, spec(ledger, found), found) if datums else iter(())
+        found = find(Ledger(opened), job)
+        each = iter_datums(opened, spec_of_job(opened, found), found) if datums else iter(())
         if app.json:
             more = {"datums": [datum_json(one) for one in each]} if datums else {}
             jsonout.write({**msgspec.to_builtins(found), **more})
@@ -163,15 +161,14 @@ def logs(
     Datums whose result was known before have not run; asked for by --datum or --input, they show the log of the job
     that computed them. Of a datum that printed more than 16 MiB the beginning and the end are kept.
     """
-    from pfsfuse.scheduler import Ledger, find_datum
+    from pfsfuse.scheduler import Ledger, find_datum, spec_of_job
     from pfsfuse.scheduler.logs import reading
 
     with app.open() as opened:
-        ledger = Ledger(opened)
-        found = find(ledger, job)
+        found = find(Ledger(opened), job)
         only: list[str] | None = None
         if datums or paths:
-            given = spec(ledger, found)
+            given = spec_of_job(opened, found)
             only = [find_datum(opened, given, found, each).datum.id for each in datums]
             for path in paths:
                 only += reading(opened, given, found, path)
@@ -287,10 +284,3 @@ def get(ledger: Ledger, name: str) -> Pipeline:
     import store
 
     return ledger.pipeline(store.names.repo(name))
-
-
-def spec(ledger: Ledger, job: Job) -> Spec:
-    """The specification of a job's pipeline."""
-    from pfsfuse.scheduler import spec_of
-
-    return spec_of(ledger.pipeline(job.pipeline))
