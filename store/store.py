@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
@@ -262,6 +263,13 @@ class Store(Bundling, Upkeep):
     def fetch(self, extents: tuple[Extent, ...]) -> bytes:
         """The bytes of `extents`, joined. May wait for the disk. Raises Corrupt when they are not what was written."""
         return self._trees.fetch(extents)
+
+    def lend(self, extents: tuple[Extent, ...]) -> AbstractContextManager[Sequence[bytes | memoryview]]:
+        """The same in pieces, not joined, which are valid until the block ends: for who passes them on at once.
+
+        A read transaction is open meanwhile. Raises Corrupt, before there is anything.
+        """
+        return self._trees.lend(extents)
 
     def edit_tree(self, base: Entry | None = None) -> TreeEdit:
         """Changes on top of a directory's entry (None: an empty one), for trees that are no commit yet."""

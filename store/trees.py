@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import io
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -113,6 +114,10 @@ class Trees:
     def fetch(self, extents: tuple[Extent, ...]) -> bytes:
         """The bytes of `extents`, joined. May wait for the disk. Raises Corrupt when they are not what was written."""
         return self._objects.fetch(extents)
+
+    def lend(self, extents: tuple[Extent, ...]) -> AbstractContextManager[Sequence[bytes | memoryview]]:
+        """The same in pieces, which are valid until the block ends: for who passes them on at once. Raises Corrupt."""
+        return self._objects.lend(extents)
 
     def open(self, file: Entry) -> io.BufferedReader:
         """A seekable reader of the file's bytes, which reads ahead in threads while it is read from front to back.

@@ -9,6 +9,7 @@ from pathlib import Path
 import trio
 
 from pfsfuse.errors import MountError
+from pfsfuse.fuse import memory
 from pfsfuse.fuse.invalidate import Refresher
 from pfsfuse.fuse.kernel import Session, open_device, wire
 from pfsfuse.fuse.mountinfo import mount_at
@@ -41,6 +42,7 @@ async def serve(
     kernel also reads without opening; without it we refuse every change ourselves.
     Raises MountError when the mount cannot be made, or was aborted under us.
     """
+    memory.prepare()
     where = await trio.to_thread.run_sync(prepare_mountpoint, mountpoint)
     options = {"default_permissions", "nosuid", "nodev"}
     options |= {"allow_other"} if allow_other else set()

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from pfsfuse.fuse.attrs import ABSENT, attributes, entry
 from pfsfuse.fuse.changes import Changes, when_free
 from pfsfuse.fuse.errno import LOGGED, errno_of
-from pfsfuse.fuse.kernel import Later, Session, replies
+from pfsfuse.fuse.kernel import Later, Lent, Session, replies
 from pfsfuse.fuse.kernel.requests import Caller
 from pfsfuse.vfs.handles import OpenFile
 from pfsfuse.vfs.vfs import NAME_MAX, Vfs
@@ -113,7 +113,7 @@ class Operations(Changes):
             self._push(inode, opened.push)
         return replies.opened(opened.fh, keep_cache=not opened.direct, direct=opened.direct, no_flush=True)
 
-    def read(self, fh: int, offset: int, size: int) -> bytes | Later:
+    def read(self, fh: int, offset: int, size: int) -> bytes | Later | Lent:
         plan = (self.vfs.read_plan if self._opens else self.vfs.read_node)(fh, offset, size)
         if isinstance(plan, bytes):
             return plan
@@ -121,7 +121,7 @@ class Operations(Changes):
             return Later(plan)
         if size <= INLINE_BYTES:
             return self.vfs.store.fetch(plan)
-        return Later(partial(self.vfs.store.fetch, plan))
+        return Lent(partial(self.vfs.store.lend, plan))
 
     def fsync(self, fh: int, datasync: bool) -> Later:
         if not self._opens:

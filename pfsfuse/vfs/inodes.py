@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections import deque
 
 from pfsfuse.vfs.nodes import Directory, Known, Node
 
@@ -19,6 +20,9 @@ SPARSE = 8
 """A table is made anew when it holds so many times less than it did."""
 MANY = 100_000
 """Nodes that are worth more trouble when they are gone."""
+
+FRESH = 1024
+"""Nodes that are kept as they were found: what is looked up is opened and read soon, if ever."""
 
 ROOT = 1
 """The number of a mount's root, given by the protocol."""
@@ -32,6 +36,8 @@ class Inodes:
         self._nodes: dict[int, Node] = {ROOT: root}
         self._displaced: dict[bytes, int] = {}
         self._places: dict[int, list[tuple[Known, bytes]]] = {}
+        self._fresh: deque[Node] = deque()
+        """The nodes entered last, which are not packed yet."""
         self._most = 0
         """How many nodes there were since the table was made compact."""
         root.ino = ROOT
@@ -72,7 +78,9 @@ class Inodes:
         """
         if node.lookups == 0:
             self._nodes[node.ino] = node
-            node.settle()
+            self._fresh.append(node)
+            if len(self._fresh) > FRESH:
+                self._fresh.popleft().settle()
             self._note_displaced(node)
         node.lookups += 1
         if isinstance(directory, Known) and directory.known.get(name) is not node:
@@ -85,6 +93,7 @@ class Inodes:
             return False
         worth = self._most > MANY
         self._nodes = dict(self._nodes)  # a dict does not shrink by itself
+        self._fresh.clear()
         self._most = len(self._nodes)
         return worth
 

@@ -19,7 +19,7 @@ import mmap
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,6 +29,7 @@ from store.engine import glance
 from store.engine.failures import MAX_READERS, as_ours
 from store.engine.lease import Lease, Leases
 from store.engine.lockfile import reserve
+from store.engine.look import Look
 from store.engine.pages import PageFile
 from store.engine.residence import Residence
 from store.engine.txn import TABLES, Reading, Seen, Writing
@@ -196,15 +197,21 @@ class Environment:
         found = (line.split()[2:3] for line in self._env.readers().splitlines()[1:])
         return [int(number) for [number] in found if number.isdigit()]
 
-    @contextmanager
-    def read(self) -> Iterator[Reading]:
+    def read(self) -> AbstractContextManager[Reading]:
         """A read transaction; short, because pages it can see are not reused."""
-        with as_ours(self.path), self._passing():
-            txn = self._begin(write=False)
-            try:
-                yield Reading(txn, self._handles)
-            finally:
-                txn.abort()
+        return Look(self.path, self._begin_reading, self._end_reading)
+
+    def _begin_reading(self) -> Reading:
+        self._enter()
+        try:
+            return Reading(self._begin(write=False), self._handles)
+        except BaseException:
+            self._leave()
+            raise
+
+    def _end_reading(self, reading: Reading) -> None:
+        reading.end()
+        self._leave()
 
     def write(self, work: Callable[[Writing], T]) -> T:
         """Run `work` in a write transaction and commit it: durable on return, no trace of it when anything is raised.
@@ -322,7 +329,8 @@ class Environment:
 
     def _enter(self) -> None:
         with self._gate:
-            self._gate.wait_for(lambda: not self._closed)
+            while self._closed:
+                self._gate.wait()
             if self._is_copy:
                 self._open_copied()
             self._open += 1
@@ -337,4 +345,5 @@ class Environment:
     def _leave(self) -> None:
         with self._gate:
             self._open -= 1
-            self._gate.notify_all()
+            if self._closed:  # nobody waits at a gate that is open
+                self._gate.notify_all()

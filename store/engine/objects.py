@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from store import locks
 from store.buffers import filled
@@ -49,12 +50,36 @@ class SegmentCache:
                 self._held -= len(self._payloads.popitem(last=False)[1])
 
 
+class Cut:
+    """Checked chunks of which somebody has taken the beginning, and will soon want the rest: the last few.
+
+    Whoever reads from front to back asks for a MiB at a time, and a MiB ends within a chunk: without these, one chunk
+    in thirteen is unpacked and checked twice. Safe to use from threads.
+    """
+
+    def __init__(self, limit: int = 16) -> None:
+        self._limit = limit
+        self._chunks: OrderedDict[ObjectId, View] = OrderedDict()
+        self._lock = locks.lock()
+
+    def put(self, name: ObjectId, plain: View) -> None:
+        with self._lock:
+            self._chunks[name] = plain
+            if len(self._chunks) > self._limit:
+                self._chunks.popitem(last=False)
+
+    def take(self, name: ObjectId) -> View | None:
+        with self._lock:
+            return self._chunks.pop(name, None)
+
+
 class ObjectReader:
     """Gives objects by id, each checked against its id. Safe to use from threads."""
 
     def __init__(self, env: Environment, cache: SegmentCache | None = None) -> None:
         self._env = env
         self._cache = SegmentCache() if cache is None else cache
+        self._cuts = Cut()
 
     def get(self, name: ObjectId) -> bytes:
         """The object's bytes. Raises Corrupt when it is missing or is not what its id says."""
@@ -87,6 +112,28 @@ class ObjectReader:
                     at += extent.size
                 for name, into, number in copied:
                     _require(name, into, number)
+
+    @contextmanager
+    def lend(self, extents: Sequence[Extent]) -> Iterator[list[View]]:
+        """The bytes of `extents` in pieces, which are valid until the block ends. Raises Corrupt.
+
+        For who passes them on at once: to join a MiB is to copy it, into memory that the kernel has to clear first.
+        """
+        pieces: list[View] = []
+        with self._env.read() as reading:
+            if extents and extents[0].start and (cut := self._cuts.take(extents[0].chunk)) is not None:
+                pieces.append(memoryview(cut)[extents[0].start : extents[0].start + extents[0].size])
+            for group in _groups(extents[len(pieces) :]):
+                for extent, (plain, place) in zip(group, self._find_all(reading, group), strict=True):
+                    # What lies in the map could become other bytes between the check and their use: it is copied.
+                    own = bytes(plain) if _in_map(plain) else plain
+                    piece, unchecked = self._cut(extent, own, place)
+                    if unchecked is not None:
+                        _require(extent.chunk, piece, unchecked)
+                    elif extent is extents[-1] and not extent.start:
+                        self._cuts.put(extent.chunk, own)
+                    pieces.append(piece)
+            yield pieces
 
     @staticmethod
     def _cut(extent: Extent, plain: View, place: Place) -> tuple[View, int | None]:
@@ -187,6 +234,11 @@ def _slice(payload: View, place: Place) -> View:
     if place.length == len(payload):
         return payload
     return memoryview(payload)[place.offset : place.offset + place.length]
+
+
+def _in_map(plain: View) -> bool:
+    """Whether these are bytes of the map, which have no owner, and not some that were unpacked."""
+    return isinstance(plain, memoryview) and plain.obj is None
 
 
 def _require(name: ObjectId, plain: View, number: int) -> None:

@@ -34,6 +34,10 @@ class Reading:
     def __init__(self, txn: Any, handles: dict[bytes, Any]) -> None:
         self._txn, self._handles = txn, handles
 
+    def end(self) -> None:
+        """To be called by whoever began it, once."""
+        self._txn.abort()
+
     @property
     def number(self) -> int:
         """The number of the last transaction that this one sees."""

@@ -2,6 +2,7 @@
 
     receive ──► decode ──► handler ─┬─ bytes      answered on the spot
                                     ├─ Later      a thread works it out and answers
+                                    ├─ Lent       a thread passes on what it is lent
                                     └─ coroutine  a task of the nursery awaits it and answers
 
 A plain handler never waits, and costs a request nothing but itself. One that must read the disk returns a `Later`;
@@ -17,6 +18,7 @@ import errno
 import os
 import select
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from time import perf_counter_ns
 from types import CoroutineType
@@ -35,12 +37,15 @@ Body: TypeAlias = "bytes | memoryview | Sequence[bytes | memoryview] | None"
 READERS = 4
 """Threads that fetch at a time; more would only fight over the interpreter's lock."""
 
-LINGER_SECONDS = 0.0002
+LINGER_SECONDS = 0.001
 """How long to look for the next request before the event loop waits for it: a program that waits for our answer asks
 again within microseconds, and waking through the loop costs more than the request."""
 
-TURN = 64
+TURN = 16
 """Requests answered before the event loop's other tasks get their turn."""
+
+MOST_PIECES = 1000
+"""writev(2) takes 1,024."""
 
 NOTHING, UNMOUNTED = -1, 0
 
@@ -60,6 +65,17 @@ class Later:
 
     def __init__(self, work: Callable[[], Body]) -> None:
         self.work = work
+
+
+class Lent:
+    """An answer that takes time, in pieces that are somebody else's: `open` is called in a thread and gives them for
+    the length of a block, in which they are sent.
+    """
+
+    __slots__ = ("open",)
+
+    def __init__(self, open: Callable[[], AbstractContextManager[Sequence[bytes | memoryview]]]) -> None:
+        self.open = open
 
 
 class Handlers(Protocol):
@@ -145,6 +161,9 @@ class Session:
             elif kind is Later:
                 self._fetchers.put(lambda: self._fetch(unique, name, args, body.work, start))
                 return
+            elif kind is Lent:
+                self._fetchers.put(lambda: self._pass_on(unique, name, args, body.open(), start))
+                return
             elif kind is CoroutineType:
                 nursery.start_soon(self._finish, unique, name, args, body, start)
                 return
@@ -195,6 +214,27 @@ class Session:
             self._refuse(unique, number)
         else:
             self._answer(unique, body)
+
+    def _pass_on(
+        self,
+        unique: int,
+        name: str,
+        args: tuple[Any, ...],
+        lent: AbstractContextManager[Sequence[bytes | memoryview]],
+        start: int,
+    ) -> None:
+        """In a thread."""
+        try:
+            pieces = lent.__enter__()
+        except Exception as error:  # noqa: BLE001 - the table of errors is for all of them
+            self._handlers.answered(name, perf_counter_ns() - start)
+            self._refuse(unique, self._handlers.failed(name, args, error))
+            return
+        try:
+            self._handlers.answered(name, perf_counter_ns() - start)
+            self._answer(unique, pieces if len(pieces) < MOST_PIECES else b"".join(pieces))
+        finally:
+            lent.__exit__(None, None, None)
 
     async def _finish(
         self, unique: int, name: str, args: tuple[Any, ...], waiting: Coroutine[Any, Any, Body], start: int

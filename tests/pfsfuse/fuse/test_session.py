@@ -5,14 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from struct import pack
 from typing import Any
 
 import pytest
 import trio
 
-from pfsfuse.fuse.kernel import Caller, Changes, Later, Session, wire
+from pfsfuse.fuse.kernel import Caller, Changes, Later, Lent, Session, wire
 from pfsfuse.fuse.kernel.wire import Notify, Op
 from pfsfuse.testing.kernel import FakeKernel
 
@@ -177,6 +178,28 @@ def test_what_takes_time_is_answered_by_a_thread_while_others_are_answered() -> 
         return [other, (number, body)]
 
     assert converse(handlers, talk) == [(0, b"room"), (0, b"slow")]
+
+
+def test_pieces_are_lent_until_they_are_sent() -> None:
+    seen = []
+
+    @contextmanager
+    def lent() -> Iterator[list[bytes]]:
+        seen.append("open")
+        yield [b"a", memoryview(b"bc"), *[b"."] * 2000]
+        seen.append("closed")
+
+    assert ask(Recorder(read=Lent(lent)), Op.READ, 1, bytes(40)) == (0, b"abc" + b"." * 2000)
+    assert seen == ["open", "closed"]
+
+
+def test_pieces_that_cannot_be_had_are_refused_with_a_number() -> None:
+    @contextmanager
+    def lent() -> Iterator[list[bytes]]:
+        raise OSError(errno.ENOSPC, "none")
+        yield []
+
+    assert ask(Recorder(read=Lent(lent)), Op.READ, 1, bytes(40)) == (errno.ENOSPC, b"")
 
 
 def test_what_waits_is_answered_by_a_task_while_others_are_answered() -> None:

@@ -74,6 +74,19 @@ def test_any_part_of_a_file_is_what_those_bytes_are(data):
         extents = data.extents(entry, offset, size)
         assert data.fetch(extents) == plain[offset : offset + size]
         assert sum(extent.size for extent in extents) == len(plain[offset : offset + size])
+        with data.lend(extents) as pieces:
+            assert b"".join(pieces) == plain[offset : offset + size]
+
+
+@pytest.mark.parametrize("make", [pseudo_random, lambda seed, size: (b"%d," % seed) * (size // 2)])
+def test_what_is_lent_from_front_to_back_is_the_file(data, make):
+    plain = make(5, 3_000_000)
+    entry, _ = put(data, plain)
+    found = []
+    for offset in range(0, len(plain), 300_000):
+        with data.lend(data.extents(entry, offset, 300_000)) as pieces:
+            found += map(bytes, pieces)
+    assert b"".join(found) == plain
 
 
 def test_a_file_object_reads_seeks_and_tells_as_python_files_do(data, trips, tmp_path):
