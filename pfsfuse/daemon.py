@@ -41,6 +41,7 @@ from pfsfuse.service.supervisor import Supervisor
 from pfsfuse.vfs import HostView, Vfs
 from pfsfuse.worker.local import open_local_executor
 from pfsfuse.worker.rooms import remove_stale
+from pfsfuse.worktree.failures import NotStaged
 from store import Store
 
 log = logging.getLogger(__name__)
@@ -191,9 +192,8 @@ class _Daemon:
         if self._refresher is not None:
             await self._refresher.refresh()
 
-    async def stage(self) -> None:
-        if self._stager is not None:
-            await self._stager.stage()
+    async def stage(self) -> list[NotStaged]:
+        return [] if self._stager is None else await self._stager.stage()
 
     def stop(self) -> None:
         self._ending.set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from pfsfuse.config import Config
+    from pfsfuse.worktree.failures import NotStaged
     from store import Store
 
 
@@ -21,6 +22,8 @@ class App:
     store_option: str | None = None
     json: bool = False
     debug: bool = False
+    not_staged: list[NotStaged] = field(default_factory=list)
+    """What `open` could not stage."""
     supervised: bool = False
     """Whether the process that started this one says what became of it."""
 
@@ -40,19 +43,34 @@ class App:
         return self.config().store
 
     def open(self, *, drafts: bool = False) -> Store:
-        """The store, which has to exist. The caller closes it. `drafts`: what was written in mounts is staged first."""
+        """The store, which has to exist. The caller closes it. `drafts`: what was written in mounts is staged first, as
+        far as that can be done: see `require_staged`.
+        """
         import store
 
         if drafts:
             from pfsfuse.control import client
 
-            client.stage(self.store_path())
+            self.not_staged = client.stage(self.store_path())
         opened = store.open(self._at_risk())
         if drafts and (opened.path / "worktrees").exists():
             from pfsfuse.worktree.staging import stage_leftovers
 
-            stage_leftovers(opened)
+            self.not_staged += stage_leftovers(opened)
         return opened
+
+    def require_staged(self, *branches: tuple[str, str]) -> None:
+        """Raise WorktreeError when what was written to one of these, each a repo and a branch, is not staged."""
+        from pfsfuse.errors import WorktreeError
+        from pfsfuse.worktree.place import place
+
+        for failure in self.not_staged:
+            for repo, branch in branches:
+                if failure.is_of(f"{repo}@{branch}", place(self.store_path(), repo, branch)):
+                    raise WorktreeError(
+                        f"what was written to {repo}@{branch} cannot be staged: {failure.why}",
+                        hint=failure.hint,
+                    )
 
     def open_or_create(self) -> Store:
         """The store, made if nothing is there yet. The caller closes it."""

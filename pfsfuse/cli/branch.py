@@ -12,6 +12,7 @@ from pfsfuse.cli.app import App, pass_app
 from pfsfuse.cli.errors import CommandError
 from pfsfuse.cli.group import Group
 from pfsfuse.cli.repo import confirm
+from pfsfuse.cli.staged import refuse_uncommitted
 
 if TYPE_CHECKING:
     from store import Commit, Repo, Store
@@ -122,15 +123,22 @@ def move(app: App, branch: str, at: str) -> None:
 )
 @click.argument("branch", metavar="REPO@BRANCH", type=Reference())
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("--force", is_flag=True, help="Also with changes that are not committed.")
 @pass_app
-def delete(app: App, branch: str, yes: bool) -> None:
-    """Delete a branch; its commits keep their ids."""
+def delete(app: App, branch: str, yes: bool, force: bool) -> None:
+    """Delete a branch; its commits keep their ids.
+
+    Refused while something is staged, or was written through a mount, and is not committed.
+    """
     name = address.name(branch, "branch")
-    with app.open() as opened:
+    with app.open(drafts=True) as opened:
         repo = opened.repo(name.repo)
         repo.head(name.name)  # no such branch: said before anything is asked
         refuse_output(repo)
+        if not force:
+            refuse_uncommitted(app, opened, repo, [name.name])
         confirm(yes, f"Delete the branch {branch}?")
+        repo.drop_draft(name.name)
         repo.delete_branch(name.name)
     app.refresh()
 

@@ -17,6 +17,7 @@ from pfsfuse.cli.group import Command
 from pfsfuse.cli.merge import branch_only, conflict_line, merge_json, side_options, sides
 from pfsfuse.cli.staged import changes_of, of_file
 from pfsfuse.cli.text import safe
+from pfsfuse.errors import WorktreeError
 
 if TYPE_CHECKING:
     from store import Merge, Store, Target
@@ -59,7 +60,10 @@ def commit(
         raise click.UsageError("name the repos to commit what is staged for, or give --all")
     with app.open(drafts=True) as opened:
         named = branches or tuple(f"{each.repo}@{each.branch}" for each in opened.drafts())
+        if everything and app.not_staged:
+            raise WorktreeError(str(app.not_staged[0]), hint=app.not_staged[0].hint)
         targets = [branch_only(opened, each) for each in named]
+        app.require_staged(*((each.repo.name, each.branch or "") for each in targets))
         done = opened.commit_drafts(
             *(f"{each.repo.name}@{each.branch}" for each in targets),
             message=message or described(opened, targets),

@@ -70,7 +70,7 @@ def diff(app: App, old: str, new: str | None, paths: tuple[str, ...], style: str
     with app.open(drafts=staged) as opened:
         if staged:
             paths = (new, *paths) if new is not None else paths
-            before, after = staged_sides(opened, old)
+            before, after = staged_sides(app, opened, old)
         else:
             before, after = sides(opened, old, new)
         changes = limited(opened, before, after, paths) if paths else between(opened, before, after)
@@ -118,9 +118,10 @@ def sides(store: Store, old: str, new: str | None) -> tuple[Side, Side]:
     return Side(before, first.path, f"the parent of {old}"), Side(after, first.path, old)
 
 
-def staged_sides(store: Store, branch: str) -> tuple[Side, Side]:
+def staged_sides(app: App, store: Store, branch: str) -> tuple[Side, Side]:
     """The head that a branch's draft was made on, and the draft; the same twice without one."""
     target = writable(store, branch)
+    app.require_staged((target.repo.name, target.branch or ""))
     standing = target.repo.standing(target.branch)
     before, after = (
         find(store, root, target.path) if root is not None else None

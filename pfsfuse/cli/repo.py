@@ -12,6 +12,7 @@ from pfsfuse.cli.address import RepoName, repo_only, str_commit
 from pfsfuse.cli.app import App, pass_app
 from pfsfuse.cli.errors import CommandError
 from pfsfuse.cli.group import Group
+from pfsfuse.cli.staged import refuse_uncommitted
 
 if TYPE_CHECKING:
     from store import Commit, Repo
@@ -88,16 +89,22 @@ def show(app: App, name: str) -> None:
 )
 @click.argument("name", type=RepoName())
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("--force", is_flag=True, help="Also with changes that are not committed.")
 @pass_app
-def delete(app: App, name: str, yes: bool) -> None:
-    """Delete a repo with all its branches and commits."""
-    with app.open() as opened:
+def delete(app: App, name: str, yes: bool, force: bool) -> None:
+    """Delete a repo with all its branches and commits.
+
+    Refused while something is staged, or was written through a mount, and is not committed.
+    """
+    with app.open(drafts=True) as opened:
         found = repo_only(opened, name)
         if found.origin == "pipeline":
             raise CommandError(
                 f"{name} holds what a pipeline computes",
                 hint=f"`pfs pipeline delete {name}` deletes the pipeline first",
             )
+        if not force:
+            refuse_uncommitted(app, opened, found, [each.name for each in found.branches()])
         confirm(yes, f"Delete {name} and all its history?")
         opened.delete_repo(name)
     app.refresh()

@@ -47,6 +47,7 @@ def restore(app: App, paths: tuple[str, ...], everything: bool, yes: bool) -> No
                 )
             place = target.repo.name, target.branch or ""
             wanted.setdefault(place, (target.repo, []))[1].append(target.path)
+        app.require_staged(*wanted)
         names = [f"{repo}@{branch}" for repo, branch in wanted]
         if everything:
             confirm(yes, f"Forget all that is staged for {', '.join(names)}?")

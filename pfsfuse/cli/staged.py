@@ -2,22 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import click
 
 from pfsfuse.cli import diff, jsonout, text
 from pfsfuse.cli.address import str_commit
+from pfsfuse.cli.errors import CommandError
+from pfsfuse.worktree.place import place
 
 if TYPE_CHECKING:
+    from pfsfuse.cli.app import App
     from store import Change, Repo, Standing, Store
+
+
+SHOWN = 3
+"""Paths to name."""
 
 
 def changes_of(store: Store, standing: Standing) -> Iterator[Change]:
     """What the draft adds, modifies and deletes; nothing without a draft."""
     draft = standing.draft
     return iter(()) if draft is None else store.diff(standing.base_tree, draft.tree)
+
+
+def refuse_uncommitted(app: App, store: Store, repo: Repo, branches: Sequence[str]) -> None:
+    """Raise CommandError when something is staged, or was written and cannot be staged, for one of these branches of
+    `repo`, which are about to be deleted.
+    """
+    hint = "`pfs commit {}` keeps them, --force deletes them too"
+    for failure in app.not_staged:
+        if any(failure.is_of(f"{repo.name}@{each}", place(store.path, repo.name, each)) for each in branches):
+            raise CommandError(str(failure), hint="--force deletes the branch all the same, and leaves that")
+    for branch in branches:
+        changes = list(islice(filter(of_file, changes_of(store, repo.standing(branch))), SHOWN + 1))
+        if changes:
+            name = f"{repo.name}@{branch}"
+            what = ", ".join(text.safe(each.path) for each in changes[:SHOWN])
+            more = " and more" if len(changes) > SHOWN else ""
+            raise CommandError(
+                f"{name} has changes that are not committed: {what}{more}", hint=hint.format(name)
+            )
 
 
 def of_file(change: Change) -> bool:

@@ -56,6 +56,7 @@ def show_staged(app: App, store: Store, refs: Sequence[str]) -> None:
         branches = [each.branch for each in target.repo.drafts()] if ref == target.repo.name else []
         for branch in branches or [target.branch or ""]:
             lines[target.repo.name, branch] = target.repo
+    app.require_staged(*lines)
     found = [(repo, branch, repo.standing(branch)) for (_, branch), repo in lines.items()]
     if app.json:
         jsonout.write([staged.as_json(store, *each) for each in found])

@@ -20,12 +20,14 @@ from pfsfuse.control.messages import (
     Reply,
     Request,
     Stage,
+    Staged,
     Status,
     Stop,
     shown,
 )
 from pfsfuse.errors import DaemonError
 from pfsfuse.processes import is_alive
+from pfsfuse.worktree.failures import NotStaged
 
 
 def daemons(store_path: Path, *, timeout_seconds: float = 2.0) -> list[Status]:
@@ -49,19 +51,24 @@ def refresh(store_path: Path, *, timeout_seconds: float = 5.0) -> int:
     return sum(isinstance(reply, Done) for reply in replies)
 
 
-def stage(store_path: Path, *, timeout_seconds: float = 3600.0) -> None:
-    """Have every daemon of this store move what was written through its mount into the drafts, and wait for that.
+def stage(store_path: Path, *, timeout_seconds: float = 3600.0) -> list[NotStaged]:
+    """Have every daemon of this store move what was written through its mount into the drafts, and wait for that; the
+    branches of which it could not.
 
     Raises DaemonError when one cannot, or does not answer: what was written may then be missing from the drafts.
     """
     deadline = time.monotonic() + timeout_seconds
+    failed: list[NotStaged] = []
     for pid in address.pids(store_path):
         reply = _ask(store_path, pid, Stage(), deadline)
+        if isinstance(reply, Staged):
+            failed += reply.failed
         if isinstance(reply, Refused):
             raise DaemonError(f"the daemon {pid} cannot stage what was written: {reply.why}")
         if reply is None and is_alive(pid):
             hint = f"its log is {address.log_path(store_path)}"
             raise DaemonError(f"the daemon {pid} does not answer", hint=hint)
+    return failed
 
 
 def status(store_path: Path, pid: int, *, timeout_seconds: float = 2.0) -> Status | None:

@@ -2,7 +2,7 @@
 
     {"type":"status"}   → {"type":"status","pid":…}     who are you, what do you serve
     {"type":"refresh"}  → {"type":"done"}               heads moved; answered when the kernel's caches agree
-    {"type":"stage"}    → {"type":"done"}               move what was written through the mount into the drafts
+    {"type":"stage"}    → {"type":"staged","failed":…}  move what was written through the mount into the drafts
     {"type":"stop"}     → {"type":"done"}               end; answered at once: its process is gone when all is done
     anything else       → {"type":"refused","why":…}
 
@@ -15,6 +15,8 @@ import os
 from pathlib import Path
 
 import msgspec
+
+from pfsfuse.worktree.failures import NotStaged
 
 LINE_LIMIT = 65536
 """Bytes of one line at most; more is refused."""
@@ -58,6 +60,12 @@ class Done(msgspec.Struct, frozen=True, tag_field="type", tag="done"):
     """It has been done."""
 
 
+class Staged(msgspec.Struct, frozen=True, tag_field="type", tag="staged"):
+    """What was written is in the drafts, but for these branches."""
+
+    failed: tuple[NotStaged, ...] = ()
+
+
 class Refused(msgspec.Struct, frozen=True, tag_field="type", tag="refused"):
     """It has not been done."""
 
@@ -65,7 +73,7 @@ class Refused(msgspec.Struct, frozen=True, tag_field="type", tag="refused"):
 
 
 Request = GetStatus | Refresh | Stage | Stop
-Reply = Status | Done | Refused
+Reply = Status | Staged | Done | Refused
 
 
 def shown(path: Path) -> str:

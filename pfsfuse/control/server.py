@@ -23,9 +23,11 @@ from pfsfuse.control.messages import (
     Reply,
     Request,
     Stage,
+    Staged,
     Status,
     Stop,
 )
+from pfsfuse.worktree.failures import NotStaged
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +44,8 @@ class Answers(Protocol):
         """Return when everything this daemon shows agrees with the store as it is now."""
         ...
 
-    async def stage(self) -> None:
-        """Return when what was written through this daemon's mount is in the store's drafts."""
+    async def stage(self) -> list[NotStaged]:
+        """Return when what was written through this daemon's mount is in the store's drafts; where it could not be."""
         ...
 
     def stop(self) -> None:
@@ -118,7 +120,7 @@ async def _answer(request: Request | Refused, answers: Answers) -> Reply:
             case Refresh():
                 await answers.refresh()
             case Stage():
-                await answers.stage()
+                return Staged(tuple(await answers.stage()))
             case Stop():
                 answers.stop()
             case Refused():

@@ -7,10 +7,13 @@ from functools import partial
 
 import trio
 
+from pfsfuse.errors import WorktreeError
 from pfsfuse.fuse.invalidate import Refresher
 from pfsfuse.vfs.branches import WritableBranch
 from pfsfuse.vfs.vfs import Vfs
-from pfsfuse.worktree.staging import stage
+from pfsfuse.worktree.failures import NotStaged
+from pfsfuse.worktree.staging import not_staged, stage
+from store import StoreError
 
 log = logging.getLogger(__name__)
 
@@ -22,13 +25,14 @@ class Stager:
         self._vfs, self._refresher = vfs, refresher
         self._lock = trio.Lock()
 
-    async def stage(self) -> None:
-        """Return when all that was written before the call is in the drafts of its branches.
+    async def stage(self) -> list[NotStaged]:
+        """Return when all that was written before the call is in the drafts of its branches; those of which it could
+        not be moved there, which are as they were. None stops the others.
 
         What was written to a repo that was deleted stays in its working tree, and the log says where. Programs that
-        write to such a branch meanwhile wait; those that read do not. Raises what the store raises (Full, Corrupt),
-        OSError; the branch is then as it was.
+        write to such a branch meanwhile wait; those that read do not.
         """
+        failed = []
         branches = self._vfs.view.branches
         for branch in [] if branches is None else branches.all():
             if branch.worktree is None or not branch.worktree.dirty:
@@ -38,8 +42,13 @@ class Stager:
                     "what was written to %s, which was deleted, stays in %s", branch.repo, branch.directory
                 )
                 continue
-            await self._stage(branch)
+            try:
+                await self._stage(branch)
+            except (StoreError, WorktreeError, OSError) as error:
+                log.exception("what was written to %s@%s cannot be staged", branch.repo, branch.name)
+                failed.append(not_staged(f"{branch.repo}@{branch.name}", branch.directory, error))
         await self._refresher.refresh()
+        return failed
 
     async def _stage(self, branch: WritableBranch) -> None:
         async with self._lock:

@@ -60,9 +60,10 @@ class Mounted:
         """Return when the kernel agrees with the store."""
         self.ask("refresh")
 
-    def stage(self) -> None:
-        """Return when what was written is in the store's drafts."""
-        self.ask("stage")
+    def stage(self) -> list[str]:
+        """Return when what was written is in the store's drafts; what could not be moved there, and why."""
+        failed: list[str] = self.ask("stage")
+        return failed
 
     def requests(self) -> Counter[str]:
         """Requests answered so far, by operation."""
@@ -172,8 +173,7 @@ async def _answer(vfs: Vfs, refresher: Refresher, command: str) -> object:
         await refresher.refresh()
         return True
     if verb == "stage":
-        await Stager(vfs, refresher).stage()
-        return True
+        return [str(each) for each in await Stager(vfs, refresher).stage()]
     if verb == "requests":
         return {"requests": vfs.meter.counts(), "inodes": len(vfs.inodes)}
     assert isinstance(vfs.view, JobViews)

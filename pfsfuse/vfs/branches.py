@@ -8,7 +8,8 @@ from typing import Protocol
 from pfsfuse.errors import WorktreeError
 from pfsfuse.vfs.keys import root_key
 from pfsfuse.worktree.model import Folder
-from pfsfuse.worktree.worktree import Worktree, place
+from pfsfuse.worktree.place import place
+from pfsfuse.worktree.worktree import Worktree
 from store import Entry, InUse, Repo, Store
 
 

@@ -132,9 +132,7 @@ class Journal:
             """The records that were there."""
         except ValueError as error:
             os.close(self._descriptor)
-            raise WorktreeError(
-                f"{path} is damaged: {error}", hint="what was written is in the files beside it; see the page"
-            ) from None
+            raise damaged(path, str(error)) from None
         os.ftruncate(self._descriptor, end)
         if end == 0:
             _write_all(self._descriptor, MAGIC)
@@ -171,6 +169,16 @@ class Journal:
 
     def close(self) -> None:
         os.close(self._descriptor)
+
+
+def damaged(path: Path, why: str) -> WorktreeError:
+    """The journal at `path` cannot be read."""
+    directory = path.parent
+    return WorktreeError(
+        f"{path} is damaged: {why}",
+        hint=f"what was written is in {directory / 'files'}, each file under a number: save what you need, and move "
+        f"{directory} away",
+    )
 
 
 def write(path: Path, records: Iterable[Record]) -> None:

@@ -7,10 +7,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from pfsfuse.errors import WorktreeError
+from pfsfuse.worktree.bases import let_go_of_removed
+from pfsfuse.worktree.failures import NotStaged
 from pfsfuse.worktree.fold import lay
-from pfsfuse.worktree.journal import Begin, read
-from pfsfuse.worktree.worktree import DIRECTORY, Worktree
-from store import CommitId, Repo, Standing, Store
+from pfsfuse.worktree.journal import Begin, damaged, read
+from pfsfuse.worktree.place import DIRECTORY
+from pfsfuse.worktree.worktree import Worktree
+from store import CommitId, Repo, Standing, Store, StoreError
 
 
 def stage(store: Store, worktree: Worktree) -> Standing:
@@ -48,33 +51,42 @@ def _merged(store: Store, repo: Repo, worktree: Worktree, standing: Standing) ->
         return not staged.replay(tree, written)
 
 
-def stage_leftovers(store: Store) -> int:
-    """Stage what mounts that are gone have left behind; how many working trees that were.
-
-    Those that a running mount has open are left to it. Raises WorktreeError for one that is damaged, and what the store
-    raises.
+def stage_leftovers(store: Store) -> list[NotStaged]:
+    """Stage what mounts that are gone have left behind; those working trees of which that could not be done, which are
+    as they were. None stops the others, and those that a running mount has open are left to it.
     """
-    staged = 0
+    failed = []
     for directory in _directories(store.path):
-        begin = _begin_of(directory)
-        repo = None if begin is None else store.find_repo(begin.repo)
-        if begin is None or repo is None:
-            continue
+        branch = ""
         try:
-            tree = repo.standing(begin.branch).tree
-            worktree = Worktree(directory, store, begin.repo, begin.branch, tree)
-        except WorktreeError as error:
-            if error.in_use:
+            begin = _begin_of(directory)
+            repo = None if begin is None else store.find_repo(begin.repo)
+            if begin is None or repo is None:
                 continue
-            raise
-        try:
-            if worktree.dirty:
-                standing = stage(store, worktree)
-                worktree.settle(standing.tree, None if standing.base is None else standing.base.id)
-                staged += 1
-        finally:
-            worktree.close()
-    return staged
+            branch = f"{begin.repo}@{begin.branch}"
+            _stage_leftover(store, directory, begin, repo)
+        except (WorktreeError, StoreError, OSError) as error:
+            if not (isinstance(error, WorktreeError) and error.in_use):
+                failed.append(not_staged(branch, directory, error))
+    let_go_of_removed(store)
+    return failed
+
+
+def _stage_leftover(store: Store, directory: Path, begin: Begin, repo: Repo) -> None:
+    worktree = Worktree(directory, store, begin.repo, begin.branch, repo.standing(begin.branch).tree)
+    try:
+        if worktree.dirty:
+            standing = stage(store, worktree)
+            worktree.settle(standing.tree, None if standing.base is None else standing.base.id)
+    finally:
+        worktree.close()
+
+
+def not_staged(branch: str, directory: Path, error: Exception) -> NotStaged:
+    """The branch whose working tree is in `directory` could not be staged, because of `error`."""
+    hint = error.hint() if isinstance(error, WorktreeError | StoreError) else ""
+    what = f"{error.filename or directory}: {error.strerror}" if isinstance(error, OSError) else str(error)
+    return NotStaged(branch, os.fspath(directory), " ".join(what.splitlines()), hint)
 
 
 def _directories(store_path: Path) -> list[Path]:
@@ -90,5 +102,5 @@ def _begin_of(directory: Path) -> Begin | None:
     except FileNotFoundError:
         return None
     except ValueError as error:
-        raise WorktreeError(f"{directory / 'journal'} is damaged: {error}") from None
+        raise damaged(directory / "journal", str(error)) from None
     return records[0] if records and isinstance(records[0], Begin) else None

@@ -12,15 +12,12 @@ Not for use by several threads at once, except for what `Scratch` allows: names 
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import stat
 import time
-from contextlib import suppress
-from hashlib import blake2b
 from pathlib import Path
 
-from pfsfuse.errors import WorktreeError
+from pfsfuse.worktree.bases import Bases
 from pfsfuse.worktree.files import Files
 from pfsfuse.worktree.journal import (
     Attribute,
@@ -34,20 +31,16 @@ from pfsfuse.worktree.journal import (
     Swap,
     Take,
     Write,
+    damaged,
 )
-from pfsfuse.worktree.model import ROOT, File, Folder, Found, Item, Model, path_of
+from pfsfuse.worktree.model import ROOT, File, Folder, Found, Item, Model
+from pfsfuse.worktree.place import locked
 from pfsfuse.worktree.rules import check_new, check_not_below, check_removable, is_directory, refuse
 from pfsfuse.worktree.scratch import Scratch
+from pfsfuse.worktree.settling import go_on, kept
 from store import CommitId, Entry, Store
 
-DIRECTORY = "worktrees"
 NOREPLACE, EXCHANGE = 1, 2
-
-
-def place(store_path: Path, repo: str, branch: str) -> Path:
-    """Where the working tree of a branch is kept. Names of branches may be long and hold a slash."""
-    name = blake2b(f"{repo}@{branch}".encode(), digest_size=16).hexdigest()
-    return store_path / DIRECTORY / name
 
 
 class Worktree:
@@ -61,8 +54,9 @@ class Worktree:
         self.repo, self.branch = repo, branch
         self.directory = directory
         self._store = store
+        self._bases = Bases(store, directory.name)
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock = _locked(directory / "lock")
+        self._lock = locked(directory / "lock")
         try:
             self.files = Files(directory / "files", store)
             self._journal = Journal(directory / "journal")
@@ -80,7 +74,7 @@ class Worktree:
             for record in self._journal.found:
                 self.model.apply(record)
         except (KeyError, TypeError, AssertionError) as error:
-            raise WorktreeError(f"{self._journal.path} is damaged: {error!r}") from None
+            raise damaged(self._journal.path, f"{error!r} in a record") from None
         self._journal.found = []
         self.model.rest_on(self.model.root.below)
         for item in list(self.model.items.values()):
@@ -272,60 +266,22 @@ class Worktree:
         model = Model.after(before, self._store, tree)
         records: list[Record] = []
         if held:
-            self._pin(tree)
+            self._bases.begin(tree)
             records.append(Begin(self.repo, self.branch, None if commit is None else bytes(commit)))
             model.apply(records[0])
             for file in held:
-                records += self._kept(model, file)
+                records += kept(model, file)
         self._journal.replace(records)
         self.model = model
         for file in held:
-            self._go_on(file)
-        if not held:
-            self._store.pins.delete(self._pin_name)
+            go_on(model, self.files, file)
+        if held:
+            self._bases.let_go_of_others()
+        else:
+            self._bases.let_go()
         for number in gone:
             self.files.remove(number)
         self._settled = self._changes, self.files.all_writes()
-
-    @staticmethod
-    def _kept(model: Model, file: File) -> list[Record]:
-        """Have `model` know an open file where it was in the old one, if it is there; the records that do."""
-        if file.folder is None:
-            return []
-        records: list[Record] = []
-        folder = model.root
-        *above, name = path_of(file).split(b"/")
-        for part in above:
-            found = model.find(folder, part)
-            if isinstance(found, Entry) and found.is_dir:
-                records.append(Take(model.next_number(), folder.number, found))
-                model.apply(records[-1])
-                found = folder.names[part]
-            if not isinstance(found, Folder):
-                return records  # somebody else has removed it since
-            folder = found
-        entry = model.find(folder, name)
-        if not isinstance(entry, Entry) or entry.is_dir or entry.is_symlink:
-            return records
-        own: list[Record] = [Take(file.number, folder.number, entry)]
-        own += [] if file.shown is None else [Write(file.number, entry.size)]
-        for record in own:
-            model.apply(record)
-        return records + own
-
-    def _go_on(self, file: File) -> None:
-        """Have an open file be itself in the model that is there now."""
-        twin = self.model.items.get(file.number)
-        if not isinstance(twin, File):
-            file.folder = None
-            self.model.items[file.number] = file
-            return
-        assert twin.folder is not None, "it was taken just now"
-        file.entry, file.shown = twin.entry, twin.shown
-        self.model.put(twin.folder, file)
-        if file.shown is not None:
-            with suppress(OSError):  # no room: it keeps its own bytes, which are the same
-                self.files.open(file).rest_on(file.entry)
 
     # ---- durability
 
@@ -355,6 +311,8 @@ class Worktree:
     def _do(self, record: Record) -> None:
         if self.model.begin is None and not isinstance(record, Begin):
             self._begin()
+        if isinstance(record, Take | Move | Swap):
+            self._bases.keep(self.model.root.below)
         before = self._journal.size
         self._journal.add(record)
         try:
@@ -367,24 +325,12 @@ class Worktree:
     def _begin(self) -> None:
         repo = self._store.repo(self.repo)
         standing = repo.standing(self.branch)
-        self._pin(self.model.root.below)
+        self._bases.begin(self.model.root.below)
         self._do(Begin(self.repo, self.branch, None if standing.base is None else bytes(standing.base.id)))
-
-    @property
-    def _pin_name(self) -> bytes:
-        return b"worktree/" + os.fsencode(self.directory.name)
-
-    def _pin(self, tree: Entry | None) -> None:
-        """Keep what the changes are made to, whatever becomes of the branch: files of it show through."""
-        if tree is None:
-            self._store.pins.delete(self._pin_name)
-        else:
-            self._store.pins.put(self._pin_name, tree)
 
     def begun_on(self) -> Entry | None:
         """The tree that the changes were made to; None: there was none."""
-        found = self._store.pins.get(self._pin_name)
-        return None if found is None else found.tree
+        return self._bases.first()
 
     def _hides(self, folder: Folder, name: bytes) -> bool:
         """Whether the store's directory has the name, too, which must not show through."""
@@ -416,18 +362,3 @@ class _Opened:
 
 def _is_written(item: Item) -> bool:
     return isinstance(item, File) and item.shown is not None
-
-
-def _locked(path: Path) -> int:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        error = WorktreeError(
-            f"another process has the working tree in {path.parent} open",
-            hint="`pfs status` shows which mounts there are",
-        )
-        error.in_use = True
-        raise error from None
-    return descriptor

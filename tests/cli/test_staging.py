@@ -11,6 +11,8 @@ import sys
 import pytest
 
 import store
+from pfsfuse.worktree.place import place
+from pfsfuse.worktree.worktree import Worktree
 from tests.cli.conftest import last_txnid
 
 
@@ -191,7 +193,8 @@ REFUSED = [
     ("diff --staged trips nowhere", 3, "nowhere"),
     ("diff --staged trips:nowhere", 3, "nowhere"),
     ("diff --staged trips@master.1", 1, "not a branch"),
-    ("branch delete trips@dev --yes", 6, "has a draft"),
+    ("branch delete trips@dev --yes", 1, "trips@dev has changes that are not committed: "),
+    ("repo delete trips --yes", 1, "`pfs commit trips@"),
 ]
 
 
@@ -219,3 +222,42 @@ def test_a_move_between_repos_is_staged_in_both(ok, trips, weather):
     assert ok("diff", "--staged", "weather") == "A 7-01-16\nA rain\n"
     ok("commit", "trips", "weather")
     assert newest(ok, "trips")["id"] == newest(ok, "weather")["id"]
+
+
+def test_a_repo_and_a_branch_with_uncommitted_changes_are_deleted_by_force_only(ok, staged):
+    ok("branch", "create", "trips@dev")
+    ok("rm", "--stage", "trips@dev:7-01-16")
+    ok("branch", "delete", "trips@dev", "--yes", "--force")
+    assert not ok("branch", "list", "trips").count("dev")
+    ok("repo", "delete", "trips", "--yes", "--force")
+    assert "trips" not in ok("repo", "list")
+    ok("store", "check")
+
+
+@pytest.fixture
+def damaged_journal(ok, staged, weather, store_path):
+    """Something was written to trips through a mount that is gone, and its journal is damaged since."""
+    with store.open(store_path) as data:
+        tree = Worktree(place(store_path, "trips", "master"), data, "trips", "master", None)
+        for name in (b"one", b"two"):
+            tree.make(tree.model.root, name, 0o100644)
+        tree.close()
+    journal = place(store_path, "trips", "master") / "journal"
+    data = bytearray(journal.read_bytes())
+    data[20] ^= 0xFF
+    journal.write_bytes(data)
+    return journal
+
+
+def test_a_damaged_journal_stops_what_is_about_its_branch_alone(ok, run, damaged_journal):
+    for line in ("status trips@master", "diff --staged trips", "commit trips", "restore --all --yes trips"):
+        result = run(*line.split())
+        assert result.code == 13 and f"{damaged_journal} is damaged" in result.err, line
+        assert f"save what you need, and move {damaged_journal.parent} away" in result.err, line
+    assert run("commit", "--all").code == 13
+    result = run("repo", "delete", "trips", "--yes")
+    assert result.code == 1 and str(damaged_journal) in result.err
+    assert "staged on" in ok("status", "weather")
+    ok("commit", "weather", "-m", "weather")
+    damaged_journal.parent.rename(damaged_journal.parents[2] / "away")
+    ok("commit", "trips", "-m", "what was staged otherwise")

@@ -19,7 +19,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 import store
 from pfsfuse.worktree.fold import lay
 from pfsfuse.worktree.model import File, Folder, Item, Symlink
-from pfsfuse.worktree.worktree import Worktree, place
+from pfsfuse.worktree.place import place
+from pfsfuse.worktree.worktree import Worktree
 
 LARGE = bytes(range(256)) * 6000
 """Over a megabyte: shows through instead of being copied."""

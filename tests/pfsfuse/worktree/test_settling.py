@@ -11,8 +11,9 @@ import pytest
 import store
 from pfsfuse.worktree.journal import Change
 from pfsfuse.worktree.model import File
+from pfsfuse.worktree.place import place
 from pfsfuse.worktree.staging import stage
-from pfsfuse.worktree.worktree import Worktree, place
+from pfsfuse.worktree.worktree import Worktree
 
 REGULAR = 0o100644
 LARGE = bytes(range(256)) * 6000
