@@ -35,7 +35,8 @@ from pfsfuse import fuse
 from pfsfuse.config import Config
 from pfsfuse.control import address, server
 from pfsfuse.control.messages import Status, shown
-from pfsfuse.fuse import Refresher, Stager
+from pfsfuse.fuse import Committer, Refresher, Stager
+from pfsfuse.mountoptions import MountOptions
 from pfsfuse.scheduler.loop import Scheduler
 from pfsfuse.service.supervisor import Supervisor
 from pfsfuse.vfs import HostView, Vfs
@@ -46,13 +47,14 @@ from store import Store
 
 log = logging.getLogger(__name__)
 
+PLAIN = MountOptions()
+
 
 def run(
     config: Config,
     *,
     mountpoint: Path | None = None,
-    allow_other: bool = False,
-    read_only: bool = False,
+    options: MountOptions = PLAIN,
     prepared: Callable[[], None] = lambda: None,
     ready: Callable[[], None] = lambda: None,
 ) -> None:
@@ -69,7 +71,7 @@ def run(
         prepared()
         address.sweep(opened.path)
         remove_stale(opened.path)
-        trio.run(_Daemon(opened, where, allow_other, read_only).serve, ready)
+        trio.run(_Daemon(opened, where, options).serve, ready)
 
 
 @dataclass(slots=True)
@@ -99,10 +101,10 @@ class _Part:
 class _Daemon:
     """What a running daemon consists of; also what the control socket asks."""
 
-    def __init__(self, opened: Store, mountpoint: Path | None, allow_other: bool, read_only: bool) -> None:
+    def __init__(self, opened: Store, mountpoint: Path | None, options: MountOptions) -> None:
         self._store = opened
         self._mountpoint = mountpoint
-        self._allow_other, self._read_only = allow_other, read_only
+        self._options = options
         self._refresher: Refresher | None = None
         self._stager: Stager | None = None
         self._scheduler: Scheduler | None = None
@@ -137,19 +139,26 @@ class _Daemon:
 
     async def _serve_mount(self, *, task_status: trio.TaskStatus[Refresher]) -> None:
         assert self._mountpoint is not None
-        view = HostView(self._store, writable=not self._read_only)
+        view = HostView(self._store, writable=not self._options.read_only)
         vfs = Vfs(view)
-        async with trio.open_nursery() as nursery:
-            serve = partial(
-                fuse.serve,
-                vfs,
-                self._mountpoint,
-                allow_other=self._allow_other,
-                read_only=self._read_only,
-            )
-            refresher: Refresher = await nursery.start(serve)
-            self._stager = Stager(vfs, refresher)
-            task_status.started(refresher)
+        serve = partial(
+            fuse.serve,
+            vfs,
+            self._mountpoint,
+            allow_other=self._options.allow_other,
+            read_only=self._options.read_only,
+        )
+        async with trio.open_nursery() as beside:
+            async with trio.open_nursery() as nursery:
+                refresher: Refresher = await nursery.start(serve)
+                self._stager = Stager(vfs, refresher)
+                if view.branches is not None:
+                    committer = Committer(self._store, view.branches, self._stager, self.refresh)
+                    vfs.committing = committer
+                    if self._options.autocommit_seconds is not None:
+                        beside.start_soon(committer.watch, self._options.autocommit_seconds)
+                task_status.started(refresher)
+            beside.cancel_scope.cancel()
         view.close()
 
     async def _schedule(self, *, task_status: trio.TaskStatus[None]) -> None:

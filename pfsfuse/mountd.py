@@ -22,6 +22,7 @@ from pfsfuse.control import address
 from pfsfuse.control.launch import Failed, Ready
 from pfsfuse.control.messages import shown
 from pfsfuse.errors import PfsError
+from pfsfuse.mountoptions import MountOptions
 from store import StoreError
 
 log = logging.getLogger(__name__)
@@ -32,8 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m pfsfuse.mountd")
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--mountpoint", type=Path)
-    parser.add_argument("--allow-other", action="store_true")
-    parser.add_argument("--read-only", action="store_true")
+    parser.add_argument("--options", default="{}", help="MountOptions as JSON")
     parser.add_argument("--ready-fd", type=int, required=True)
     given = parser.parse_args(arguments)
     os.set_inheritable(given.ready_fd, False)
@@ -54,8 +54,7 @@ def main(arguments: Sequence[str]) -> int:
         daemon.run(
             config,
             mountpoint=given.mountpoint,
-            allow_other=given.allow_other,
-            read_only=given.read_only,
+            options=msgspec.json.decode(given.options, type=MountOptions),
             prepared=partial(_print_to, address.log_path(given.store)),
             ready=partial(report.send, ready),
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pfsfuse.cli.text import safe
+from pfsfuse.mountoptions import MountOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,9 +16,7 @@ if TYPE_CHECKING:
     from pfsfuse.config import Config
 
 
-def serve(
-    config: Config, *, mountpoint: Path | None = None, allow_other: bool = False, read_only: bool = False
-) -> None:
+def serve(config: Config, *, mountpoint: Path | None = None, options: MountOptions | None = None) -> None:
     """Serve until Ctrl-C or SIGTERM; with a mountpoint, mounted there."""
     from pfsfuse import daemon
 
@@ -26,7 +25,6 @@ def serve(
     daemon.run(
         config,
         mountpoint=mountpoint,
-        allow_other=allow_other,
-        read_only=read_only,
+        options=options or MountOptions(),
         ready=lambda: click.echo(f"{what}; Ctrl-C ends it", err=True),
     )

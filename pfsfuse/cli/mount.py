@@ -11,6 +11,7 @@ from pfsfuse.cli.foreground import serve
 from pfsfuse.cli.group import Command
 from pfsfuse.cli.text import safe
 from pfsfuse.errors import MountError
+from pfsfuse.mountoptions import MountOptions
 
 
 @click.command(
@@ -19,6 +20,7 @@ from pfsfuse.errors import MountError
     pfs mount  at /pfs
     pfs mount ~/pfs  at a directory of your own
     pfs mount --read-only  nothing can be changed through it
+    pfs mount --autocommit 30  what was written becomes a commit when nothing was written for 30 seconds
     pfs mount --foreground  stay, and end with Ctrl-C
     """,
 )
@@ -26,23 +28,41 @@ from pfsfuse.errors import MountError
 @click.option("--foreground", is_flag=True, help="Stay until Ctrl-C; messages go to the terminal.")
 @click.option("--read-only", is_flag=True, help="Nothing can be changed through this mount.")
 @click.option("--allow-other", is_flag=True, help="Let other users read it, root included.")
+@click.option(
+    "--autocommit",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0.1, max=86400),
+    help="Commit what is staged after so many quiet seconds.",
+)
 @pass_app
-def mount(app: App, mountpoint: str | None, foreground: bool, read_only: bool, allow_other: bool) -> None:
+def mount(
+    app: App,
+    mountpoint: str | None,
+    foreground: bool,
+    read_only: bool,
+    allow_other: bool,
+    autocommit: float | None,
+) -> None:
     """Mount every repo below a directory, and run pipelines and services.
 
     Returns when the mount answers. Below MOUNTPOINT (default /pfs): trips is the newest commit of trips, trips@dev
     another branch, trips@master.31 or any other commit a directory that never changes, trips@ lists them all.
-    Branches can be written to: `pfs status trips` lists what has changed, `pfs commit trips` makes it a commit.
+    Branches can be written to: `pfs status trips` lists what has changed, `pfs commit trips` makes it a commit. So does
+    `echo MESSAGE > /pfs/.pfs/commit/trips`, from any program; and --autocommit, after a quiet time, or ten times that
+    when it never is quiet. Where a commit failed, `.pfs/status` and the log say why, and nothing is lost.
     """
+    if autocommit is not None and read_only:
+        raise click.UsageError("--autocommit is for what is written, and --read-only lets nothing be written")
+    options = MountOptions(read_only=read_only, allow_other=allow_other, autocommit_seconds=autocommit)
     config = app.config()
     at = Path(mountpoint).absolute() if mountpoint is not None else config.mountpoint
     app.open_or_create().close()  # what is wrong with the store is said here, before anything is started
     if foreground:
-        serve(config, mountpoint=at, allow_other=allow_other, read_only=read_only)
+        serve(config, mountpoint=at, options=options)
         return
     from pfsfuse.control import launch
 
-    ready = launch.start_mount(config, at, allow_other=allow_other, read_only=read_only)
+    ready = launch.start_mount(config, at, options)
     click.echo(f"mounted at {safe(str(at))} (pid {ready.pid})")
 
 

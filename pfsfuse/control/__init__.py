@@ -6,7 +6,7 @@ For the command line (synchronous, no event loop imported):
     client.refresh(store_path, timeout_seconds=5) -> int          heads moved: returns when every daemon's caches agree
     client.find_mount(store_path, mountpoint) -> Status | None    the daemon that serves this mountpoint
     client.stop(store_path, pid, timeout_seconds=60)              ends one daemon: services committed, unmounted, gone
-    launch.start_mount(config, mountpoint, allow_other=False) -> Ready        `pfs mount` in the background
+    launch.start_mount(config, mountpoint, MountOptions()) -> Ready           `pfs mount` in the background
     launch.start_scheduler(config) -> Ready                                   `pfs scheduler` in the background
 
 For the daemon: `server.serve`.

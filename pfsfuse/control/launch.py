@@ -19,6 +19,7 @@ import msgspec
 from pfsfuse.config import Config
 from pfsfuse.control import address
 from pfsfuse.errors import DaemonError, MountError
+from pfsfuse.mountoptions import MountOptions
 
 PROGRAM = "pfsfuse.mountd"
 """The module that is run; it sits above this layer because it brings everything along."""
@@ -53,17 +54,14 @@ class StartFailed(DaemonError):
         self.error = failed.error
 
 
-def start_mount(
-    config: Config, mountpoint: Path, *, allow_other: bool = False, read_only: bool = False
-) -> Ready:
+def start_mount(config: Config, mountpoint: Path, options: MountOptions | None = None) -> Ready:
     """Start a daemon that mounts at `mountpoint`; returns when the mount answers.
 
     Raises MountError for what is wrong with the mountpoint or the machine, StartFailed for anything else the
     daemon reports; nothing is mounted or running then.
     """
     arguments = ["--mountpoint", os.path.abspath(mountpoint)]
-    arguments += ["--allow-other"] if allow_other else []
-    arguments += ["--read-only"] if read_only else []
+    arguments += ["--options", msgspec.json.encode(options).decode()] if options is not None else []
     return _start(config, arguments)
 
 

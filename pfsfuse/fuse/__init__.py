@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from pfsfuse.fuse.committing import Committer
 from pfsfuse.fuse.invalidate import Refresher
 from pfsfuse.fuse.mount import serve
 from pfsfuse.fuse.mountinfo import mounts_of, store_at
 from pfsfuse.fuse.mountpoint import prepare_mountpoint, unmount
 from pfsfuse.fuse.staging import Stager
 
-__all__ = ["Refresher", "Stager", "mounts_of", "prepare_mountpoint", "serve", "store_at", "unmount"]
+__all__ = [
+    "Committer",
+    "Refresher",
+    "Stager",
+    "mounts_of",
+    "prepare_mountpoint",
+    "serve",
+    "store_at",
+    "unmount",
+]

@@ -18,6 +18,8 @@ from pfsfuse.fuse.kernel import Later, replies
 from pfsfuse.fuse.kernel import requests as kernel
 from pfsfuse.fuse.kernel.requests import Caller
 from pfsfuse.vfs.branches import Busy
+from pfsfuse.vfs.handles import OpenMessage
+from pfsfuse.vfs.messages import message_of
 from pfsfuse.vfs.vfs import Vfs
 from pfsfuse.vfs.writing import NOW
 
@@ -95,8 +97,21 @@ class Changes:
 
     # ---- files
 
+    def write(self, fh: int, offset: int, data: bytes) -> bytes | Coroutine[Any, Any, bytes]:
+        handle = self.vfs.handles.get(fh)
+        return (
+            self._commit(handle, data) if isinstance(handle, OpenMessage) else self._write(fh, offset, data)
+        )
+
+    async def _commit(self, handle: OpenMessage, data: bytes) -> bytes:
+        """The commit is there, or has failed, when the write returns."""
+        if self.vfs.committing is None:
+            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+        await self.vfs.committing.commit(handle.node.repo, handle.node.branch, message_of(data))
+        return replies.written(len(data))
+
     @when_free
-    def write(self, fh: int, offset: int, data: bytes) -> bytes:
+    def _write(self, fh: int, offset: int, data: bytes) -> bytes:
         return replies.written(self.vfs.writing.write(fh, offset, data))
 
     @when_free

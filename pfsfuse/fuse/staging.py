@@ -50,6 +50,16 @@ class Stager:
         await self._refresher.refresh()
         return failed
 
+    async def stage_branch(self, repo: str, name: str) -> None:
+        """The same for one branch. Raises what the store raises (Full, Corrupt), WorktreeError, OSError; then it is as
+        it was.
+        """
+        branches = self._vfs.view.branches
+        for branch in [] if branches is None else branches.all():
+            if branch.called == (repo, name) and branch.worktree is not None and branch.worktree.dirty:
+                await self._stage(branch)
+        await self._refresher.refresh()
+
     async def _stage(self, branch: WritableBranch) -> None:
         async with self._lock:
             free = trio.Event()

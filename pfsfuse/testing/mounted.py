@@ -33,7 +33,7 @@ from typing import Any
 import trio
 
 import store
-from pfsfuse.fuse import Refresher, Stager, serve
+from pfsfuse.fuse import Committer, Refresher, Stager, serve
 from pfsfuse.vfs import HostView, JobView, JobViews, Vfs, ViewInput
 
 END_SECONDS = 20
@@ -133,7 +133,10 @@ async def _run(opened: store.Store, options: argparse.Namespace) -> None:
             async with trio.open_nursery() as mount:
                 refresher: Refresher = await mount.start(_serve, vfs, options)
                 print('"ready"', flush=True)
-                nursery.start_soon(_obey, vfs, refresher, nursery.cancel_scope)
+                stager = Stager(vfs, refresher)
+                if view.branches is not None:
+                    vfs.committing = Committer(opened, view.branches, stager, refresher.refresh)
+                nursery.start_soon(_obey, vfs, refresher, stager, nursery.cancel_scope)
             nursery.cancel_scope.cancel()
 
 
@@ -157,23 +160,23 @@ async def _cancel_on_signal(signals: Any, scope: trio.CancelScope) -> None:
         scope.cancel()
 
 
-async def _obey(vfs: Vfs, refresher: Refresher, scope: trio.CancelScope) -> None:
+async def _obey(vfs: Vfs, refresher: Refresher, stager: Stager, scope: trio.CancelScope) -> None:
     rest = b""
     async with trio.lowlevel.FdStream(os.dup(0)) as commands:
         async for data in commands:
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
-                print(json.dumps(await _answer(vfs, refresher, line.decode())), flush=True)
+                print(json.dumps(await _answer(vfs, refresher, stager, line.decode())), flush=True)
     scope.cancel()
 
 
-async def _answer(vfs: Vfs, refresher: Refresher, command: str) -> object:
+async def _answer(vfs: Vfs, refresher: Refresher, stager: Stager, command: str) -> object:
     verb, _, rest = command.partition(" ")
     if verb == "refresh":
         await refresher.refresh()
         return True
     if verb == "stage":
-        return [str(each) for each in await Stager(vfs, refresher).stage()]
+        return [str(each) for each in await stager.stage()]
     if verb == "requests":
         return {"requests": vfs.meter.counts(), "inodes": len(vfs.inodes)}
     assert isinstance(vfs.view, JobViews)

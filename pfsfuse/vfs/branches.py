@@ -53,6 +53,11 @@ class WritableBranch:
         return place(self.store.path, self.repo, self.name)
 
     @property
+    def called(self) -> tuple[str, str]:
+        """Its repo and its name."""
+        return self.repo, self.name
+
+    @property
     def root(self) -> Folder | None:
         """What is different from the tree below; None: nothing was written."""
         return None if self.worktree is None else self.worktree.model.root
@@ -93,6 +98,8 @@ class Branches:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._branches: dict[tuple[str, str], WritableBranch] = {}
+        self.outcomes: dict[tuple[str, str], str] = {}
+        """By repo and branch, how the last attempt to commit through the mount ended, on one line."""
 
     def get(self, repo: Repo, branch: str) -> WritableBranch:
         """The branch, which the repo may not have yet."""

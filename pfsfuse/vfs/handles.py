@@ -12,6 +12,7 @@ from itertools import count
 from typing import TypeAlias
 
 from pfsfuse.vfs.listing import Listing
+from pfsfuse.vfs.messages import MessageFile
 from pfsfuse.vfs.nodes import Directory, Leaf
 from pfsfuse.vfs.writable import Written
 from pfsfuse.worktree.scratch import Scratch
@@ -38,6 +39,13 @@ class OpenText:
     """A text, as it was when it was opened."""
 
     text: bytes
+
+
+@dataclass(slots=True)
+class OpenMessage(OpenText):
+    """A text that says how to commit, and takes the message."""
+
+    node: MessageFile
 
 
 @dataclass(slots=True)

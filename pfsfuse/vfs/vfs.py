@@ -14,11 +14,13 @@ import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from pfsfuse.vfs.branches import WritableBranch
-from pfsfuse.vfs.handles import Handles, OpenDirectory, OpenFile, OpenText, OpenWritten
+from pfsfuse.vfs.handles import Handles, OpenDirectory, OpenFile, OpenMessage, OpenText, OpenWritten
 from pfsfuse.vfs.inodes import Inodes
 from pfsfuse.vfs.listing import Listing
+from pfsfuse.vfs.messages import MessageFile
 from pfsfuse.vfs.meter import Meter
 from pfsfuse.vfs.nodes import Directory, Known, Leaf, Link, Node, Text
 from pfsfuse.vfs.refresh import Refresh
@@ -62,6 +64,12 @@ class OpenedDirectory:
     """Names that the kernel kept from earlier are still right."""
 
 
+class Committing(Protocol):
+    """Who makes commits."""
+
+    async def commit(self, repo: str, branch: str, message: str) -> object: ...
+
+
 class Vfs:
     """What a view means, request by request."""
 
@@ -72,6 +80,8 @@ class Vfs:
         self.handles = Handles()
         self.writing = Writing(self.inodes, self.handles)
         self.meter = Meter()
+        self.committing: Committing | None = None
+        """Who commits when a message is written; None: nobody does."""
 
     # ---- names
 
@@ -149,6 +159,8 @@ class Vfs:
     def open(self, ino: int, flags: int) -> Opened:
         """Open a file; EROFS to change one that cannot be written to. Busy."""
         node = self.inodes.get(ino)
+        if isinstance(node, MessageFile):
+            return Opened(self.handles.add(OpenMessage(node.text(), node)), direct=True)
         if self.writing.opens_for_change(flags) or isinstance(node, Written):
             return Opened(self.writing.open(ino, flags))
         if isinstance(node, Leaf):
@@ -242,7 +254,11 @@ class Vfs:
             "inodes": len(self.inodes),
             "handles": len(self.handles),
             "requests": dict(sorted(self.meter.counts().items())),
+            "commits": {f"{repo}@{branch}": ended for (repo, branch), ended in self._outcomes()},
         }
+
+    def _outcomes(self) -> list[tuple[tuple[str, str], str]]:
+        return [] if self.view.branches is None else sorted(self.view.branches.outcomes.items())
 
     def stats(self) -> dict[str, object]:
         """What `.pfs/stats` shows: requests by kind with their latencies."""

@@ -70,7 +70,7 @@ class HostView:
         self._root = HostDirectory(store, root_key(b"host"), None, b"", self.branches)
 
     def root(self, reports: Reports) -> Directory:
-        self._root.extras = {NAME: control_directory(self._root, reports)}
+        self._root.extras = {NAME: control_directory(self._root, reports, self.branches, self.store)}
         return self._root
 
     def review(self, refresh: Refresh) -> None:

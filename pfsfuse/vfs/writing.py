@@ -20,6 +20,7 @@ from pfsfuse.vfs.branches import WritableBranch
 from pfsfuse.vfs.handles import Handles, OpenDirectory, OpenFile, OpenWritten
 from pfsfuse.vfs.inodes import Inodes
 from pfsfuse.vfs.keys import root_key
+from pfsfuse.vfs.messages import MessageFile
 from pfsfuse.vfs.nodes import Directory, Leaf, Node
 from pfsfuse.vfs.refresh import Refresh
 from pfsfuse.vfs.writable import LiveLeaf, WritableDirectory, Written, WrittenLink, rekey_below
@@ -161,7 +162,10 @@ class Writing:
         owner: tuple[int | None, int | None],
     ) -> Node:
         """setattr: what is None stays. EPERM for another owner: everything belongs to who mounted."""
-        branch, item = self._item(self._inodes.get(ino))
+        node = self._inodes.get(ino)
+        if isinstance(node, MessageFile):
+            return node  # cutting it off, as some programs do before they write, changes nothing
+        branch, item = self._item(node)
         self._check_owner(owner)
         worktree = branch.open()
         if size is not None:

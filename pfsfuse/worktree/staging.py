@@ -89,6 +89,17 @@ def not_staged(branch: str, directory: Path, error: Exception) -> NotStaged:
     return NotStaged(branch, os.fspath(directory), " ".join(what.splitlines()), hint)
 
 
+def left_behind(store: Store) -> list[tuple[str, str]]:
+    """The repos and branches of all working trees in which something was written, open or not; not of damaged ones."""
+    found = []
+    for directory in _directories(store.path):
+        with suppress(WorktreeError):
+            begin = _begin_of(directory)
+            if begin is not None and store.find_repo(begin.repo) is not None:
+                found.append((begin.repo, begin.branch))
+    return found
+
+
 def _directories(store_path: Path) -> list[Path]:
     with suppress(FileNotFoundError):
         return sorted(Path(each.path) for each in os.scandir(store_path / DIRECTORY) if each.is_dir())

@@ -95,7 +95,12 @@ class Worktree:
     @property
     def dirty(self) -> bool:
         """Whether anything was changed that the store does not have."""
-        return self._settled != (self._changes, self.files.all_writes())
+        return self._settled != self.version
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Changes so far, of names and of bytes: equal ones say that nothing was changed between."""
+        return self._changes, self.files.all_writes()
 
     # ---- names
 
