@@ -13,7 +13,7 @@ from pfsfuse.worktree.fold import lay
 from pfsfuse.worktree.journal import Begin, damaged, read
 from pfsfuse.worktree.place import DIRECTORY
 from pfsfuse.worktree.worktree import Worktree
-from store import CommitId, Repo, Standing, Store, StoreError
+from store import Commit, CommitId, CommitNotFound, Repo, Standing, Store, StoreError
 
 
 def stage(store: Store, worktree: Worktree) -> Standing:
@@ -36,9 +36,22 @@ def stage(store: Store, worktree: Worktree) -> Standing:
 
 def _lay_over(repo: Repo, worktree: Worktree, begin: Begin | None) -> None:
     """Stage on top of what the branch has, or of what it had at `begin`."""
-    since = ... if begin is None else None if begin.commit is None else repo.get(CommitId(begin.commit))
+    since = ... if begin is None else _begun_on(repo, worktree, begin)
     with repo.stage(worktree.branch, since=since) as staged:
         lay(worktree, staged)
+
+
+def _begun_on(repo: Repo, worktree: Worktree, begin: Begin) -> Commit | None:
+    """The commit that the changes were made on. Where a squash has replaced it: the last one with its tree, or, when
+    that is gone too, the one before the head, so that what the head has since is met as somebody else's.
+    """
+    if begin.commit is None:
+        return None
+    try:
+        return repo.get(CommitId(begin.commit))
+    except CommitNotFound:
+        log, tree = list(repo.log(worktree.branch)), worktree.begun_on()
+        return next((each for each in log if each.tree == tree), log[1] if len(log) > 1 else None)
 
 
 def _merged(store: Store, repo: Repo, worktree: Worktree, standing: Standing) -> bool:

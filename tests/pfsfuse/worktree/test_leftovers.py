@@ -12,7 +12,7 @@ import pytest
 import store
 from pfsfuse.worktree.model import File, Folder
 from pfsfuse.worktree.place import place
-from pfsfuse.worktree.staging import stage_leftovers
+from pfsfuse.worktree.staging import stage, stage_leftovers
 from pfsfuse.worktree.worktree import Worktree
 
 REGULAR = 0o100644
@@ -146,3 +146,58 @@ def test_a_branch_that_cannot_be_staged_is_named_and_the_others_are(opened, monk
     assert staged(opened, "weather", "new") == b"new"
     assert stage_leftovers(opened) == []
     assert staged(opened, "trips", "new") == b"new"
+
+
+@pytest.mark.parametrize("after", ["master.1", "master.2"])
+def test_what_was_written_on_a_commit_that_was_squashed_meets_what_came_since(opened, after):
+    trips = opened.repo("trips")
+    for content in (b"2", b"3"):
+        with trips.edit() as edit:
+            edit.write("dir/a", content)
+    tree = opened_tree(opened)
+    folder = tree.take(tree.model.root, b"dir")
+    assert isinstance(folder, Folder)
+    file = tree.take(folder, b"a")
+    assert isinstance(file, File)
+    with tree.opened(file) as scratch:
+        scratch.write(0, b"mine")
+    tree.close()
+    with trips.edit() as edit:
+        edit.write("dir/a", b"theirs")
+    trips.squash("master", trips.commit(after), trips.commit("master.4"))
+    assert stage_leftovers(opened) == []
+    assert [conflict.path for conflict in trips.commit_draft(message="both").conflicts] == [b"dir/a"]
+    assert staged(opened, "trips", "dir/a") == b"mine"
+
+
+def test_a_directory_that_has_become_a_file_below_a_change_is_a_conflict(opened):
+    trips = opened.repo("trips")
+    with trips.edit() as edit:
+        edit.write("dir/a", b"1")
+    tree = opened_tree(opened)
+    folder = tree.take(tree.model.root, b"dir")
+    assert isinstance(folder, Folder)
+    tree.make(folder, b"new", REGULAR)
+    with trips.edit() as edit:
+        edit.remove("dir")
+        edit.write("dir", b"a file")
+    tree.model.rest_on(trips.standing("master").tree)
+    assert [name for name, _ in tree.model.iter_names(folder)] == [b"new"]
+    tree.close()
+    assert stage_leftovers(opened) == []
+    assert [conflict.path for conflict in trips.commit_draft(message="both").conflicts] == [b"dir"]
+    assert staged(opened, "trips", "dir/new") == b""
+
+
+@pytest.mark.parametrize("committed", [False, True])
+def test_what_was_staged_when_the_process_died_is_not_there_twice(opened, committed):
+    tree = opened_tree(opened)
+    write(tree, b"new", b"new")
+    tree.rename(tree.model.root, b"first", tree.model.root, b"moved")
+    stage(opened, tree)
+    before = opened.repo("trips").standing("master").tree
+    if committed:
+        opened.repo("trips").commit_draft(message="at once")
+    tree.close()
+    assert stage_leftovers(opened) == []
+    assert opened.repo("trips").standing("master").tree == before
