@@ -32,6 +32,8 @@ from pfsfuse.pipeline.render import spec_json
 from pfsfuse.pipeline.spec import (
     CrossInput,
     DatumSet,
+    Egress,
+    FileFormat,
     Input,
     PfsInput,
     Service,
@@ -46,6 +48,8 @@ __all__ = [
     "DatumChanges",
     "DatumInput",
     "DatumSet",
+    "Egress",
+    "FileFormat",
     "Glob",
     "Input",
     "PfsInput",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import store
+from pfsfuse.pipeline.egress import read_egress
 from pfsfuse.pipeline.fields import Field, Reading
 from pfsfuse.pipeline.legacy import is_job, read_job
 from pfsfuse.pipeline.reader import read_documents, refuse
@@ -101,6 +102,8 @@ def _read_spec(field: Field, default_name: str) -> Spec:
         tree = read_input(found["input"], for_service=service is not None)
     elif service is None:
         field.fail("input is missing: which repo the pipeline reads, and how it is cut into datums")
+    if service is not None and "egress" in found:
+        found["egress"].fail("a service has none; what it saves is committed when it stops")
     spec = Spec(
         name=name,
         description=found["description"].text() if "description" in found else "",
@@ -115,6 +118,7 @@ def _read_spec(field: Field, default_name: str) -> Spec:
         if "output_branch" in found
         else "master",
         reprocess=read_reprocess(found["reprocess_spec"]) if "reprocess_spec" in found else "until_success",
+        egress=read_egress(found["egress"]) if "egress" in found else None,
         salt=found["salt"].argument() if "salt" in found else "",
         service=service,
     )

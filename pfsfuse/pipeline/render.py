@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import to_builtins
 
+from pfsfuse.pipeline.egress import egress_json
 from pfsfuse.pipeline.spec import Input, PfsInput, Spec
 
 
@@ -52,6 +53,8 @@ def spec_json(spec: Spec) -> dict[str, Any]:
         document["reprocess_spec"] = spec.reprocess
     if spec.salt:
         document["salt"] = spec.salt
+    if spec.egress is not None:
+        document["egress"] = egress_json(spec.egress)
     if spec.service is not None:
         service = spec.service
         document["service"] = {

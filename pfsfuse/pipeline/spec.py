@@ -70,6 +70,28 @@ class DatumSet(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """So many that each worker gets this many sets of a job."""
 
 
+FileType = Literal["CSV", "JSON", "PARQUET"]
+
+
+class FileFormat(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How rows stand in files."""
+
+    type: FileType
+    """JSON: one object a line."""
+    columns: tuple[str, ...] = ()
+    """CSV: the names of the columns, for files without a line of them. Else: which columns, in this order; () is
+    all."""
+
+
+class Egress(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where the output of each job goes as well, once it is committed."""
+
+    url: str
+    """`file:///…`, `s3://…`, `gs://…`, `az://…`; with `format` the URL of a SQL database, as SQLAlchemy has them."""
+    format: FileFormat | None = None
+    """The output is tables: each directory at the top of it is one."""
+
+
 class Service(Struct, frozen=True, kw_only=True):
     """Makes a spec one of a command that keeps running and listens."""
 
@@ -103,6 +125,7 @@ class Spec(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`reprocess_spec`: whether a datum whose result is known is left out of a job, or computed again in each."""
     salt: str = ""
     """Enters the identity of every datum: another salt, and nothing that was computed before counts."""
+    egress: Egress | None = None
     service: Service | None = None
 
 

@@ -66,12 +66,12 @@ SPEC = Table(
     path="the top level",
     taken=_words(
         "pipeline description transform input parallelism_spec datum_tries datum_timeout job_timeout datum_set_spec"
-        " output_branch reprocess_spec salt service"
+        " output_branch reprocess_spec salt egress service"
     ),
     refused={
         **_all(
             _LATER,
-            "egress spout s3_out",
+            "spout s3_out",
         ),
         "spec_commit": "not supported; `pfs pipeline spec NAME --version N` prints an older specification",
         **_all(f"{_KUBERNETES}; remove it", "tf_job determined"),
@@ -106,6 +106,16 @@ PARALLELISM = Table(
     refused={"coefficient": "not supported; write constant, the number of workers"},
 )
 DATUM_SET = Table(path="datum_set_spec", taken=_words("number size_bytes per_worker"))
+EGRESS = Table(path="egress", taken=_words("URL url object_storage sql_database"))
+OBJECT_STORAGE = Table(path="egress.object_storage", taken=_words("url"))
+SQL_DATABASE = Table(
+    path="egress.sql_database",
+    taken=_words("url file_format"),
+    refused={
+        "secret": "not supported; the database's own way (~/.pgpass, ~/.my.cnf, …) keeps a password out of the url"
+    },
+)
+FILE_FORMAT = Table(path="egress.sql_database.file_format", taken=_words("type columns"))
 SERVICE = Table(
     path="service",
     taken=_words("internal_port external_port"),
@@ -144,4 +154,4 @@ JOB_INPUT = Table(
 JOB_COMMIT = Table(path="inputs.commit", taken=_words("repo id"))
 JOB_REPO = Table(path="inputs.commit.repo", taken=_words("name"))
 
-TABLES = (SPEC, PIPELINE, TRANSFORM, PARALLELISM, SERVICE, INPUT, PFS)
+TABLES = (SPEC, PIPELINE, TRANSFORM, PARALLELISM, EGRESS, SERVICE, INPUT, PFS)

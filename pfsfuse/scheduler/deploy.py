@@ -24,6 +24,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
+from pfsfuse import egress
 from pfsfuse.errors import JobError, SpecError
 from pfsfuse.pipeline import (
     Spec,
@@ -108,6 +109,8 @@ def plan_deployment(
     for spec in specs:
         if spec.service is not None:
             raise SpecError(f"{spec.name} is a service", hint="`pfs service create -f FILE` starts it")
+        if spec.egress is not None:
+            egress.require(spec.egress, name=spec.name)
         if spec.name in before and not update:
             raise PipelineExists(spec.name)
     will_be = {name: spec_of(each) for name, each in before.items()} | wanted

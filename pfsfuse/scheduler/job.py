@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import msgspec
 
-State = Literal["created", "running", "success", "failed", "killed", "unrunnable"]
+State = Literal["created", "running", "egressing", "success", "failed", "killed", "unrunnable"]
 """Of a job."""
 
 WORDS = {"failed": "failed", "killed": "was killed", "unrunnable": "could not be run"}

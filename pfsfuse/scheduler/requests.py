@@ -110,7 +110,7 @@ def end_unrun(store: Store, job: Job, state: State, reason: str, now_ns: int) ->
     made = output.find_output(store, job)
     if made is None and job.started_ns is not None:
         made = output.fail_output(store, job, reason)
-    if made is not None and made.state == "finished":
+    if made is not None and made.state == "finished" and job.state != "egressing":
         state, reason = "success", made.reason
     return replace(job, state=state, reason=reason, finished_ns=max(now_ns, job.started_ns or 0))
 

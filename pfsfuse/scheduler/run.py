@@ -5,7 +5,8 @@
     2. a datum pinned                  its tree, with the job in its note  counts that datum as done
     3. a datum's command ended         scratch                             computes that datum again
     4. **the output committed**        commit `<pipeline>@<job id>`        finds it, and records success
-    5. the end recorded                everything                          nothing to do
+    5. the output sent on (egress)     all or some of it, elsewhere        sends it again
+    6. the end recorded                everything                          nothing to do
 
 Once a second the datums that have ended are recorded with the job, so that one that failed or recovered is not run
 again either. A job that is lost ends the same way, with a failed commit in step 4 that no branch points to.
@@ -22,10 +23,11 @@ import trio
 from msgspec.structs import replace
 
 from pfsfuse.errors import JobError, PfsError
-from pfsfuse.pipeline import Datum, Spec, inputs
+from pfsfuse.pipeline import Datum, Egress, Spec, inputs
 from pfsfuse.scheduler import output
 from pfsfuse.scheduler.datums import datums_of, find_work, run_of
 from pfsfuse.scheduler.drain import drain
+from pfsfuse.scheduler.egressing import push_out
 from pfsfuse.scheduler.growth import Growth, commit_growth, note_basis
 from pfsfuse.scheduler.job import DatumRun, Job
 from pfsfuse.scheduler.ledger import Ledger
@@ -87,7 +89,10 @@ class JobRun:
             with self._limit:
                 self._limit.deadline = trio.current_time() + (self._spec.job_timeout or float("inf"))
                 await self._begin()
-                await self._compute()
+                if await trio.to_thread.run_sync(output.find_output, self._store, self.job) is None:
+                    await self._compute()
+                if self._spec.egress is not None:
+                    await self._push(self._spec.egress)
             if self._limit.cancelled_caught:
                 await self._lose("killed", self._killed or f"timed out after {self._spec.job_timeout:g} s")
         except* PipelineGone:
@@ -129,7 +134,19 @@ class JobRun:
             return
         with trio.CancelScope(shield=True):  # a commit cannot be taken back, so its record must follow
             await trio.to_thread.run_sync(self._commit, work.growth)
-            await self._end("success", self._nothing_to_do() if not total else "")
+            said = self._nothing_to_do() if not total else ""
+            if self._spec.egress is None:
+                await self._end("success", said)
+            else:
+                await self._record(state="egressing", reason=said)
+
+    async def _push(self, egress: Egress) -> None:
+        """Step 5."""
+        if self.job.state != "egressing":
+            await self._record(state="egressing")
+        await push_out(self._store, self.job, egress)
+        with trio.CancelScope(shield=True):
+            await self._end("success", self.job.reason)
 
     def _size(self, datum: Datum) -> int:
         """The bytes of what a datum is shown."""
@@ -188,7 +205,7 @@ class JobRun:
     def _settled(self) -> bool:
         """Record the end of a job whose commit was made just before its scheduler died."""
         made = output.find_output(self._store, self.job)
-        if made is None:
+        if made is None or (made.state == "finished" and self._spec.egress is not None):
             return False
         state: Any = "success" if made.state == "finished" else "failed"
         self.job = replace(self.job, state=state, reason=made.reason, finished_ns=made.finished_ns)
@@ -207,7 +224,8 @@ class JobRun:
                 return  # it was the record of its success that failed
             log.info("job %s@%s %s: %s", self.job.pipeline, self.job.id, state, reason)
             try:
-                await trio.to_thread.run_sync(output.fail_output, self._store, self.job, reason)
+                if self.job.state != "egressing":
+                    await trio.to_thread.run_sync(output.fail_output, self._store, self.job, reason)
             except StoreError as error:
                 log.warning("no failed commit for %s@%s: %s", self.job.pipeline, self.job.id, error)
             await self._end(state, reason)

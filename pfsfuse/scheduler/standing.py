@@ -89,6 +89,6 @@ def _is_done(ledger: Ledger, now: Pipeline, job: Job) -> bool:
     return (
         newest is not None
         and newest.version >= now.oldest
-        and newest.state in ("created", "running", "success")
+        and newest.state in ("created", "running", "egressing", "success")
         and newest.inputs == job.inputs
     )

@@ -187,7 +187,7 @@ def state_of(found: Pipeline, job: Job | None) -> str:
         return "stopped"
     if job is None or job.state == "success":
         return "idle"
-    return {"created": "waiting", "running": "running"}.get(job.state, "failed")
+    return {"created": "waiting", "running": "running", "egressing": "running"}.get(job.state, "failed")
 
 
 def as_json(found: Pipeline, job: Job | None) -> dict[str, Any]:

@@ -195,7 +195,30 @@ def test_the_example_that_the_others_break_is_good():
         ({"tf_job": "{a: 1}"}, "4:1: tf_job: only means something on Kubernetes; remove it"),
         ({"spec_commit": "{id: x}"}, "4:1: spec_commit: not supported; `pfs pipeline spec NAME --version N`"),
         # later
-        ({"egress": "{URL: s3://x}"}, "4:1: egress: not supported yet"),
+        (
+            {"egress": "{}"},
+            "4:9: egress: expected exactly one of URL, object_storage and sql_database, found no",
+        ),
+        (
+            {"egress": "{URL: ftp://x}"},
+            "4:15: egress.URL: 'ftp://x' is not where output can go; expected file:",
+        ),
+        ({"egress": "{URL: file://x/y}"}, "4:15: egress.URL: 'file://x/y' is not a directory of this host"),
+        ({"egress": "{URL: 's3:///x'}"}, "4:15: egress.URL: 's3:///x' names no bucket; expected s3://BUCKET"),
+        ({"egress": "{object_storage: {}}"}, "4:26: egress.object_storage: url is missing: s3://BUCKET"),
+        ({"egress": "{sql_database: {}}"}, "4:24: egress.sql_database: url is missing: postgresql://"),
+        (
+            {"egress": "{sql_database: {url: x, file_format: {type: CSV}}}"},
+            "4:30: egress.sql_database.url: 'x' is not the URL of a database; expected postgresql://",
+        ),
+        (
+            {"egress": "{sql_database: {url: a://b, file_format: {type: TSV}}}"},
+            "4:57: egress.sql_database.file_format.type: 'TSV' is none of CSV, JSON and PARQUET",
+        ),
+        (
+            {"egress": "{sql_database: {secret: {name: x}}}"},
+            "4:25: egress.sql_database.secret: not supported; the database's own way",
+        ),
         ({"spout": "{}"}, "4:1: spout: not supported yet"),
         ({"s3Out": "true"}, "4:1: s3Out: not supported yet"),
         ({"inputs": "[{repo: {name: a}}]"}, "4:1: inputs: the form of Pachyderm 1.3"),

@@ -143,7 +143,7 @@ def test_times_are_written_as_in_go_and_rounded_up_to_milliseconds(text, seconds
 
 @pytest.mark.parametrize("nothing", [None, False, "", []])
 def test_a_field_for_later_that_asks_for_nothing_is_taken(nothing):
-    assert parse(small(s3_out=nothing, egress=nothing)) == parse(small())
+    assert parse(small(s3_out=nothing, tf_job=nothing)) == parse(small())
 
 
 @pytest.mark.parametrize(
@@ -347,3 +347,26 @@ def test_the_written_form_leaves_out_what_was_not_said():
         "transform": {"cmd": ["x"]},
         "input": {"pfs": {"name": "t", "repo": "t", "branch": "master", "glob": "/"}},
     }
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"reprocess_spec": "every_job"},
+        {"salt": "s"},
+        {"egress": {"URL": "s3://bucket/prefix"}},
+        {
+            "egress": {
+                "sql_database": {"url": "sqlite:///x", "file_format": {"type": "CSV", "columns": ["a"]}}
+            }
+        },
+    ],
+    ids=str,
+)
+def test_a_section_comes_back_as_it_was_written(more):
+    assert {key: spec_json(parse(small(**more)))[key] for key in more} == more
+
+
+def test_an_object_storage_is_a_url():
+    given = small(egress={"object_storage": {"url": "s3://a"}})
+    assert parse(given) == parse(small(egress={"URL": "s3://a"}))
