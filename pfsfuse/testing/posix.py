@@ -71,7 +71,7 @@ def _check(result: int) -> None:
         raise OSError(number, os.strerror(number))
 
 
-def _renameat2(old: Path, new: Path, flags: int) -> None:
+def renameat2(old: Path, new: Path, flags: int) -> None:
     _check(_libc.renameat2(AT_FDCWD, os.fsencode(old), AT_FDCWD, os.fsencode(new), flags))
 
 
@@ -115,8 +115,8 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "rename into a subdirectory": lambda d: os.rename(d / "file", d / "directory" / "file"),
     "rename out of a subdirectory": lambda d: os.rename(d / "directory" / "inner", d / "inner"),
     "rename of a symlink": lambda d: os.rename(d / "link", d / "new"),
-    "renameat2 RENAME_NOREPLACE": lambda d: _renameat2(d / "file", d / "new", NOREPLACE),
-    "renameat2 RENAME_EXCHANGE": lambda d: _renameat2(d / "file", d / "other", EXCHANGE),
+    "renameat2 RENAME_NOREPLACE": lambda d: renameat2(d / "file", d / "new", NOREPLACE),
+    "renameat2 RENAME_EXCHANGE": lambda d: renameat2(d / "file", d / "other", EXCHANGE),
     "link": lambda d: os.link(d / "file", d / "new"),
     "link into a subdirectory": lambda d: os.link(d / "file", d / "directory" / "new"),
     "symlink": lambda d: os.symlink("file", d / "new"),
