@@ -2,13 +2,14 @@
 
 A datum's id is a hash of what its result depends on, and of nothing else:
 
-    transform key   cmd, stdin, env, working_dir, accept_return_code, user
+    transform key   cmd, stdin, env, working_dir, accept_return_code, user, image
     salt            when the specification has one
     each input      name, repo, path of the match, identity of what is there      in order of name
 
 Not in it: commits and branches (the same data at another commit is the same datum), the pipeline's name and
-description, how many run at once, how often and how long they are tried, and `err_cmd`, of which nothing is kept. So
-one result serves every job, on every branch, of every pipeline that would compute the same.
+description, how many run at once, how often and how long they are tried, what they may use and
+reach, and `err_cmd`, of which nothing is kept. So one result serves every job, on every branch, of every pipeline
+that would compute the same.
 """
 
 from __future__ import annotations
@@ -73,6 +74,7 @@ def _transform_key(transform: Transform) -> bytes:
                 b"accept",
                 (str(code).encode() for code in sorted(transform.accept_return_code)),
             ),
+            *((_framed(b"image", (_bytes(transform.image),)),) if transform.image else ()),
             *(() if transform.user is None else (_framed(b"user", (_bytes(transform.user),)),)),
         ),
     )

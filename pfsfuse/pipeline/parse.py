@@ -6,6 +6,7 @@ import store
 from pfsfuse.pipeline.egress import read_egress
 from pfsfuse.pipeline.fields import Field, Reading
 from pfsfuse.pipeline.legacy import is_job, read_job
+from pfsfuse.pipeline.limits import read_limits
 from pfsfuse.pipeline.reader import read_documents, refuse
 from pfsfuse.pipeline.sections import (
     check_unique,
@@ -29,9 +30,9 @@ def parse_specs(
 ) -> list[Spec]:
     """Every spec in `text` (JSON or YAML; one, a list, or several documents), in order; at least one.
 
-    `source` names the text in messages. With `ignore_image`, `transform.image` is left out instead of refused. What
-    is accepted but has no effect is appended to `warnings`, one line each, worded like the errors. Specs with
-    `service` are accepted; whoever takes pipelines only looks at `Spec.service`.
+    `source` names the text in messages. With `ignore_image`, `transform.image` is left out. What is accepted but has no
+    effect is appended to `warnings`, one line each, worded like the errors. Specs with `service` are accepted; whoever
+    takes pipelines only looks at `Spec.service`.
 
     Raises SpecError, and nothing else, for the first mistake.
     """
@@ -60,9 +61,10 @@ def parse_service(
     document, *more = _documents(text, reading)
     if more:
         more[0].fail("a second specification; a service is created from one")
-    if is_job(document):
-        return read_job(document, default_name)
-    spec = _read_spec(document, default_name)
+    job = is_job(document)
+    spec = read_job(document, default_name) if job else _read_spec(document, default_name)
+    if spec.transform.image:
+        document.fail("transform.image: services run with the programs of this host; remove the field")
     if spec.service is None:
         document.fail("no service in it; `pfs pipeline create` takes pipelines")
     return spec
@@ -113,6 +115,7 @@ def _read_spec(field: Field, default_name: str) -> Spec:
         datum_tries=found["datum_tries"].whole(1, 1000) if "datum_tries" in found else 3,
         datum_timeout=found["datum_timeout"].seconds() if "datum_timeout" in found else None,
         job_timeout=found["job_timeout"].seconds() if "job_timeout" in found else None,
+        limits=read_limits(found["resource_limits"]) if "resource_limits" in found else None,
         datum_set=read_datum_set(found["datum_set_spec"]) if "datum_set_spec" in found else None,
         output_branch=found["output_branch"].name(store.names.branch)
         if "output_branch" in found

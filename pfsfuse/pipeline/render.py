@@ -32,6 +32,10 @@ def spec_json(spec: Spec) -> dict[str, Any]:
         written["err_cmd"] = list(transform.err_cmd)
     if transform.err_stdin:
         written["err_stdin"] = list(transform.err_stdin)
+    if transform.image:
+        written["image"] = transform.image
+    if transform.network != "host":
+        written["network"] = transform.network
     if transform.user is not None:
         written["user"] = transform.user
     document["transform"] = written
@@ -45,6 +49,8 @@ def spec_json(spec: Spec) -> dict[str, Any]:
         document["datum_timeout"] = _duration(spec.datum_timeout)
     if spec.job_timeout is not None:
         document["job_timeout"] = _duration(spec.job_timeout)
+    if spec.limits is not None:
+        document["resource_limits"] = to_builtins(spec.limits)
     if spec.datum_set is not None:
         document["datum_set_spec"] = to_builtins(spec.datum_set)
     if spec.output_branch != "master":

@@ -10,7 +10,7 @@ from pfsfuse.errors import SpecError
 from pfsfuse.pipeline.fields import Field
 from pfsfuse.pipeline.glob import compile_glob
 from pfsfuse.pipeline.reader import shown
-from pfsfuse.pipeline.spec import CrossInput, DatumSet, Input, PfsInput, Service, Transform
+from pfsfuse.pipeline.spec import CrossInput, DatumSet, Input, Network, PfsInput, Service, Transform
 from pfsfuse.pipeline.tables import DATUM_SET, INPUT, PARALLELISM, PFS, SERVICE, TRANSFORM
 
 _OLD_COMMIT = re.compile(r"(?P<branch>.+)/(?P<number>[0-9]{1,15})")
@@ -21,11 +21,6 @@ _RESERVED = frozenset({"out"})
 def read_transform(field: Field) -> Transform:
     """The `transform` section."""
     found = field.table(TRANSFORM)
-    if "image" in found and found["image"].text() and not field.reading.ignore_image:
-        found["image"].fail(
-            "containers are not supported yet; remove the field to run cmd with this host's programs,"
-            " or pass --ignore-image"
-        )
     if "cmd" not in found:
         field.fail("cmd is missing: the program to run and its arguments")
     cmd = found["cmd"].arguments()
@@ -40,6 +35,9 @@ def read_transform(field: Field) -> Transform:
     if err_cmd and not err_cmd[0]:
         found["err_cmd"].fail("the first item is the program to run")
     user = found["user"].argument() if "user" in found else None
+    image = _read_image(found["image"]) if "image" in found and not field.reading.ignore_image else ""
+    if image and user is not None:
+        found["user"].fail("cannot be given together with image; remove one of them")
     if user == "":
         found["user"].fail("empty; expected the name or the number of a user")
     codes = found["accept_return_code"].items() if "accept_return_code" in found else []
@@ -51,8 +49,24 @@ def read_transform(field: Field) -> Transform:
         accept_return_code=tuple(sorted({code.whole(0, 255) for code in codes})),
         err_cmd=err_cmd,
         err_stdin=found["err_stdin"].arguments() if "err_stdin" in found else (),
+        image=image,
+        network=_read_network(found["network"]) if "network" in found else "host",
         user=user,
     )
+
+
+def _read_image(field: Field) -> str:
+    image = field.argument()
+    if image.startswith("-") or any(char.isspace() for char in image):
+        field.fail('not the name of an image; expected something like "python:3.11-slim"')
+    return image
+
+
+def _read_network(field: Field) -> Network:
+    known: dict[str, Network] = {"host": "host", "none": "none"}
+    if (found := known.get(field.text())) is None:
+        field.fail('expected "host" (what this host can reach) or "none"')
+    return found
 
 
 def _read_env(field: Field) -> dict[str, str]:

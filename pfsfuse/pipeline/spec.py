@@ -12,6 +12,10 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from pfsfuse.pipeline.limits import Limits
+
+Network = Literal["host", "none"]
+
 
 class Transform(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The command that turns inputs into output."""
@@ -30,6 +34,10 @@ class Transform(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Run after each attempt that failed, in what it left; when it succeeds, the datum has recovered. () is none."""
     err_stdin: tuple[str, ...] = ()
     """Lines given to `err_cmd`."""
+    image: str = ""
+    """The container image to run in; "": the programs of this host."""
+    network: Network = "host"
+    """What a command can reach: what the host can, or nothing but itself."""
     user: str | None = None
     """Name or number of the user of this host to run as; None: whoever runs the pipelines."""
 
@@ -118,6 +126,8 @@ class Spec(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Seconds for one attempt, in whole milliseconds; None: no limit."""
     job_timeout: float | None = None
     """Seconds for a whole job, in whole milliseconds; None: no limit."""
+    limits: Limits | None = None
+    """`resource_limits`: what one datum may use."""
     datum_set: DatumSet | None = None
     """`datum_set_spec`."""
     output_branch: str = "master"

@@ -66,7 +66,7 @@ SPEC = Table(
     path="the top level",
     taken=_words(
         "pipeline description transform input parallelism_spec datum_tries datum_timeout job_timeout datum_set_spec"
-        " output_branch reprocess_spec salt egress service"
+        " output_branch reprocess_spec salt egress resource_limits service"
     ),
     refused={
         **_all(
@@ -82,7 +82,7 @@ SPEC = Table(
     ignored={
         **_all(
             _KUBERNETES,
-            "pod_spec pod_patch scheduling_spec tolerations resource_requests resource_limits sidecar_resource_requests"
+            "pod_spec pod_patch scheduling_spec tolerations resource_requests sidecar_resource_requests"
             " sidecar_resource_limits metadata maximum_expected_uptime",
         ),
         **_all("workers start when there is work and end without it in any case", "autoscaling standby"),
@@ -92,7 +92,7 @@ SPEC = Table(
 PIPELINE = Table(path="pipeline", taken=_words("name"), refused={"project": _PROJECT})
 TRANSFORM = Table(
     path="transform",
-    taken=_words("cmd stdin env err_cmd err_stdin user working_dir accept_return_code image"),
+    taken=_words("cmd stdin env err_cmd err_stdin user working_dir accept_return_code image network"),
     refused=_all(_LATER, "secrets datum_batching notebook build"),
     ignored={
         **_all(_KUBERNETES, "image_pull_secrets memory_volume"),
@@ -104,6 +104,11 @@ PARALLELISM = Table(
     path="parallelism_spec",
     taken=_words("constant strategy"),
     refused={"coefficient": "not supported; write constant, the number of workers"},
+)
+LIMITS = Table(
+    path="resource_limits",
+    taken=_words("memory cpu"),
+    ignored=_all("not limited here", "gpu disk"),
 )
 DATUM_SET = Table(path="datum_set_spec", taken=_words("number size_bytes per_worker"))
 EGRESS = Table(path="egress", taken=_words("URL url object_storage sql_database"))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pfsfuse.pipeline import Datum, DatumInput, Spec
 from pfsfuse.scheduler.job import Job
-from pfsfuse.worker.api import Input, Launch, Task
+from pfsfuse.worker.api import Input, Launch, Limits, Task
 from pfsfuse.worker.logfile import log_path
 
 
@@ -24,7 +24,12 @@ def task_of(store_path: Path, spec: Spec, job: Job, datum: Datum) -> Task:
             name=datum.id,
             cmd=spec.transform.cmd,
             stdin=spec.transform.stdin,
-            working_dir=spec.transform.working_dir or "/",
+            working_dir=spec.transform.working_dir or ("" if spec.transform.image else "/"),
+            image=spec.transform.image,
+            network=spec.transform.network == "host",
+            limits=Limits()
+            if spec.limits is None
+            else Limits(memory=spec.limits.memory, cpu=spec.limits.cpu),
             user=spec.transform.user,
             timeout_seconds=spec.datum_timeout,
             log=str(log_path(store_path, job.pipeline, job.id, datum.id)),

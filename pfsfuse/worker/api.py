@@ -31,6 +31,15 @@ class Input(msgspec.Struct, frozen=True, kw_only=True):
     """What is visible, each at its full path below /pfs/<name>; ("/",) is the whole commit."""
 
 
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """The most that all processes of a launch may use together; None: no limit."""
+
+    memory: int | None = None
+    """Bytes, swap included. Whoever wants more is killed."""
+    cpu: float | None = None
+    """Cores. Whoever wants more waits."""
+
+
 class Launch(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """One command, what it sees at /pfs, and where it may write."""
 
@@ -45,6 +54,13 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     env: Mapping[str, str] = {}
     """Added to the small environment every command gets (PATH, HOME, LANG); wins over it."""
     working_dir: str = "/"
+    image: str = ""
+    """The container image to run in; "": the host's programs. Whoever gives the launch to a worker unpacks it."""
+    root: str = ""
+    """The image's files, a directory on the worker's host."""
+    network: bool = True
+    """Whether it reaches what the host reaches; otherwise nothing but itself."""
+    limits: Limits = Limits()
     user: str | None = None
     """Name or number of a user of the host to run as; None: as the worker does. Another one needs root."""
     log: str

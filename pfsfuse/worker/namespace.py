@@ -1,4 +1,4 @@
-"""A mount namespace of our own, and the wish to die with our parent: three system calls through ctypes.
+"""A mount namespace of our own, mounts in it, and the wish to die with our parent: system calls through ctypes.
 
 `os.unshare` exists from Python 3.12 on; this package runs on 3.11. Everything here must happen before the
 process has a second thread: the kernel refuses a new user namespace to a process with several, and a new
@@ -7,6 +7,7 @@ mount namespace would hold for one thread only.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -18,6 +19,8 @@ CLONE_NEWNS = 0x0002_0000
 CLONE_NEWUSER = 0x1000_0000
 MS_REC = 0x4000
 MS_SLAVE = 1 << 19
+MS_BIND = 0x1000
+MS_REMOUNT = 0x20
 MNT_DETACH = 2
 PR_SET_PDEATHSIG = 1
 
@@ -60,6 +63,49 @@ def enter_private_mounts() -> None:
         # Root may drop its copies; in a user namespace inherited mounts are locked (EINVAL) and the
         # sandbox hides them instead.
         _libc.umount2(os.fsencode(mountpoint), MNT_DETACH)
+
+
+def mount_tmpfs(path: Path) -> None:
+    """An empty file system at `path`, for this process and its children. Raises OSError."""
+    _mount(b"tmpfs", path, b"tmpfs", 0, b"mode=0755")
+
+
+def bind(source: Path, path: Path) -> None:
+    """Show `source`, with all that is mounted in it, at `path` too. Raises OSError."""
+    _mount(os.fsencode(source), path, None, MS_BIND | MS_REC, None)
+
+
+def seal(path: Path) -> None:
+    """Make what is mounted at `path` read-only, without setuid programs and devices; left as it is where that
+    may not be changed (in a user namespace, say)."""
+    with contextlib.suppress(OSError):
+        kept = os.statvfs(path).f_flag & (os.ST_NOEXEC | os.ST_NOATIME | os.ST_NODIRATIME | os.ST_RELATIME)
+        mine = os.ST_RDONLY | os.ST_NOSUID | os.ST_NODEV  # the numbers are those of mount(2)
+        _mount(None, path, None, MS_BIND | MS_REMOUNT | mine | _as_mounted(kept), None)
+
+
+def detach(path: Path) -> None:
+    """Take what is mounted at `path` away, whoever still uses it; without effect when there is nothing."""
+    _libc.umount2(os.fsencode(path), MNT_DETACH)
+
+
+def mounts_below(path: Path) -> list[Path]:
+    """The mountpoints at `path` and below, outermost first."""
+    lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    points = (Path(_unescape(line.split(" ")[4])) for line in lines)
+    return [point for point in points if point.is_relative_to(path)]
+
+
+def _mount(source: bytes | None, path: Path, kind: bytes | None, flags: int, data: bytes | None) -> None:
+    if _libc.mount(source, os.fsencode(path), kind, flags, data) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(path))
+
+
+def _as_mounted(flags: int) -> int:
+    """What statvfs says, as mount takes it: `relatime` has another number there."""
+    relatime = 1 << 21
+    return (flags & ~os.ST_RELATIME) | (relatime if flags & os.ST_RELATIME else 0)
 
 
 def pfs_mounts() -> list[str]:

@@ -9,6 +9,7 @@ breath in which it was read, so it cannot overtake the launch that it is about.
 from __future__ import annotations
 
 import os
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -38,12 +39,15 @@ async def work(store: Store, directory: Path, serve: Serve, *, requests: int, re
     `directory` is made for this worker; its rooms are gone afterwards and nothing that ran in them is alive.
     Raises JobError when commands cannot be sandboxed here.
     """
-    host = sandbox.survey(store.path, namespace.pfs_mounts())
-    kind = sandbox.choose(host)
+    surveyed = sandbox.survey(store.path, namespace.pfs_mounts())
+    kind = sandbox.choose(surveyed)
     rooms = Rooms(directory)
     views = JobViews(store)
     lines = LineReader(trio.lowlevel.FdStream(requests))
-    async with trio.lowlevel.FdStream(reports) as stream, trio.open_nursery() as nursery:
+    async with AsyncExitStack() as stack:
+        host = stack.enter_context(sandbox.open_root(kind, surveyed, directory / "root"))
+        stream = await stack.enter_async_context(trio.lowlevel.FdStream(reports))
+        nursery = await stack.enter_async_context(trio.open_nursery())
         await nursery.start(partial(serve, Vfs(views), rooms.mountpoint))
         async with trio.open_nursery() as running:
             desk = Desk(store, Runner(store, views, rooms, host, kind), stream, running)

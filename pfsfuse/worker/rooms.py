@@ -18,6 +18,7 @@ from pathlib import Path
 import trio
 
 from pfsfuse.processes import is_alive
+from pfsfuse.worker import cgroup
 from pfsfuse.worker.api import Launch
 from pfsfuse.worker.removal import remove_tree
 from pfsfuse.worker.sandbox import Room
@@ -36,6 +37,7 @@ def remove_stale(store: Path) -> None:
         pid = path.name.removeprefix(PREFIX)
         if pid.isdecimal() and not is_alive(int(pid)):
             remove_tree(path)
+            cgroup.remove_stale(int(pid))
 
 
 class Rooms:

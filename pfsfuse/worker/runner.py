@@ -11,17 +11,19 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import trio
 
 from pfsfuse.errors import JobError
 from pfsfuse.vfs import JobView, JobViews, ViewInput
-from pfsfuse.worker.api import Ended, Launch
+from pfsfuse.worker import image, logfile
+from pfsfuse.worker.api import Ended, Launch, Limits
+from pfsfuse.worker.cgroup import Group, Groups, describe
 from pfsfuse.worker.command import Command
 from pfsfuse.worker.rooms import Rooms
-from pfsfuse.worker.sandbox import TMP, Host, Kind, Room, argv
+from pfsfuse.worker.sandbox import TMP, Host, Kind, Room, argv, image_host
 from pfsfuse.worker.user import find_user, hand_over
 from store import CommitId, Store
 
@@ -76,6 +78,7 @@ class Runner:
         self._rooms = rooms
         self._host = host
         self._kind = kind
+        self._groups = Groups(os.getpid())
 
     @asynccontextmanager
     async def open_room(self, launch: Launch) -> AsyncIterator[Room]:
@@ -94,26 +97,59 @@ class Runner:
         if stopper.asked():
             return Ended(name=launch.name, exit_code=None, reason="stopped")
         begun = trio.current_time()
+        group: Group | None = None
         try:
             user = find_user(launch.user)
             if user is not None:
                 await trio.to_thread.run_sync(hand_over, user, room)
+            group = self._group(launch)
+            home, host = room.home if user is None else TMP, self._host
+            if launch.root:
+                home, host = image.HOME, image_host(self._kind, Path(launch.root))
+            line = argv(
+                self._kind,
+                replace(room, home_inside=image.HOME if launch.root else None),
+                host,
+                launch.cmd,
+                launch.working_dir or "/",
+                user,
+                network=launch.network,
+            )
             command = Command(
-                argv(self._kind, room, self._host, launch.cmd, launch.working_dir, user),
-                env=environment(launch, room.home if user is None else TMP),
+                line if group is None else group.around(line),
+                env=environment(launch, home),
                 stdin=launch.stdin,
                 log=Path(launch.log),
             )
         except (OSError, ValueError, JobError) as error:  # no memory, too long an argument list, no such user
+            if group is not None:
+                group.remove()
             return Ended(name=launch.name, exit_code=None, reason=f"cannot be started: {error}")
         started(command.pid)
-        code = await stopper.wait_for(command, launch.timeout_seconds)
+        try:
+            code = await stopper.wait_for(command, launch.timeout_seconds)
+            starved = group is not None and code != 0 and group.out_of_memory()
+        finally:
+            if group is not None:
+                group.remove()
         reason = ""
         if stopper.asked():
             reason = "stopped"
         elif code is None:
             reason = f"timed out after {launch.timeout_seconds:g} s"
+        elif starved and launch.limits.memory is not None:
+            reason = f"out of memory: it may use {launch.limits.memory / (1 << 20):g} MiB (exit code {code})"
         return Ended(name=launch.name, exit_code=code, reason=reason, seconds=trio.current_time() - begun)
+
+    def _group(self, launch: Launch) -> Group | None:
+        """What limits the launch; None when nothing does, which is said in its log when something should."""
+        if launch.limits == Limits():
+            return None
+        group = self._groups.open_group(launch.limits)
+        if group is None:
+            said = f"no limit on {describe(launch.limits)}: control groups cannot be used here"
+            logfile.write_line(Path(launch.log), said)
+        return group
 
     def _job_view(self, launch: Launch) -> JobView:
         inputs = {
@@ -126,7 +162,7 @@ class Runner:
 def environment(launch: Launch, home: Path) -> dict[str, str]:
     """The whole environment of the command: little of the host's, then what the launch says."""
     return {
-        "PATH": f"{os.path.dirname(sys.executable)}:{PATH}",
+        "PATH": PATH if launch.root else f"{os.path.dirname(sys.executable)}:{PATH}",
         "HOME": str(home),
         "LANG": "C.UTF-8",
         **launch.env,

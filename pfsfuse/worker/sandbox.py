@@ -17,6 +17,7 @@ says 1.
 
     what                bubblewrap                              unshare (util-linux)
     the host            read-only                               as the user may
+    /run, keys at home  hidden (hostroot.py has the list)       visible
     /tmp                the launch's own, on the store's disk   the host's
     the store           hidden                                  visible
     other pfs mounts    hidden                                  visible, when not run by root
@@ -26,17 +27,23 @@ says 1.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from pfsfuse.errors import JobError
+from pfsfuse.worker import hostroot, image
+from pfsfuse.worker.namespace import detach
 from pfsfuse.worker.user import User
+
+log = logging.getLogger(__name__)
 
 Kind = Literal["bubblewrap", "unshare"]
 
@@ -61,9 +68,11 @@ class Room:
     out: Path
     """Becomes /pfs/out, writable."""
     home: Path
-    """HOME, writable, at this very path."""
+    """HOME, writable."""
     tmp: Path
     """Becomes /tmp, writable (bubblewrap only)."""
+    home_inside: Path | None = None
+    """Where the command finds `home`; None: at its own path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +85,8 @@ class Host:
     """Directories a command must not see: the store, the mounts of other pfs processes."""
     granted: tuple[Path, ...]
     """Directories it must see although they are below the host's /tmp: this Python and this package."""
+    root: Path | None = None
+    """What `hostroot.build` has put together; None: each launch binds what it needs itself."""
 
 
 def choose(host: Host) -> Kind:
@@ -119,21 +130,68 @@ def survey(store: Path, mounts: Sequence[str]) -> Host:
     )
 
 
+@contextmanager
+def open_root(kind: Kind, host: Host, where: Path) -> Iterator[Host]:
+    """`host` with its root put together, for a bubblewrap that has less to do; as it is where that is not allowed.
+
+    What it is put together from is gone from `where` afterwards: nobody who removes directories meets the host in it.
+    """
+    if kind != "bubblewrap":
+        yield host
+        return
+    try:
+        try:
+            root = hostroot.build(host.top, where)
+        except OSError as error:
+            log.warning("commands see more of the host than they need: %s", error)
+            yield host
+        else:
+            yield replace(host, root=root)
+    finally:
+        detach(where)
+
+
+def image_host(kind: Kind, root: Path) -> Host:
+    """What takes the host's place for a command in an image. Raises JobError when this sandbox can give it none."""
+    if kind != "bubblewrap":
+        raise JobError("an image needs bubblewrap", hint="`apt-get install bubblewrap`")
+    files = tuple(path for path in (Path("/", each) for each in image.FILES) if path.exists())
+    return Host(top=(), hidden=(), granted=files, root=root)
+
+
 def argv(
-    kind: Kind, room: Room, host: Host, cmd: Sequence[str], working_dir: str, run_as: User | None = None
+    kind: Kind,
+    room: Room,
+    host: Host,
+    cmd: Sequence[str],
+    working_dir: str,
+    run_as: User | None = None,
+    *,
+    network: bool = True,
 ) -> list[str]:
-    """The command line that runs `cmd` in `room`, as another user if one is given."""
+    """The command line that runs `cmd` in `room`, as another user if one is given, with the host's network or none."""
     if run_as is not None:
         cmd = [*run_as.prefix(), *cmd]
     if kind == "bubblewrap":
         # PID 1 stays root, to become the user and to end what runs as one.
         kept = ("setuid", "setgid", "kill") if run_as is not None else ()
         caps = [word for each in kept for word in ("--cap-add", f"CAP_{each.upper()}")]
-        return [*_bubblewrap(room, host), *caps, "--", "/bin/sh", "-c", PID_1, "sh", working_dir, *cmd]
+        net = () if network else ("--unshare-net",)
+        return [*_bubblewrap(room, host), *net, *caps, "--", "/bin/sh", "-c", PID_1, "sh", working_dir, *cmd]
     # Without root, the capability to mount needs a user namespace in which we are root.
     user = [] if os.geteuid() == 0 else ["--map-root-user"]
     return [
-        *("unshare", *user, "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"),
+        *(
+            "unshare",
+            *user,
+            *(() if network else ("--net",)),
+            "--mount",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+            "--",
+        ),
         *("/bin/sh", "-c", BIND_THEN_PID_1, "sh", str(room.view), str(room.out), working_dir, *cmd),
     ]
 
@@ -141,15 +199,19 @@ def argv(
 def _bubblewrap(room: Room, host: Host) -> Iterator[str]:
     yield from ("bwrap", "--unshare-pid", "--unshare-ipc", "--as-pid-1", "--die-with-parent", "--new-session")
     yield from ("--cap-drop", "ALL")
-    yield from _host_binds(host)
+    if host.root is None:
+        yield from _host_binds(host)
+    else:
+        yield from ("--ro-bind", str(host.root), "/")
     yield from ("--dev", "/dev", "--proc", "/proc", "--bind", str(room.tmp), str(TMP))
     for path in host.hidden:
         yield from ("--tmpfs", str(path))
     for path in host.granted:
         yield from ("--ro-bind", str(path), str(path))
-    yield from ("--bind", str(room.home), str(room.home))
+    yield from ("--bind", str(room.home), str(room.home_inside or room.home))
     yield from ("--ro-bind", str(room.view), "/pfs", "--bind", str(room.out), "/pfs/out")
-    yield from ("--remount-ro", "/")
+    if host.root is None:
+        yield from ("--remount-ro", "/")
 
 
 def _host_binds(host: Host) -> Iterator[str]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 FILE_HELP = "Specifications, JSON or YAML; - is standard input."
 DRY_RUN_HELP = "Say what would happen, and do nothing."
 REPROCESS_HELP = "Compute everything again: nothing that was computed before counts."
+IGNORE_IMAGE_HELP = "Run with this host's programs, whatever transform.image says."
 KEEP_HELP = "What was computed before counts, although the transform is another now."
 
 
@@ -39,16 +40,17 @@ KEEP_HELP = "What was computed before counts, although the transform is another 
     """,
 )
 @click.option("-f", "--file", "file", required=True, type=SPEC_FILE, help=FILE_HELP)
+@click.option("--ignore-image", is_flag=True, help=IGNORE_IMAGE_HELP)
 @click.option("--dry-run", is_flag=True, help=DRY_RUN_HELP)
 @pass_app
-def create(app: App, file: str, dry_run: bool) -> None:
+def create(app: App, file: str, ignore_image: bool, dry_run: bool) -> None:
     """Create the pipelines that a file specifies.
 
     Specifications are Pachyderm's: a JSON list, JSON documents one after another, or YAML documents hold several. A
     pipeline runs by itself: first on what its inputs hold now, then on each commit that arrives. When one of several
-    cannot be created, none is.
+    cannot be created, none is. `transform.image` needs podman.
     """
-    specs = read_specs(file)
+    specs = read_specs(file, ignore_image=ignore_image)
     with app.open() as opened:
         deploy_all(app, opened, specs, dry_run=dry_run)
 
@@ -150,14 +152,21 @@ def which_results(reprocess: bool, keep_results: bool) -> Results:
     return "reprocess" if reprocess else "keep" if keep_results else "default"
 
 
-def read_specs(file: str) -> list[Spec]:
-    """The specifications in a file, what has no effect in them said on stderr."""
+def read_specs(file: str, *, ignore_image: bool = False) -> list[Spec]:
+    """The specifications in a file, what has no effect in them said on stderr.
+
+    Raises JobError when one has an image that this host cannot run.
+    """
     from pfsfuse.pipeline import parse_specs
+    from pfsfuse.worker.image import require_podman
 
     spec_text, source, _ = read_spec_file(file)
     warnings: list[str] = []
-    specs = parse_specs(spec_text, source=source, warnings=warnings)
+    specs = parse_specs(spec_text, source=source, ignore_image=ignore_image, warnings=warnings)
     warn(warnings)
+    for spec in specs:
+        if spec.transform.image:
+            require_podman(spec.transform.image)
     return specs
 
 

@@ -96,8 +96,25 @@ def test_the_example_that_the_others_break_is_good():
             "2:44: transform.accept_return_code[0]: 256 is out of",
         ),
         (
-            {"transform": "{cmd: [x], image: ubuntu}"},
-            "2:30: transform.image: containers are not supported yet; remove",
+            {"transform": "{cmd: [x], image: --help}"},
+            "2:30: transform.image: not the name of an image; expected",
+        ),
+        (
+            {"transform": "{cmd: [x], image: a, user: b}"},
+            "2:39: transform.user: cannot be given together with",
+        ),
+        ({"transform": "{cmd: [x], network: bridge}"}, '2:32: transform.network: expected "host" (what'),
+        (
+            {"resource_limits": "{memory: 12 parsecs}"},
+            "4:27: resource_limits.memory: expected an amount of memory",
+        ),
+        ({"resource_limits": "{memory: 1Ki}"}, "4:27: resource_limits.memory: too little for any program"),
+        ({"resource_limits": "{memory: -1}"}, "4:27: resource_limits.memory: expected an amount of memory"),
+        ({"resource_limits": "{cpu: 0}"}, "4:24: resource_limits.cpu: out of range; expected"),
+        ({"resource_limits": "{cpu: true}"}, "4:24: resource_limits.cpu: expected a number of cores"),
+        (
+            {"resource_limits": "{memroy: 1Gi}"},
+            "4:19: resource_limits.memroy: unknown field; did you mean 'memory'",
         ),
         ({"transform": "{cmd: [x], errCmd: ['']}"}, "2:31: transform.errCmd: the first item is the program"),
         (

@@ -21,7 +21,9 @@ from pfsfuse.pipeline import (
     parse_service,
     parse_specs,
     spec_json,
+    transform_key,
 )
+from pfsfuse.pipeline.limits import Limits
 
 SALES = """
 pipeline:
@@ -36,6 +38,7 @@ transform:
   err_cmd: [sh]
   err_stdin: [exit 1]
   user: nobody
+  network: none
 input:
   cross:
     - pfs: {repo: trips, glob: "/*"}
@@ -45,6 +48,7 @@ datum_tries: 1
 datum_timeout: 1m30s
 job_timeout: 1.5h
 datum_set_spec: {number: 10}
+resource_limits: {memory: 512Mi, cpu: 1500m}
 output_branch: dev
 """
 MEANT = Spec(
@@ -59,7 +63,9 @@ MEANT = Spec(
         err_cmd=("sh",),
         err_stdin=("exit 1",),
         user="nobody",
+        network="none",
     ),
+    limits=Limits(memory=512 << 20, cpu=1.5),
     input=CrossInput(
         members=(
             PfsInput(name="trips", repo="trips", glob="/*"),
@@ -147,7 +153,7 @@ def test_a_field_for_later_that_asks_for_nothing_is_taken(nothing):
 
 
 @pytest.mark.parametrize(
-    "field", ["podSpec", "pod_spec", "tolerations", "scheduling_spec", "resourceLimits", "metadata"]
+    "field", ["podSpec", "pod_spec", "tolerations", "scheduling_spec", "resourceRequests", "metadata"]
 )
 def test_a_field_for_kubernetes_is_taken_with_one_warning(field):
     warnings: list[str] = []
@@ -157,13 +163,32 @@ def test_a_field_for_kubernetes_is_taken_with_one_warning(field):
     assert warning.endswith(f": {field}: only means something on Kubernetes; ignored")
 
 
-def test_an_image_is_refused_with_two_ways_out_or_ignored_on_request():
+def test_an_image_is_taken_or_left_out_on_request():
     text = small(transform={"cmd": ["x"], "image": "ubuntu:14.04"})
-    with pytest.raises(
-        SpecError, match="remove the field to run cmd with this host's programs, or pass --ignore-image"
-    ):
-        parse(text)
+    spec = parse(text)
+    assert spec.transform.image == "ubuntu:14.04"
     assert parse(text, ignore_image=True) == parse(small())
+
+
+@pytest.mark.parametrize(
+    ("written", "bytes_", "cores"),
+    [
+        ('{"memory": "64Mi"}', 64 << 20, None),
+        ('{"memory": "1.5G", "cpu": 2}', 1_500_000_000, 2.0),
+        ('{"memory": 8388608, "cpu": 0.5}', 8 << 20, 0.5),
+        ('{"cpu": "250m"}', None, 0.25),
+    ],
+)
+def test_limits_are_what_kubernetes_understands(written, bytes_, cores):
+    spec = parse(small(resource_limits=json.loads(written)))
+    assert spec.limits == Limits(memory=bytes_, cpu=cores)
+    assert parse(json.dumps(spec_json(spec))) == spec
+
+
+def test_what_a_command_may_use_and_reach_does_not_change_its_datums():
+    plain = parse(small())
+    limited = parse(small(resource_limits={"memory": "1G"}, transform={"cmd": ["x"], "network": "none"}))
+    assert transform_key(plain) == transform_key(limited)
 
 
 # ---- services
