@@ -24,11 +24,9 @@ from pathlib import Path
 
 import msgspec
 
-from store import fsck
+from store import fsck, header
 from store.engine import Environment, Writing, acquire, compact, release
 from store.errors import Corrupt
-from store.format import tables
-from store.format.tables import HEADER_KEY, META, Header
 from store.placing import new_directory
 
 PIECE = 1 << 20
@@ -108,8 +106,7 @@ def _finish(made: Path, read_data: bool, progress: Progress) -> fsck.Report:
     """Give the copy its own id, and check it."""
 
     def rename(writing: Writing) -> None:
-        header = tables.decode(Header, writing.get(META, HEADER_KEY) or b"")
-        writing.put(META, HEADER_KEY, tables.encode(msgspec.structs.replace(header, id=os.urandom(16))))
+        header.put(writing, msgspec.structs.replace(header.get(writing), id=os.urandom(16)))
 
     env = acquire(made)
     try:

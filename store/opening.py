@@ -6,10 +6,10 @@ import os
 import time
 from pathlib import Path
 
+from store import header
 from store.engine import Environment, Writing, acquire, release
 from store.errors import Exists, NotAStore, NotWritable
-from store.format import tables
-from store.format.tables import HEADER_KEY, META, PLAIN, Header
+from store.format.tables import PLAIN, Header
 from store.store import Store
 
 DATA = "data.mdb"
@@ -56,12 +56,12 @@ def create(path: str | Path) -> Store:
     except OSError as error:
         raise NotWritable(where, (error.strerror or str(error)).lower()) from None
     env = acquire(where, create=True)
-    header = Header(PLAIN, time.time_ns(), os.urandom(16))
+    made = Header(PLAIN, time.time_ns(), os.urandom(16))
 
     def work(writing: Writing) -> None:
-        if writing.get_raw(META, HEADER_KEY) is not None:
+        if header.find(writing) is not None:
             raise Exists("store", str(where))
-        writing.put(META, HEADER_KEY, tables.encode(header))
+        header.put(writing, made)
 
     try:
         env.write(work)

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from store import header
 from store.engine import Environment, Writing
 from store.engine.users import other_users
-from store.errors import Corrupt, InUse
+from store.errors import InUse
 from store.format import tables
-from store.format.tables import HEADER_KEY, META, Header
+from store.format.tables import Header
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +48,10 @@ class UpgradePlan:
     """To take, in order; empty: the store has everything that this version can do."""
 
 
-def plan_upgrade(header: Header) -> UpgradePlan:
+def plan_upgrade(found: Header) -> UpgradePlan:
     """The steps that the store with this header has not taken."""
-    steps = tuple(step for step in STEPS if step.feature not in header.features)
-    return UpgradePlan(header.format, header.features, steps)
+    steps = tuple(step for step in STEPS if step.feature not in found.features)
+    return UpgradePlan(found.format, found.features, steps)
 
 
 def upgrade(env: Environment) -> UpgradePlan:
@@ -61,11 +62,8 @@ def upgrade(env: Environment) -> UpgradePlan:
     """
 
     def work(writing: Writing) -> UpgradePlan:
-        body = writing.get(META, HEADER_KEY)
-        if body is None:
-            raise Corrupt("header", "it is missing")
-        header = tables.decode(Header, body)
-        plan = plan_upgrade(header)
+        before = header.get(writing)
+        plan = plan_upgrade(before)
         if any(step.alone for step in plan.steps) and (users := other_users(env.path)):
             raise InUse(
                 f"{env.path} is open in {'process' if len(users) == 1 else 'processes'} "
@@ -74,8 +72,7 @@ def upgrade(env: Environment) -> UpgradePlan:
         for step in plan.steps:
             step.act(writing)
         if plan.steps:
-            added = tables.with_features(header, [step.feature for step in plan.steps])
-            writing.put(META, HEADER_KEY, tables.encode(added))
+            header.put(writing, tables.with_features(before, [step.feature for step in plan.steps]))
         return plan
 
     return env.write(work)

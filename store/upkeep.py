@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from store import copying, fsck, gc, stats, upgrade
+from store import copying, fsck, gc, header, stats, upgrade
 from store.copying import Copied
 from store.engine import Environment, compact
 from store.engine.compact import Compacted, Room
 from store.errors import Corrupt, NewerFormat, NotAStore
 from store.format import tables
-from store.format.tables import FORMAT, HEADER_KEY, META, Header
+from store.format.tables import FORMAT, Header
 from store.fsck import RepairPlan
 from store.gc import GcPlan, Swept
 from store.stats import Stats
@@ -113,13 +113,12 @@ class Upkeep:
 
     def _read_header(self) -> Header:
         with self._env.read() as reading:
-            body = reading.get(META, HEADER_KEY)
-        if body is None:
+            found = header.find(reading)
+        if found is None:
             raise NotAStore(self.path, "its database has no header")
-        header = tables.decode(Header, body)
-        unknown = tuple(name for name in header.features if name not in tables.FEATURES)
-        if header.format > FORMAT or unknown:
-            raise NewerFormat(self.path, header.format, FORMAT, unknown)
-        if header.chunker != Header(0, 0, b"").chunker:
-            raise Corrupt("header", f"its chunker is {header.chunker}")
-        return header
+        unknown = tuple(name for name in found.features if name not in tables.FEATURES)
+        if found.format > FORMAT or unknown:
+            raise NewerFormat(self.path, found.format, FORMAT, unknown)
+        if found.chunker != Header(0, 0, b"").chunker:
+            raise Corrupt("header", f"its chunker is {found.chunker}")
+        return found

@@ -156,6 +156,8 @@ def _host_error(error: OSError) -> str:
 
 
 def _usage(error: click.UsageError) -> int:
+    if isinstance(error, click.MissingParameter) and error.ctx is not None and (said := _one_missing(error)):
+        return _say(said, f"try `{error.ctx.command_path} --help`") or USAGE
     message, guess, near = error.format_message().partition(" Did you mean ")
     message = message[:1].lower() + message[1:].rstrip(".")
     if guess:
@@ -165,6 +167,16 @@ def _usage(error: click.UsageError) -> int:
     else:
         hint = f"try `{error.ctx.command_path} --help`"
     return _say(message, hint) or USAGE
+
+
+def _one_missing(error: click.MissingParameter) -> str:
+    """Of a command that takes several things and then one: nobody can know which of them was left out."""
+    assert error.ctx is not None
+    wanted = [each for each in error.ctx.command.params if isinstance(each, click.Argument) and each.required]
+    if error.param not in wanted[:-1] or error.param.nargs != -1:
+        return ""
+    names = " ".join(each.make_metavar(error.ctx) for each in wanted)
+    return f"{names} are needed, and one of them is missing"
 
 
 def _say(message: str, hint: str = "") -> int:

@@ -20,8 +20,8 @@ from pfsfuse.fuse.errno import LOGGED, errno_of
 from pfsfuse.fuse.kernel import Later, Lent, Session, replies
 from pfsfuse.fuse.kernel.requests import Caller
 from pfsfuse.vfs.handles import OpenFile
-from pfsfuse.vfs.vfs import NAME_MAX, Vfs
-from store import Extent, StoreError
+from pfsfuse.vfs.vfs import Vfs
+from store import Extent, StoreError, names
 
 log = logging.getLogger(__name__)
 
@@ -141,7 +141,7 @@ class Operations(Changes):
         _stop_asking()
 
     def statfs(self) -> bytes:
-        return replies.room(self.vfs.statfs(), NAME_MAX)
+        return replies.room(self.vfs.statfs(), names.MAX_NAME)
 
     # ---- extended attributes: refused for good, because `ls -l` asks for the ACL of every name
 

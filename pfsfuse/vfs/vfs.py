@@ -28,9 +28,8 @@ from pfsfuse.vfs.views import View
 from pfsfuse.vfs.writable import WritableDirectory, Written, WrittenLink
 from pfsfuse.vfs.writing import Writing
 from pfsfuse.worktree.rules import refuse
-from store import Extent, Standing
+from store import Extent, Standing, names
 
-NAME_MAX = 255
 PUSH_BYTES = 128 * 1024
 """Files of one chunk up to this size go to the page cache when they are opened: 5,000 small files, cold, opened,
 read and closed at 6,600 to 8,100/s instead of 4,000 to 4,100/s on the machine this was tried on."""
@@ -90,7 +89,7 @@ class Vfs:
 
         None: it is not there and never will be. ENOENT: it is not there now.
         """
-        if len(name) > NAME_MAX:
+        if len(name) > names.MAX_NAME:
             refuse(errno.ENAMETOOLONG)
         directory = self._directory(parent)
         candidate = directory.find(name)
@@ -231,8 +230,8 @@ class Vfs:
     def settle(self, branch: WritableBranch, standing: Standing) -> None:
         """All that was written on `branch` is in its draft in the store now; who has a file open goes on."""
         tree, base = standing.tree, standing.base
-        names = self.inodes.root.known.values() if isinstance(self.inodes.root, Known) else ()
-        roots = [root for root in names if isinstance(root, WritableDirectory) and root.branch is branch]
+        shown = self.inodes.root.known.values() if isinstance(self.inodes.root, Known) else ()
+        roots = [root for root in shown if isinstance(root, WritableDirectory) and root.branch is branch]
         for root in roots:
             root.expect_settling()
         branch.open().settle(tree, None if base is None else base.id)

@@ -8,9 +8,7 @@ import stat
 from typing import NoReturn
 
 from pfsfuse.worktree.model import Folder, Found, Item, Model
-from store import Entry
-
-NAME_MAX = 255
+from store import Entry, names
 
 
 def refuse(number: int) -> NoReturn:
@@ -20,7 +18,7 @@ def refuse(number: int) -> NoReturn:
 
 def check_new(model: Model, folder: Folder, name: bytes) -> None:
     """Whether there may be such a name. ENAMETOOLONG; ENOENT in a directory that was removed."""
-    if len(name) > NAME_MAX:
+    if len(name) > names.MAX_NAME:
         refuse(errno.ENAMETOOLONG)
     if folder.folder is None and folder is not model.root:
         refuse(errno.ENOENT)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from store import history, names
+from store import header, history, names
 from store.engine import Reading, Refs, decode_draft
 from store.errors import Corrupt
 from store.format import commit as commits
 from store.format import tables
-from store.format.tables import BRANCH, DOWNSTREAM, FORMAT, HEADER_KEY, LOG, META, PLAIN, TAG
+from store.format.tables import BRANCH, DOWNSTREAM, FORMAT, LOG, PLAIN, TAG
 from store.fsck.records import Affected, Finding
 from store.ids import CommitId
 from store.records import CommitRecord
@@ -114,8 +114,8 @@ def downstream_line_is_provenance(reading: Reading, key: bytes) -> Findings:
 
 
 def header_is_there(reading: Reading) -> Findings:
-    header = reading.get(META, HEADER_KEY)
-    if header is None or not PLAIN <= tables.decode(tables.Header, header).format <= FORMAT:
+    found = header.find(reading)
+    if found is None or not PLAIN <= found.format <= FORMAT:
         yield Finding("I16", "header", "there is none of this format")
 
 

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from store import fsck
+from store import fsck, header
 from store.engine import Environment, ObjectWriter, RefsWriting, Writing, acquire, release
 from store.engine.wreck import Wreck
 from store.errors import Corrupt, NewerFormat, NotAStore, Refused
@@ -27,8 +27,6 @@ from store.format import tables
 from store.format.tables import (
     BRANCH,
     DRAFTS,
-    HEADER_KEY,
-    META,
     PINS,
     PLAIN,
     REFS,
@@ -76,10 +74,10 @@ def salvage(
         chosen = choose(wreck)
         if not chosen.repos:
             raise Corrupt("data.mdb", "no repo and no commit was found in it")
-        header = _header(chosen, data.parent)
+        made_header = _header(chosen, data.parent)
         env = acquire(made, create=True)
         try:
-            done = _Salvage(wreck, chosen, env, where, progress).run(header)
+            done = _Salvage(wreck, chosen, env, where, progress).run(made_header)
             report = fsck.check(env, progress=progress)
         finally:
             release(env)
@@ -118,8 +116,8 @@ class _Salvage:
         self._changed: dict[str, str] = {}
         self._relinked = self._kept = 0
 
-    def run(self, header: Header) -> Salvaged:
-        self._env.write(lambda writing: self._put_repos(writing, header))
+    def run(self, made: Header) -> Salvaged:
+        self._env.write(lambda writing: self._put_repos(writing, made))
         with ObjectWriter(self._env) as writer:
             carrier = Carrier(self._wreck, self._env, writer)
             for batch in _batches(self._commits(carrier)):
@@ -142,8 +140,8 @@ class _Salvage:
             losses=tuple(self._losses),
         )
 
-    def _put_repos(self, writing: Writing, header: Header) -> None:
-        writing.put(META, HEADER_KEY, tables.encode(header))
+    def _put_repos(self, writing: Writing, made: Header) -> None:
+        header.put(writing, made)
         for repo, body in self._chosen.repos.items():
             writing.put(REPOS, repo.encode(), tables.encode(body))
 

@@ -33,6 +33,8 @@ BAD = [
     ("repo show trips@master", 6, "cannot name a repo"),
     ("repo delete nosuch --yes", 3, "no repo 'nosuch'"),
     ("repo delete trips", 2, "--yes"),
+    ("put a.txt", 2, r"SRC\.\.\. REPO\[@BRANCH\]\[:PATH\] are needed, and one of them is missing"),
+    ("cp trips:7-01-16", 2, "one of them is missing; try `pfs cp --help`"),
     # ---- refs and paths
     ("ls nosuch", 3, "nosuch"),
     ("ls trips@nosuch", 3, "nosuch"),

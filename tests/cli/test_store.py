@@ -169,6 +169,11 @@ def test_stats_add_up(ok, trips, work):
     assert "trips" in ok("store", "stats") and "times less" in ok("store", "stats")
 
 
+def test_stats_of_very_little_say_what_outweighs_it(ok, trips):
+    said = ok("store", "stats")
+    assert " with directories\n" in said and " with what segments take\n" in said and "times" not in said
+
+
 def test_stats_of_an_empty_store(ok):
     ok("repo", "create", "trips")
     assert json.loads(ok("store", "stats", "--json"))["deduplication"] == 0
@@ -218,7 +223,9 @@ def test_copy_that_crashes_is_damage(run, trips, monkeypatch, tmp_path):
 
 
 def test_salvage_of_a_sound_store_is_complete(ok, trips, work):
-    assert ok("store", "salvage", "new") == f"{work / 'new'}: 1 repo with 3 commits\n"
+    made, said = ok("store", "salvage", "new").splitlines()
+    assert made == f"{work / 'new'}: 1 repo with 3 commits"
+    assert said == "nothing is lost: where `pfs store check` finds no damage, no salvage was needed"
     assert ok("--store", str(work / "new"), "cat", "trips:7-01-16") == "first\n"
 
 

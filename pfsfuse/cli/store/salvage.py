@@ -56,6 +56,8 @@ def print_salvaged(done: Salvaged) -> None:
     kept = f"{text.plural(done.repos, 'repo')} with {text.plural(done.commits, 'commit')}"
     changed = f", {len(done.changed):,} of them without files that are lost" if done.changed else ""
     click.echo(f"{text.safe(str(done.path))}: {kept}{changed}")
+    if done.complete and not done.changed and not done.relinked and not done.problems:
+        click.echo("nothing is lost: where `pfs store check` finds no damage, no salvage was needed")
     if not done.complete:
         click.echo(f"all that is lost: {text.safe(str(done.path / 'salvage.json'))}")
 

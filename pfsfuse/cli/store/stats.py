@@ -52,11 +52,16 @@ def print_stats(found: Stats) -> None:
     text.fields(
         [
             ("all commits", f"{text.size(found.logical)} as copies"),
-            ("unique", f"{text.size(found.unique)}, {found.deduplication:.1f} times less"),
-            ("stored", f"{text.size(found.stored)}, {found.compression:.1f} times less"),
+            ("unique", f"{text.size(found.unique)}{_less(found.deduplication, ' with directories')}"),
+            ("stored", f"{text.size(found.stored)}{_less(found.compression, ' with what segments take')}"),
             ("on disk", f"{text.size(found.database)} with indexes and free pages"),
         ]
     )
+
+
+def _less(times: float, otherwise: str) -> str:
+    """How many times less it is; `otherwise` where what is kept beside the files outweighs that."""
+    return f", {times:.1f} times less" if times >= 1.05 else otherwise
 
 
 def stats_json(found: Stats) -> jsonout.Json:
