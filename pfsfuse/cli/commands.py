@@ -60,6 +60,7 @@ SECTIONS: dict[str, dict[str, Lazy]] = {
     "Pipelines and services": {
         "pipeline": Lazy("pipeline", "Create, update, run, list, show and delete pipelines."),
         "job": Lazy("job", "List, show, stop and retry jobs, and read their logs."),
+        "datum": Lazy("datum", "List and show the datums of jobs."),
         "wait": Lazy("wait", "Wait until everything downstream of a commit is computed."),
         "scheduler": Lazy("scheduler", "Run pipelines and services without a mount."),
         "service": Lazy("service", "Create, list, show and stop services."),
@@ -116,6 +117,8 @@ VERB_NOUN: dict[tuple[str, str], list[str]] = {
     **{(verb, "pipeline"): ["pipeline", verb] for verb in ("update", "edit", "start", "stop")},
     ("rerun", "pipeline"): ["pipeline", "run"],
     ("stop", "job"): ["job", "stop"],
+    ("list", "datum"): ["datum", "list"],
+    ("inspect", "datum"): ["datum", "show"],
     ("wait", "job"): ["job", "wait"],
 }
 """pachctl's order of words, taken silently: `pfs list repo` is `pfs repo list`. `put file` and `get file` are

@@ -27,6 +27,10 @@ from pfsfuse.worker.sandbox import TMP, Room
 from store import CommitId, Store, StoreError
 
 
+ROOM_LEFT = 1 << 20
+"""Bytes: with less than this, a disk counts as full."""
+
+
 async def compute(task: Task, runner: Runner, store: Store, stopper: Stopper) -> Outcome:
     """Up to `task.tries` attempts, each in a clean room, until one succeeds or recovers."""
     log = Path(task.launch.log)
@@ -129,7 +133,8 @@ def _size(shown: dict[str, Shown]) -> int:
 
 def _failed(task: Task, ended: Ended | None, why: str) -> Outcome:
     where = ", ".join(f"{each.name}:{path}" for each in task.launch.inputs for path in each.paths)
-    lines = (f"datum {task.datum[:8]} ({where}): {why}", *logfile.tail(Path(task.launch.log)))
+    full = "; the disk that the store is on is full" if _is_full(Path(task.launch.log)) else ""
+    lines = (f"datum {task.datum[:8]} ({where}): {why}{full}", *logfile.tail(Path(task.launch.log)))
     return Outcome(
         datum=task.datum,
         state="failed",
@@ -137,6 +142,15 @@ def _failed(task: Task, ended: Ended | None, why: str) -> Outcome:
         reason="\n".join(lines),
         seconds=ended.seconds if ended else 0.0,
     )
+
+
+def _is_full(log: Path) -> bool:
+    """Whether the disk takes next to nothing: not even what the command said about it, perhaps."""
+    try:
+        disk = os.statvfs(log.parent)
+    except OSError:
+        return False
+    return disk.f_bavail * disk.f_frsize < ROOM_LEFT
 
 
 def describe_exit(code: int | None) -> str:
@@ -147,7 +161,9 @@ def describe_exit(code: int | None) -> str:
         return "exit code 127 (command not found)"
     if code is not None and code > 128:
         try:
-            return f"exit code {code} (killed by {signal.Signals(code - 128).name})"
+            name = signal.Signals(code - 128).name
+            why = ": by itself, or for want of memory" if code == 128 + signal.SIGKILL else ""
+            return f"exit code {code} (killed by {name}{why})"
         except ValueError:
             pass
     return f"exit code {code}"

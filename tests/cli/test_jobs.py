@@ -81,6 +81,18 @@ def test_a_job_shows_how_each_of_its_datums_went(ok: Callable[..., str], opened:
     assert "5: 3 skipped, 1 failed, 1 recovered" in text and "trips:/4" in text
 
 
+def test_datums_are_listed_by_their_state_and_shown_by_the_start_of_their_id(
+    ok: Callable[..., str], opened: Store
+) -> None:
+    put(opened, "trips", {"3": b"a", "4": b"b"})
+    settle(opened, FakeExecutor(opened, "fail recover", slots=1))
+    (failed,) = json.loads(ok("datum", "list", "sales", "--state", "failed", "--json"))
+    assert failed["inputs"][0]["path"] == "/3"
+    assert json.loads(ok("datum", "show", "sales", failed["datum"][:16], "--json")) == failed
+    assert "exit code 1" in ok("datum", "show", "sales", failed["datum"][:16])
+    assert len(ok("datum", "list", "sales").splitlines()) == 6
+
+
 @pytest.mark.parametrize(
     ("options", "printed"),
     [

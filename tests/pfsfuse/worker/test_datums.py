@@ -6,12 +6,13 @@ Each case is a shell script; what it ended as is asked by the tests below, which
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from working import run
+from working import is_running, run
 
 import store as storage
 from pfsfuse.worker.api import Input, Launch, Outcome, Task, datum_pin
@@ -20,6 +21,8 @@ from store import Store
 
 pytestmark = pytest.mark.usefixtures("fuse")
 
+GREEDY = "import resource; resource.setrlimit(resource.RLIMIT_AS, (1 << 29,) * 2); bytearray(1 << 30)"
+UNCLOSED = "import os; f = open('/pfs/out/x', 'wb', buffering=0); f.write(b'all of it'); os._exit(0)"
 LINK = "ln -s /pfs/trips/2016/july.csv /pfs/out/july"
 CASES: dict[str, dict[str, object]] = {
     "recovers": {
@@ -39,6 +42,33 @@ CASES: dict[str, dict[str, object]] = {
         "user": "nobody",
     },
     "no such user": {"cmd": "true", "user": "nobody-at-all"},
+    # what goes wrong, or tries to
+    "not found": {"cmd": ("no-such-program",)},
+    "not executable": {"cmd": ("/etc/passwd",)},
+    "a directory": {"cmd": ("/usr",)},
+    "killed": {"cmd": "kill -9 $$"},
+    "crashed": {"cmd": "kill -SEGV $$"},
+    "no such working directory": {"cmd": "true", "working_dir": "/no/such/directory"},
+    "out of memory": {"cmd": (sys.executable, "-c", GREEDY)},
+    "leaves children": {"cmd": "(setsid sleep 600 & nohup sleep 600 &) 2>/dev/null; echo 1 > /pfs/out/x"},
+    "leaves a writer": {
+        "cmd": "(while :; do echo on; sleep 0.01; done) >> /pfs/out/x & while [ ! -s /pfs/out/x ]; do :; done"
+    },
+    "writes outside": {
+        "cmd": "for d in / /etc /usr /pfs /pfs/trips; do echo 1 > $d/pfs-test && exit 9; done; true"
+    },
+    "writes to /tmp and HOME": {"cmd": "echo 1 > /tmp/x && echo 1 > $HOME/x"},
+    "removes its input": {
+        "cmd": "rm -rf /pfs/trips; mv /pfs/trips /pfs/away; umount /pfs; cat /pfs/trips/2016/july.csv"
+    },
+    "removes its output": {"cmd": "rm -rf /pfs/out; mkdir /pfs/out; true"},
+    "reads after all that": {"cmd": "cat /pfs/trips/2016/july.csv"},
+    "bytes": {"cmd": r"printf 'a\377\000b\033[2J\n' ; printf x > \"/pfs/out/$(printf '\377')\"; exit 3"},
+    "floods its log": {"cmd": "head -c 50000000 /dev/zero | tr '\\0' 'x' | fold -w 79; echo the end"},
+    "closes nothing": {"cmd": (sys.executable, "-c", UNCLOSED)},
+    "closes its output": {"cmd": "exec >&- 2>&- <&-; sleep 0.05; echo 1 > /pfs/out/x"},
+    "many arguments": {"cmd": ("true", "x" * 200_000)},
+    "prints a lot and nothing reads stdin": {"cmd": "seq 1000", "stdin": ("unread",) * 1000},
 }
 
 
@@ -80,12 +110,13 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Done]]:
 
 def task_of(opened: Store, name: str, commit: str) -> Task:
     case = dict(CASES[name])
+    cmd = case.pop("cmd")
     datum = f"{list(CASES).index(name):064x}"
     log = str(opened.path / "logs" / f"{datum}.log")
     of_task = {key: case.pop(key) for key in ("tries", "accept", "err_cmd", "err_stdin") if key in case}
     launch = Launch(
         name=datum,
-        cmd=("sh", "-c", str(case.pop("cmd"))),
+        cmd=cmd if isinstance(cmd, tuple) else ("sh", "-c", str(cmd)),
         inputs=(Input(name="trips", repo="trips", commit=commit),),
         log=log,
         **case,  # type: ignore[arg-type]
@@ -169,3 +200,67 @@ def test_a_command_runs_as_the_user_that_is_asked_for(done: dict[str, Done]) -> 
 
 def test_a_user_that_does_not_exist_fails_the_datum(done: dict[str, Done]) -> None:
     assert "this host has no user 'nobody-at-all'" in done["no such user"].outcome.reason
+
+
+@pytest.mark.parametrize(
+    ("case", "reason"),
+    [
+        ("not found", "exit code 127 (command not found)"),
+        ("not executable", "exit code 126 (not executable, or the working directory is missing)"),
+        ("a directory", "exit code 126"),
+        ("killed", "exit code 137 (killed by SIGKILL: by itself, or for want of memory)"),
+        ("crashed", "exit code 139 (killed by SIGSEGV)"),
+        ("no such working directory", "exit code 126 (not executable, or the working directory is missing)"),
+        ("out of memory", "MemoryError"),
+        ("many arguments", "cannot be started: "),
+    ],
+)
+def test_a_command_that_cannot_do_its_work_fails_the_datum_and_says_why(
+    done: dict[str, Done], case: str, reason: str
+) -> None:
+    outcome = done[case].outcome
+    assert outcome.state == "failed" and reason in outcome.reason
+    assert done[case].files == {}
+
+
+def test_children_that_are_left_die_with_the_datum(done: dict[str, Done]) -> None:
+    assert done["leaves children"].files == {"x": "1\n"}
+    assert done["leaves children"].outcome.seconds < 60 and not is_running("sleep\x00600")
+
+
+def test_what_a_child_was_still_writing_is_kept_as_far_as_it_came(done: dict[str, Done]) -> None:
+    assert done["leaves a writer"].files["x"].startswith("on\n")
+
+
+@pytest.mark.parametrize(
+    "case", ["writes outside", "writes to /tmp and HOME", "reads after all that", "removes its output"]
+)
+def test_nothing_but_what_is_in_out_is_kept_or_changed(done: dict[str, Done], case: str) -> None:
+    assert (done[case].outcome.state, done[case].files) == ("success", {})
+
+
+def test_an_input_cannot_be_removed_moved_or_unmounted(done: dict[str, Done]) -> None:
+    for case in ("removes its input", "reads after all that"):
+        assert done[case].outcome.state == "success" and done[case].log.endswith("31\n")
+
+
+def test_bytes_that_are_not_text_are_kept_in_the_log_and_shown_harmlessly(done: dict[str, Done]) -> None:
+    case = done["bytes"]
+    assert "\x1b[2J" in case.log
+    assert "\x1b" not in case.outcome.reason and "a\ufffd\ufffdb\ufffd[2J" in case.outcome.reason
+
+
+def test_a_flood_of_output_keeps_its_beginning_and_its_end(done: dict[str, Done]) -> None:
+    case = done["floods its log"]
+    assert case.outcome.state == "success"
+    assert len(case.log) < 17 << 20 and "bytes left out here" in case.log and case.log.endswith("the end\n")
+
+
+@pytest.mark.parametrize(("case", "kept"), [("closes nothing", "all of it"), ("closes its output", "1\n")])
+def test_files_need_not_be_closed(done: dict[str, Done], case: str, kept: str) -> None:
+    assert (done[case].outcome.state, done[case].files) == ("success", {"x": kept})
+
+
+def test_a_command_need_not_read_what_it_is_given(done: dict[str, Done]) -> None:
+    case = done["prints a lot and nothing reads stdin"]
+    assert case.outcome.state == "success" and case.log.splitlines()[-1] == "1000"

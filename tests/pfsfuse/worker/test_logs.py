@@ -35,7 +35,7 @@ def test_our_own_lines_in_a_log_say_so(tmp_path: Path) -> None:
         (1, "exit code 1"),
         (126, "exit code 126 (not executable, or the working directory is missing)"),
         (127, "exit code 127 (command not found)"),
-        (137, "exit code 137 (killed by SIGKILL)"),
+        (137, "exit code 137 (killed by SIGKILL: by itself, or for want of memory)"),
         (255, "exit code 255"),
     ],
 )
