@@ -26,7 +26,6 @@ from pfsfuse.worker.runner import Runner, Stopper
 from pfsfuse.worker.sandbox import TMP, Room
 from store import CommitId, Store, StoreError
 
-
 ROOM_LEFT = 1 << 20
 """Bytes: with less than this, a disk counts as full."""
 

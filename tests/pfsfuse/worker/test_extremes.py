@@ -72,7 +72,10 @@ def test_a_full_disk_fails_the_datum_and_nothing_else(store_of_64_mib: Path, tas
                 ]
 
         command, keeping, small_one = run(go, seconds=60)
-        assert command.state == "failed" and "exit code 1; the disk that the store is on is full" in command.reason
+        assert (
+            command.state == "failed"
+            and "exit code 1; the disk that the store is on is full" in command.reason
+        )
         assert keeping.state == "failed" and "/pfs/out cannot be kept: " in keeping.reason
         assert small_one.state == "success"
         assert opened.repo("trips").head().read("1") == b"1"
