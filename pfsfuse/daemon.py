@@ -139,14 +139,16 @@ class _Daemon:
 
     async def _serve_mount(self, *, task_status: trio.TaskStatus[Refresher]) -> None:
         assert self._mountpoint is not None
-        view = HostView(self._store, writable=not self._options.read_only)
+        options = self._options
+        view = HostView(self._store, writable=not options.read_only, apart=options.xattrs)
         vfs = Vfs(view)
         serve = partial(
             fuse.serve,
             vfs,
             self._mountpoint,
-            allow_other=self._options.allow_other,
-            read_only=self._options.read_only,
+            allow_other=options.allow_other,
+            read_only=options.read_only,
+            attributes=options.xattrs,
         )
         async with trio.open_nursery() as beside:
             async with trio.open_nursery() as nursery:
@@ -155,8 +157,8 @@ class _Daemon:
                 if view.branches is not None:
                     committer = Committer(self._store, view.branches, self._stager, self.refresh)
                     vfs.committing = committer
-                    if self._options.autocommit_seconds is not None:
-                        beside.start_soon(committer.watch, self._options.autocommit_seconds)
+                    if options.autocommit_seconds is not None:
+                        beside.start_soon(committer.watch, options.autocommit_seconds)
                 task_status.started(refresher)
             beside.cancel_scope.cancel()
         view.close()

@@ -15,3 +15,5 @@ class MountOptions:
     """Nothing can be changed through it."""
     autocommit_seconds: float | None = None
     """What is staged becomes a commit once nothing was written for so long; None: only when somebody says so."""
+    xattrs: bool = False
+    """Extended attributes are answered, and can be set in what is written."""

@@ -34,6 +34,7 @@ from pfsfuse.mountoptions import MountOptions
     type=click.FloatRange(min=0.1, max=86400),
     help="Commit what is staged after so many quiet seconds.",
 )
+@click.option("--xattrs", is_flag=True, help="Answer extended attributes, and keep those that are set.")
 @pass_app
 def mount(
     app: App,
@@ -42,6 +43,7 @@ def mount(
     read_only: bool,
     allow_other: bool,
     autocommit: float | None,
+    xattrs: bool,
 ) -> None:
     """Mount every repo below a directory, and run pipelines and services.
 
@@ -50,10 +52,16 @@ def mount(
     Branches can be written to: `pfs status trips` lists what has changed, `pfs commit trips` makes it a commit. So does
     `echo MESSAGE > /pfs/.pfs/commit/trips`, from any program; and --autocommit, after a quiet time, or ten times that
     when it never is quiet. Where a commit failed, `.pfs/status` and the log say why, and nothing is lost.
+
+    With --xattrs, `getfattr -n user.pfs.commit FILE` tells what a file belongs to (and so do user.pfs.repo, .digest,
+    .size and .provenance), and attributes that are set are kept in commits. It costs `ls -l` a request for each name,
+    and a file that many commits share is cached once for each.
     """
     if autocommit is not None and read_only:
         raise click.UsageError("--autocommit is for what is written, and --read-only lets nothing be written")
-    options = MountOptions(read_only=read_only, allow_other=allow_other, autocommit_seconds=autocommit)
+    options = MountOptions(
+        read_only=read_only, allow_other=allow_other, autocommit_seconds=autocommit, xattrs=xattrs
+    )
     config = app.config()
     at = Path(mountpoint).absolute() if mountpoint is not None else config.mountpoint
     app.open_or_create().close()  # what is wrong with the store is said here, before anything is started

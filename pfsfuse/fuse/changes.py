@@ -54,8 +54,9 @@ def when_free(
 class Changes:
     """A mount's answers to requests that change something."""
 
-    def __init__(self, vfs: Vfs) -> None:
+    def __init__(self, vfs: Vfs, *, attributes: bool = False) -> None:
         self.vfs = vfs
+        self._attributes = attributes
 
     # ---- names
 
@@ -132,12 +133,20 @@ class Changes:
     def fsyncdir(self, fh: int, datasync: bool) -> Later:
         return Later(self.vfs.writing.sync_directory(fh))
 
-    # ---- extended attributes: refused for good, as reading them is
+    # ---- extended attributes
 
-    def setxattr(self, inode: int, name: bytes, value: bytes, flags: int, caller: Caller) -> NoReturn:
-        self.vfs.writing.check_writable(inode)
-        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+    @when_free
+    def setxattr(self, inode: int, name: bytes, value: bytes, flags: int, caller: Caller) -> None:
+        self._check_attributes(inode)
+        self.vfs.writing.set_attribute(inode, name, value, flags)
 
-    def removexattr(self, inode: int, name: bytes, caller: Caller) -> NoReturn:
+    @when_free
+    def removexattr(self, inode: int, name: bytes, caller: Caller) -> None:
+        self._check_attributes(inode)
+        self.vfs.writing.set_attribute(inode, name, None)
+
+    def _check_attributes(self, inode: int) -> None:
+        """EROFS where nothing can be changed; EOPNOTSUPP where attributes are not spoken of."""
         self.vfs.writing.check_writable(inode)
-        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+        if not self._attributes:
+            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))

@@ -33,13 +33,15 @@ async def serve(
     store_path: str | os.PathLike[str] | None = None,
     allow_other: bool = False,
     read_only: bool = True,
+    attributes: bool = False,
     task_status: trio.TaskStatus[Refresher] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Mount `vfs` and answer until cancelled or unmounted by somebody; no mount is left behind.
 
     Reports its `Refresher` as started once the kernel has had an answer from us. `store_path` is what `df` and
     `mount` name as the source (the store's path unless given). `read_only` is the mount's flag, with which the
-    kernel also reads without opening; without it we refuse every change ourselves.
+    kernel also reads without opening; without it we refuse every change ourselves. `attributes`: extended ones are
+    answered, at a request for each file that `ls -l` lists.
     Raises MountError when the mount cannot be made, or was aborted under us.
     """
     memory.prepare()
@@ -47,7 +49,7 @@ async def serve(
     options = {"default_permissions", "nosuid", "nodev"}
     options |= {"allow_other"} if allow_other else set()
     options |= {"ro"} if read_only else set()
-    operations = Operations(vfs, opens=not read_only)
+    operations = Operations(vfs, opens=not read_only, attributes=attributes)
     source = _option(os.fspath(store_path or vfs.store.path))
     # Where nothing is opened, a text that has changed tells so by its time alone.
     wanted = wire.WANTED | (wire.AUTO_INVAL_DATA if read_only else 0)

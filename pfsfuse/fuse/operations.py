@@ -42,9 +42,11 @@ def _stop_asking() -> NoReturn:
 class Operations(Changes):
     """A mount's answers."""
 
-    def __init__(self, vfs: Vfs, *, opens: bool = True) -> None:
-        """Without `opens` files are read without being opened, so nothing of a kind that must be opened is shown."""
-        super().__init__(vfs)
+    def __init__(self, vfs: Vfs, *, opens: bool = True, attributes: bool = False) -> None:
+        """Without `opens` files are read without being opened, so nothing of a kind that must be opened is shown.
+        `attributes`: extended ones, too.
+        """
+        super().__init__(vfs, attributes=attributes)
         self._opens = opens
         self.session: Session | None = None
         """Who can put pages into the kernel's cache; None until the mount is there."""
@@ -143,10 +145,14 @@ class Operations(Changes):
     def statfs(self) -> bytes:
         return replies.room(self.vfs.statfs(), names.MAX_NAME)
 
-    # ---- extended attributes: refused for good, because `ls -l` asks for the ACL of every name
+    # ---- extended attributes: unless asked for, refused for good, because `ls -l` asks for the ACL of every name
 
     def getxattr(self, inode: int, name: bytes, size: int) -> bytes:
-        _stop_asking()
+        if not self._attributes:
+            _stop_asking()
+        return replies.sized(self.vfs.attribute(inode, name), size)
 
     def listxattr(self, inode: int, size: int) -> bytes:
-        _stop_asking()
+        if not self._attributes:
+            _stop_asking()
+        return replies.sized(b"".join(name + b"\0" for name in self.vfs.attribute_names(inode)), size)

@@ -119,13 +119,18 @@ def main() -> None:
     parser.add_argument("--allow-other", action="store_true")
     parser.add_argument("--writable", action="store_true", help="branches can be written to")
     parser.add_argument("--unflagged", action="store_true", help="mount without the read-only flag")
+    parser.add_argument("--xattrs", action="store_true", help="extended attributes are answered")
     options = parser.parse_args()
     with store.open(options.store) as opened:
         trio.run(_run, opened, options)
 
 
 async def _run(opened: store.Store, options: argparse.Namespace) -> None:
-    view = JobViews(opened) if options.jobs else HostView(opened, writable=options.writable)
+    view = (
+        JobViews(opened)
+        if options.jobs
+        else HostView(opened, writable=options.writable, apart=options.xattrs)
+    )
     vfs = Vfs(view)
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
@@ -151,6 +156,7 @@ async def _serve(
         options.mountpoint,
         allow_other=options.allow_other,
         read_only=not (options.unflagged or options.writable),
+        attributes=options.xattrs,
         task_status=task_status,
     )
 

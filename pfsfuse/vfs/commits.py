@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pfsfuse.vfs.keys import child_key, leaf_key
 from pfsfuse.vfs.nodes import UNWRITABLE, Contents, Directory, Leaf, Node
-from store import Entry, Store
+from store import Commit, Entry, Store
 
 
 class CommitDirectory(Directory):
@@ -52,3 +52,23 @@ class CommitDirectory(Directory):
 
     def lasting(self) -> bool:
         return True
+
+
+class ApartDirectory(CommitDirectory):
+    """A directory of a commit whose files have numbers of their own, for a mount that says of a file what is true in
+    this commit alone. The kernel caches a file once for each commit then.
+    """
+
+    __slots__ = ("commit",)
+
+    def __init__(
+        self, store: Store, key: bytes, parent: Directory | None, name: bytes, entry: Entry, commit: Commit
+    ) -> None:
+        super().__init__(store, key, parent, name, entry)
+        self.commit = commit
+
+    def child(self, entry: Entry) -> Node:
+        key = child_key(self.key, entry.name)
+        if entry.is_dir:
+            return ApartDirectory(self.store, key, self, entry.name, entry, self.commit)
+        return Leaf(leaf_key(entry, key), self, entry)

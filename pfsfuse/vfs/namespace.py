@@ -21,7 +21,7 @@ from typing import TypeAlias
 
 from pfsfuse.vfs.branches import Branches
 from pfsfuse.vfs.changes import ChangedDirectory
-from pfsfuse.vfs.commits import CommitDirectory
+from pfsfuse.vfs.commits import ApartDirectory, CommitDirectory
 from pfsfuse.vfs.keys import root_key
 from pfsfuse.vfs.live import LiveDirectory
 from pfsfuse.vfs.nodes import Contents, Directory, Known, Node, Snapshot
@@ -42,7 +42,7 @@ what is staged.
 class HostDirectory(Known):
     """All repos of a store, and a few names besides (`.pfs` in the host's view, `out` in a job's)."""
 
-    __slots__ = ("_mtime_ns", "_refs", "_repos", "branches", "extras", "reviews", "store")
+    __slots__ = ("_mtime_ns", "_refs", "_repos", "apart", "branches", "extras", "reviews", "store")
 
     def __init__(
         self,
@@ -51,9 +51,13 @@ class HostDirectory(Known):
         parent: Directory | None,
         name: bytes,
         branches: Branches | None = None,
+        *,
+        apart: bool = False,
     ) -> None:
         super().__init__(key, parent, name)
         self.store = store
+        self.apart = apart
+        """Files of commits have numbers of their own."""
         self.branches = branches
         """The branches that can be written to; None: none can."""
         self.extras: Mapping[bytes, Node] = {}
@@ -99,9 +103,10 @@ class HostDirectory(Known):
             commit = repo.commit(ref)
         except (NotFound, Refused):
             return None
-        return CommitDirectory(
-            self.store, root_key(self.key, b"commit", name, commit.id), self, name, commit.tree
-        )
+        key = root_key(self.key, b"commit", name, commit.id)
+        if self.apart:
+            return ApartDirectory(self.store, key, self, name, commit.tree, commit)
+        return CommitDirectory(self.store, key, self, name, commit.tree)
 
     def _changes(self, repo: Repo, name: bytes, old_ref: str, new_ref: str) -> Node:
         old, new = repo.commit(old_ref), repo.commit(new_ref)

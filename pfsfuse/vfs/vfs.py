@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from pfsfuse.vfs import attributes
 from pfsfuse.vfs.branches import WritableBranch
 from pfsfuse.vfs.handles import Handles, OpenDirectory, OpenFile, OpenMessage, OpenText, OpenWritten
 from pfsfuse.vfs.inodes import Inodes
@@ -211,6 +212,16 @@ class Vfs:
         """A node for messages: its path as the kernel first found it, and its content's id."""
         content = f" ({(node.entry.content or b'').hex()[:16]})" if isinstance(node, Leaf) else ""
         return f"{os.fsdecode(node.path())!r}{content}"
+
+    # ---- extended attributes
+
+    def attribute(self, ino: int, name: bytes) -> bytes:
+        """The value. ENODATA, EOPNOTSUPP."""
+        return attributes.get(self.inodes.get(ino), name)
+
+    def attribute_names(self, ino: int) -> list[bytes]:
+        """Those that were set."""
+        return attributes.names(self.inodes.get(ino))
 
     # ---- the rest
 

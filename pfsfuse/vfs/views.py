@@ -64,10 +64,11 @@ class JobView:
 class HostView:
     """The whole store, as people see it under /pfs."""
 
-    def __init__(self, store: Store, *, writable: bool = False) -> None:
+    def __init__(self, store: Store, *, writable: bool = False, apart: bool = False) -> None:
+        """`apart`: files of commits have numbers of their own (`ApartDirectory`)."""
         self.store = store
         self.branches = Branches(store) if writable else None
-        self._root = HostDirectory(store, root_key(b"host"), None, b"", self.branches)
+        self._root = HostDirectory(store, root_key(b"host"), None, b"", self.branches, apart=apart)
 
     def root(self, reports: Reports) -> Directory:
         self._root.extras = {NAME: control_directory(self._root, reports, self.branches, self.store)}

@@ -16,6 +16,7 @@ import stat
 import time
 from collections.abc import Callable
 
+from pfsfuse.vfs import attributes
 from pfsfuse.vfs.branches import WritableBranch
 from pfsfuse.vfs.handles import Handles, OpenDirectory, OpenFile, OpenWritten
 from pfsfuse.vfs.inodes import Inodes
@@ -177,6 +178,21 @@ class Writing:
         if mtime_ns is not None:
             worktree.set_mtime(item, time.time_ns() if mtime_ns == NOW else mtime_ns)
         return self._inodes.get(ino)
+
+    def set_attribute(self, ino: int, name: bytes, value: bytes | None, flags: int = 0) -> None:
+        """setxattr(2) with XATTR_CREATE or XATTR_REPLACE, and (None) removexattr(2). EEXIST, ENODATA, ENOSPC, EPERM."""
+        self.check_writable(ino)
+        attributes.check_settable(name)
+        node = self._inodes.get(ino)
+        there = attributes.kept(node)
+        if flags & os.XATTR_CREATE and name in there:
+            refuse(errno.EEXIST)
+        if (flags & os.XATTR_REPLACE or value is None) and name not in there:
+            refuse(errno.ENODATA)
+        if value is not None:
+            attributes.check_room(there, name, value)
+        branch, item = self._item(node)
+        branch.open().set_xattr(item, name, value)
 
     @staticmethod
     def _check_owner(owner: tuple[int | None, int | None]) -> None:

@@ -19,8 +19,8 @@ def lay(worktree: Worktree, edit: TreeEdit) -> None:
     A file that is written meanwhile is taken as it is read. Raises what the edit raises (Full, Corrupt), OSError.
     """
     root = worktree.model.root
-    if root.mode != _IFDIR or root.xattrs is not None:
-        edit.mkdir(b"", mode=stat.S_IMODE(root.mode))
+    if root.mode != _IFDIR or root.xattrs != (None if root.below is None else root.below.xattrs):
+        edit.mkdir(b"", mode=stat.S_IMODE(root.mode), xattrs=root.xattrs)
     _lay_folder(worktree, edit, root, b"")
 
 
@@ -44,7 +44,7 @@ def _lay_item(worktree: Worktree, edit: TreeEdit, item: Item, path: bytes) -> No
             _clear(edit, path)
             if item.below is not None:
                 edit.graft(path, item.below)
-        edit.mkdir(path, mode=stat.S_IMODE(item.mode), mtime_ns=item.mtime_ns)
+        edit.mkdir(path, mode=stat.S_IMODE(item.mode), mtime_ns=item.mtime_ns, xattrs=item.xattrs)
         _lay_folder(worktree, edit, item, path)
         return
     if there is not None and there.is_dir:

@@ -85,7 +85,7 @@ class Model:
     def __init__(self, look: Look, below: Entry | None) -> None:
         self._look = look
         mode = stat.S_IFDIR | 0o755 if below is None else below.mode
-        self.root = Folder(ROOT, mode, None, None, b"", None, below, follows=True)
+        self.root = Folder(ROOT, mode, None, None, b"", _attributes(below), below, follows=True)
         self.items: dict[int, Item] = {ROOT: self.root}
         """Every item that has a name, and those that are still open without one."""
         self.begin: Begin | None = None
@@ -150,7 +150,9 @@ class Model:
         self._rest(self.root, below)
 
     def _rest(self, folder: Folder, below: Entry | None) -> None:
-        folder.below = below if below is not None and below.is_dir else None
+        before, folder.below = folder.below, below if below is not None and below.is_dir else None
+        if folder.xattrs == _attributes(before):
+            folder.xattrs = _attributes(folder.below)
         for name, item in folder.names.items():
             if isinstance(item, Folder) and item.follows:
                 self._rest(item, None if folder.below is None else self._look.lookup(folder.below, name))
@@ -219,7 +221,7 @@ class Model:
             entry.mtime_ns,
             None,
             b"",
-            dict(entry.xattrs) if entry.xattrs else None,
+            _attributes(entry),
         )
         item: Item
         if entry.is_dir:
@@ -282,6 +284,11 @@ class Model:
         else:
             kept[name] = value
         item.xattrs = kept or None
+
+
+def _attributes(entry: Entry | None) -> dict[bytes, bytes] | None:
+    """A copy, to be changed."""
+    return dict(entry.xattrs) if entry is not None and entry.xattrs else None
 
 
 def path_of(item: Item) -> bytes:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import stat
 from dataclasses import dataclass, field
+from types import EllipsisType
 
 from store import tree
 from store.edit.laying import lay_over
@@ -41,6 +42,8 @@ class Overlay:
     """Set the permission bits; None: as in the base, 0755 in a new directory."""
     mtime_ns: int | None = None
     """Set the mtime; None: as in the base, unless a name comes or goes."""
+    xattrs: dict[bytes, bytes] | EllipsisType | None = ...
+    """Set the extended attributes; ...: as in the base."""
     names: dict[bytes, Entry | Overlay | None] = field(default_factory=dict)
     """What each name shall be; None: absent."""
 
@@ -125,7 +128,7 @@ class Overlaid:
         """An overlay for a directory that had none; unfolded from `there` when that was grafted in this edit."""
         made = Overlay(fresh=grafted)
         if grafted and there is not None:
-            made.mode, made.mtime_ns = stat.S_IMODE(there.mode), there.mtime_ns
+            made.mode, made.mtime_ns, made.xattrs = stat.S_IMODE(there.mode), there.mtime_ns, there.xattrs
             made.names.update({below.name: below for below in self._trees.iter_directory(there)})
         return made
 
@@ -193,8 +196,14 @@ class _Laying:
             height=root.height,
             files=root.files,
             digest=root.digest,
-            xattrs=old.xattrs if old is not None else None,
+            xattrs=_attributes(overlay, old),
         )
+
+
+def _attributes(overlay: Overlay, old: Entry | None) -> dict[bytes, bytes] | None:
+    if isinstance(overlay.xattrs, EllipsisType):
+        return old.xattrs if old is not None else None
+    return overlay.xattrs
 
 
 def _content(directory: Entry | None) -> ObjectId | None:

@@ -10,9 +10,9 @@ import io
 import os
 import stat
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
+from types import EllipsisType, TracebackType
 from typing import BinaryIO, Self, cast
 
 from store import names
@@ -147,11 +147,20 @@ class TreeEdit:
         entry = splice_file(self._writer, load, old, changed, content, size, mode=mode, mtime_ns=when)
         self._put(names.path(path), entry)
 
-    def mkdir(self, path: AnyPath, *, mode: int = 0o755, mtime_ns: int | None = None) -> None:
+    def mkdir(
+        self,
+        path: AnyPath,
+        *,
+        mode: int = 0o755,
+        mtime_ns: int | None = None,
+        xattrs: Mapping[bytes, bytes] | EllipsisType | None = ...,
+    ) -> None:
         """Make `path` a directory, or set these on the one that is there. Raises NotADirectory."""
         overlay = self._overlaid.directory(names.path(path))
         overlay.mode = stat.S_IMODE(mode)
         overlay.mtime_ns = overlay.mtime_ns if mtime_ns is None else self._time(mtime_ns)
+        if not isinstance(xattrs, EllipsisType):
+            overlay.xattrs = dict(xattrs) if xattrs else None
 
     def symlink(self, path: AnyPath, target: AnyPath, *, mtime_ns: int | None = None) -> None:
         """Make `path` a symlink to `target`, which is kept as given. Raises IsADirectory, NotADirectory."""

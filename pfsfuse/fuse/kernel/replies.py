@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from pfsfuse.fuse.kernel import wire
@@ -35,6 +36,15 @@ def written(size: int) -> bytes:
 def offset(at: int) -> bytes:
     """The answer to `lseek`."""
     return wire.OFFSET_OUT.pack(at)
+
+
+def sized(data: bytes, size: int) -> bytes:
+    """The answer to `getxattr` and `listxattr`: the bytes, or how many there are when no `size` is offered. ERANGE."""
+    if size == 0:
+        return wire.SIZE.pack(len(data), 0)
+    if len(data) > size:
+        raise OSError(errno.ERANGE, os.strerror(errno.ERANGE))
+    return data
 
 
 def room(status: os.statvfs_result, name_max: int) -> bytes:

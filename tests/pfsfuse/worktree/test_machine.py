@@ -40,6 +40,8 @@ class Against(RuleBasedStateMachine):
         self.data = store.create(self.top / "store")
         self.trips = self.data.create_repo("trips")
         self.held: dict[File, int] = {}
+        self.attributes: dict[int, bytes] = {}
+        """By the numbers of files and directories."""
 
     @initialize()
     def lay_out(self) -> None:
@@ -176,6 +178,26 @@ class Against(RuleBasedStateMachine):
             lambda: self.tree.rename(*self.folder_of(path), *self.folder_of(to)),
         )
 
+    @rule(path=PATHS, value=st.sampled_from([b"1", b"2", None]))
+    def set_attribute(self, path: bytes, value: bytes | None) -> None:
+        """Plain directories have no extended attributes everywhere, so a dictionary plays their part."""
+        if os.path.islink(self.real(path)):
+            return
+
+        def real() -> None:
+            number = os.stat(self.real(path)).st_ino
+            if value is None:
+                if self.attributes.pop(number, None) is None:
+                    raise OSError(errno.ENODATA, "")
+            else:
+                self.attributes[number] = value
+
+        def ours() -> None:
+            folder, name = self.folder_of(path)
+            self.tree.set_xattr(self.tree.take(folder, name), b"user.a", value)
+
+        self.both(real, ours)
+
     @rule(path=PATHS)
     def hold(self, path: bytes) -> None:
         """Keep a file open on both sides, to be written to when it may have another name or none."""
@@ -226,16 +248,18 @@ class Against(RuleBasedStateMachine):
     @invariant()
     def the_trees_are_equal(self) -> None:
         if hasattr(self, "tree"):
+            self.found: dict[int, bytes] = {}
             assert self.ours(self.tree.model.root) == self.theirs(self.plain)
+            self.attributes = self.found  # a number whose file is gone may come back
 
     def ours(self, folder: Folder | store.Entry) -> dict[bytes, object]:
         found: dict[bytes, object] = {}
         if isinstance(folder, Folder):
             for name, item in self.tree.model.iter_names(folder):
-                found[name] = self.content(item)
+                found[name] = self.content(item), (item.xattrs or {}).get(b"user.a")
         else:
             for entry in self.data.iter_directory(folder):
-                found[entry.name] = self.content(entry)
+                found[entry.name] = self.content(entry), (entry.xattrs or {}).get(b"user.a")
         return found
 
     def content(self, item: Item | store.Entry) -> object:
@@ -259,13 +283,15 @@ class Against(RuleBasedStateMachine):
         found: dict[bytes, object] = {}
         with os.scandir(directory) as items:
             for item in items:
-                if item.is_symlink():
-                    found[item.name] = ("link", os.readlink(item.path))
-                elif item.is_dir():
-                    found[item.name] = self.theirs(item.path)
-                else:
-                    found[item.name] = Path(os.fsdecode(item.path)).read_bytes()
+                value = self.attributes.get(item.inode())
+                self.found |= {} if value is None else {item.inode(): value}
+                found[item.name] = self.their_content(item), value
         return found
+
+    def their_content(self, item: os.DirEntry[bytes]) -> object:
+        if item.is_symlink():
+            return ("link", os.readlink(item.path))
+        return self.theirs(item.path) if item.is_dir() else Path(os.fsdecode(item.path)).read_bytes()
 
 
 Against.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
