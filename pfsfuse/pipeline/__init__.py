@@ -1,14 +1,14 @@
 """What should be computed: pure functions of specifications and commits. Nothing here waits, writes or runs.
 
-    text ──parse_specs──> Spec ──enumerate_datums(spec, {input: Commit})──> Datum, Datum, …
+    text ──parse_specs──> Spec ──enumerate_datums(spec, commits)──> Datum, Datum, …
          parse_service     │
                            ├─spec_json──> the document again
                            └─graph──> which pipeline feeds which
 
     reader/      text to values with places: JSON and YAML        fields   one value, typed, with its place
-    tables       every field's fate                               sections what each section means
+    tables       every field's fate                               sections, input_section  what each section means
     parse        the ways in                legacy   the 1.3 job   render   the way back
-    spec         the types                  glob/    which paths   datum    identity
+    spec, input  the types                  glob/    which paths   datum    identity
     enumerate    spec and commits to datums                        graph    order among pipelines
     changes      two commits to the datums that differ
 
@@ -27,15 +27,21 @@ from pfsfuse.pipeline.graph import (
     topological_order,
     upstream_of,
 )
+from pfsfuse.pipeline.input import (
+    CrossInput,
+    GroupInput,
+    Input,
+    JoinInput,
+    Leaf,
+    PfsInput,
+    UnionInput,
+)
 from pfsfuse.pipeline.parse import parse_service, parse_specs
 from pfsfuse.pipeline.render import spec_json
 from pfsfuse.pipeline.spec import (
-    CrossInput,
     DatumSet,
     Egress,
     FileFormat,
-    Input,
-    PfsInput,
     Service,
     Spec,
     Transform,
@@ -51,11 +57,15 @@ __all__ = [
     "Egress",
     "FileFormat",
     "Glob",
+    "GroupInput",
     "Input",
+    "JoinInput",
+    "Leaf",
     "PfsInput",
     "Service",
     "Spec",
     "Transform",
+    "UnionInput",
     "check_acyclic",
     "compile_glob",
     "downstream_of",

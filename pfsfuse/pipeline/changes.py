@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from pfsfuse.pipeline.datum import Datum, DatumInput, make_datum, transform_key
+from pfsfuse.pipeline.datum import Datum, make_datum, transform_key
+from pfsfuse.pipeline.enumerate import make_input
 from pfsfuse.pipeline.glob import compile_glob
-from pfsfuse.pipeline.spec import PfsInput, Spec
+from pfsfuse.pipeline.input import Leaf
+from pfsfuse.pipeline.spec import Spec, inputs
 
 if TYPE_CHECKING:
     from store import Commit
@@ -36,9 +38,9 @@ def find_changes(
     None when the answer would not be cheaper than `enumerate_datums`: the spec has several inputs, whose datums are
     combinations, or more than `at_most` paths have changed.
     """
-    leaf = spec.input
-    if not isinstance(leaf, PfsInput):
+    if not isinstance(spec.input, Leaf):
         return None
+    (leaf,) = inputs(spec)
     places = {b""}
     for count, path in enumerate(changed):
         if count >= at_most:
@@ -46,20 +48,14 @@ def find_changes(
         while path not in places:
             places.add(path)
             path = path.rpartition(b"/")[0]
-    glob, key = compile_glob(leaf.glob), transform_key(spec)
+    glob, key, make = compile_glob(leaf.glob), transform_key(spec), make_input(leaf)
     come, go = [], []
     for path in sorted(filter(glob.matches, places), key=lambda path: path.split(b"/")):
-        before, after = (_datum(leaf, key, commit, path) for commit in (old, new))
+        before, after = (
+            make_datum(key, (make(commit, path, entry),)) if (entry := commit.find(path)) else None
+            for commit in (old, new)
+        )
         if (before and before.id) != (after and after.id):
             come += [after] if after else []
             go += [before] if before else []
     return DatumChanges(tuple(come), tuple(go))
-
-
-def _datum(leaf: PfsInput, key: bytes, commit: Commit, path: bytes) -> Datum | None:
-    entry = commit.find(path)
-    if entry is None:
-        return None
-    shown = path.decode("utf-8", "surrogateescape") or "/"
-    given = DatumInput(leaf.name, leaf.repo, leaf.branch, commit.id, shown, entry.identity())
-    return make_datum(key, (given,))

@@ -4,7 +4,8 @@ A datum's id is a hash of what its result depends on, and of nothing else:
 
     transform key   cmd, stdin, env, working_dir, accept_return_code, user, image
     salt            when the specification has one
-    each input      name, repo, path of the match, identity of what is there      in order of name
+    each input      name, repo, path of the match, identity of what is there      in order of name and path
+    keys            what `join_on` and `group_by` made of the matches, when there are any: commands are told
 
 Not in it: commits and branches (the same data at another commit is the same datum), the pipeline's name and
 description, how many run at once, how often and how long they are tried, what they may use and
@@ -38,7 +39,11 @@ class DatumInput(Struct, frozen=True, gc=False):
     """The match, without a leading slash; "/" is the whole repo. Bytes that are not UTF-8 are surrogates, as the
     standard library spells file names."""
     identity: bytes
-    """What is there: `Entry.identity()`."""
+    """What is there: `Entry.identity()`; b"" of a reference, for which it does not matter."""
+    join_on: str = ""
+    """What the input's `join_on` made of the match."""
+    group_by: str = ""
+    """What the input's `group_by` made of the match."""
 
 
 class Datum(Struct, frozen=True):
@@ -47,7 +52,7 @@ class Datum(Struct, frozen=True):
     id: str
     """64 hex digits."""
     inputs: tuple[DatumInput, ...]
-    """In the order of the spec."""
+    """In the order of the spec; several of one name, in path order, when it is a group."""
 
 
 def transform_key(spec: Spec) -> bytes:
@@ -83,18 +88,22 @@ def _transform_key(transform: Transform) -> bytes:
 def make_datum(key: bytes, inputs: tuple[DatumInput, ...]) -> Datum:
     """The datum of a transform (by its key) on these inputs; their order does not change its id."""
     parts = [key]
-    for given in sorted(inputs, key=_name):
+    ordered = sorted(inputs, key=_place) if len(inputs) > 1 else inputs
+    for given in ordered:
         parts += (
             given.name.encode(),
             given.repo.encode(),
             _bytes(given.path),
             given.identity,
         )
+    if any(given.join_on or given.group_by for given in ordered):
+        parts.append(b"keys")
+        parts += (_bytes(key) for given in ordered for key in (given.join_on, given.group_by))
     return Datum(_framed(b"pfs-datum-1", parts).hex(), inputs)
 
 
-def _name(given: DatumInput) -> str:
-    return given.name
+def _place(given: DatumInput) -> tuple[str, str]:
+    return given.name, given.path
 
 
 def _bytes(text: str) -> bytes:

@@ -12,15 +12,10 @@ from __future__ import annotations
 
 import store
 from pfsfuse.pipeline.fields import Field
-from pfsfuse.pipeline.sections import (
-    check_unique,
-    read_commit,
-    read_input_name,
-    read_parallelism,
-    read_service,
-    read_transform,
-)
-from pfsfuse.pipeline.spec import CrossInput, Input, PfsInput, Spec
+from pfsfuse.pipeline.input import CrossInput, Input, PfsInput
+from pfsfuse.pipeline.input_section import check_unique, read_commit, read_input_name
+from pfsfuse.pipeline.sections import read_parallelism, read_service, read_transform
+from pfsfuse.pipeline.spec import Spec
 from pfsfuse.pipeline.tables import JOB, JOB_COMMIT, JOB_INPUT, JOB_REPO, PIPELINE
 
 _WHOLE_METHODS = frozenset({"map", "reduce", "global"})

@@ -5,19 +5,18 @@ from __future__ import annotations
 import store
 from pfsfuse.pipeline.egress import read_egress
 from pfsfuse.pipeline.fields import Field, Reading
+from pfsfuse.pipeline.input_section import read_input
 from pfsfuse.pipeline.legacy import is_job, read_job
 from pfsfuse.pipeline.limits import read_limits
 from pfsfuse.pipeline.reader import read_documents, refuse
 from pfsfuse.pipeline.sections import (
-    check_unique,
     read_datum_set,
-    read_input,
     read_parallelism,
     read_reprocess,
     read_service,
     read_transform,
 )
-from pfsfuse.pipeline.spec import Spec, inputs
+from pfsfuse.pipeline.spec import Spec
 from pfsfuse.pipeline.tables import PIPELINE, SPEC
 
 
@@ -106,7 +105,7 @@ def _read_spec(field: Field, default_name: str) -> Spec:
         field.fail("input is missing: which repo the pipeline reads, and how it is cut into datums")
     if service is not None and "egress" in found:
         found["egress"].fail("a service has none; what it saves is committed when it stops")
-    spec = Spec(
+    return Spec(
         name=name,
         description=found["description"].text() if "description" in found else "",
         transform=read_transform(found["transform"]),
@@ -125,5 +124,3 @@ def _read_spec(field: Field, default_name: str) -> Spec:
         salt=found["salt"].argument() if "salt" in found else "",
         service=service,
     )
-    check_unique(inputs(spec), found.get("input", field))
-    return spec

@@ -7,7 +7,8 @@ from typing import Any
 from msgspec import to_builtins
 
 from pfsfuse.pipeline.egress import egress_json
-from pfsfuse.pipeline.spec import Input, PfsInput, Spec
+from pfsfuse.pipeline.input import Input, Leaf, PfsInput
+from pfsfuse.pipeline.spec import Spec
 
 
 def spec_json(spec: Spec) -> dict[str, Any]:
@@ -71,19 +72,19 @@ def spec_json(spec: Spec) -> dict[str, Any]:
 
 
 def _input(node: Input) -> dict[str, Any]:
-    if not isinstance(node, PfsInput):
-        return {"cross": [_input(member) for member in node.members]}
-    written: dict[str, Any] = {
-        "name": node.name,
-        "repo": node.repo,
-        "branch": node.branch,
-        "glob": node.glob,
-    }
-    if node.commit is not None:
-        written["commit"] = node.commit
-    if node.follow:
-        written["follow"] = True
-    return {"pfs": written}
+    match node:
+        case PfsInput():
+            where = {"name": node.name, "repo": node.repo, "branch": node.branch, "glob": node.glob}
+            return {"pfs": where | _without_tag(node)}
+        case _:
+            kind = to_builtins(node)["type"]
+            return {kind: [_input(member) for member in node.members]}
+
+
+def _without_tag(leaf: Leaf) -> dict[str, Any]:
+    written: dict[str, Any] = to_builtins(leaf)
+    del written["type"]
+    return written
 
 
 def _duration(seconds: float) -> str:

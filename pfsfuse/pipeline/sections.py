@@ -1,21 +1,13 @@
-"""The sections of a specification: what each of their fields means."""
+"""The sections of a specification but `input`: what each of their fields means."""
 
 from __future__ import annotations
 
-import re
 from typing import Literal
 
-import store
-from pfsfuse.errors import SpecError
 from pfsfuse.pipeline.fields import Field
-from pfsfuse.pipeline.glob import compile_glob
 from pfsfuse.pipeline.reader import shown
-from pfsfuse.pipeline.spec import CrossInput, DatumSet, Input, Network, PfsInput, Service, Transform
-from pfsfuse.pipeline.tables import DATUM_SET, INPUT, PARALLELISM, PFS, SERVICE, TRANSFORM
-
-_OLD_COMMIT = re.compile(r"(?P<branch>.+)/(?P<number>[0-9]{1,15})")
-_RESERVED = frozenset({"out"})
-"""Names under `/pfs` that are not inputs."""
+from pfsfuse.pipeline.spec import DatumSet, Network, Service, Transform
+from pfsfuse.pipeline.tables import DATUM_SET, PARALLELISM, SERVICE, TRANSFORM
 
 
 def read_transform(field: Field) -> Transform:
@@ -116,86 +108,3 @@ def read_service(field: Field) -> Service:
     internal = found["internal_port"].whole(1, 65535)
     external = found["external_port"].whole(1, 65535) if "external_port" in found else internal
     return Service(internal_port=internal, external_port=external)
-
-
-def read_input(field: Field, *, for_service: bool) -> Input:
-    """The `input` section: exactly one kind of input."""
-    found = field.table(INPUT)
-    if len(found) != 1:
-        kinds = " and ".join(found) if found else "nothing"
-        field.fail(f"expected exactly one of pfs and cross, found {kinds}")
-    if "pfs" in found:
-        return _read_pfs(found["pfs"], for_service=for_service)
-    members = found["cross"].items("a list of inputs")
-    if not members:
-        found["cross"].fail("empty; a cross has at least one input")
-    return CrossInput(members=tuple(read_input(member, for_service=for_service) for member in members))
-
-
-def _read_pfs(field: Field, *, for_service: bool) -> PfsInput:
-    found = field.table(PFS)
-    if "repo_type" in found and found["repo_type"].text() not in ("", "user"):
-        found["repo_type"].fail("only repos of the type user exist here")
-    if "repo" not in found:
-        field.fail("repo is missing")
-    repo = found["repo"].name(store.names.repo)
-    glob = "/"
-    if "glob" in found:
-        glob = found["glob"].text()
-        if not glob:
-            found["glob"].fail('empty; "/" makes the whole repo one datum')
-        try:
-            compile_glob(glob)
-        except SpecError as error:
-            found["glob"].fail(str(error))
-    elif not for_service:
-        field.fail('glob is missing; "/" makes the whole repo one datum, "/*" each name at its top')
-    pinned = [found[name] for name in ("commit", "follow") if name in found]
-    if pinned and not for_service:
-        pinned[0].fail("only services pin or follow; a pipeline takes every commit of its branch")
-    branch = found["branch"].name(store.names.branch) if "branch" in found else "master"
-    commit = None
-    if "commit" in found:
-        if "branch" not in found:
-            branch, commit = read_commit(found["commit"])
-        else:
-            commit = read_commit(found["commit"])[1]
-    follow = found["follow"].flag() if "follow" in found else False
-    if commit is not None and follow:
-        found["follow"].fail("commit pins this input and follow moves it; remove one of them")
-    name = read_input_name(found["name"]) if "name" in found else _as_input(repo, found["repo"])
-    return PfsInput(name=name, repo=repo, branch=branch, glob=glob, commit=commit, follow=follow)
-
-
-def read_input_name(field: Field) -> str:
-    """The name of a directory under `/pfs`."""
-    return _as_input(field.name(store.names.repo), field)
-
-
-def _as_input(name: str, field: Field) -> str:
-    return name if name not in _RESERVED else field.fail(f"/pfs/{name} is taken; give the input another name")
-
-
-def read_commit(field: Field) -> tuple[str, str]:
-    """The branch a commit is on (master when it does not say) and the ref expression that finds it.
-
-    `master/30` is how Pachyderm 1.3 numbered commits, from 0; it is `master.31` here.
-    """
-    text = field.text()
-    if not text or any(mark in text for mark in ":\0\n"):
-        field.fail(
-            f'{shown(text)} is not a commit; expected "master.31", an id, or another expression for one'
-        )
-    if match := _OLD_COMMIT.fullmatch(text):
-        branch = field.name(store.names.branch, match["branch"])
-        return branch, f"{branch}.{int(match['number']) + 1}"
-    return "master", text
-
-
-def check_unique(found: tuple[PfsInput, ...], field: Field) -> None:
-    """Refuse two inputs that would be the same directory under `/pfs`."""
-    seen: set[str] = set()
-    for leaf in found:
-        if leaf.name in seen:
-            field.fail(f"two inputs are called {leaf.name!r}; give one another name")
-        seen.add(leaf.name)

@@ -7,11 +7,11 @@ it, or sends it through `spec_json` and `parse_specs`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Literal
 
 from msgspec import Struct, field
 
+from pfsfuse.pipeline.input import Input, Leaf, leaves
 from pfsfuse.pipeline.limits import Limits
 
 Network = Literal["host", "none"]
@@ -40,31 +40,6 @@ class Transform(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a command can reach: what the host can, or nothing but itself."""
     user: str | None = None
     """Name or number of the user of this host to run as; None: whoever runs the pipelines."""
-
-
-class PfsInput(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="pfs"):
-    """Files of one repo: one datum for each match of the glob."""
-
-    name: str
-    """The directory under `/pfs` that shows it; unique within a spec; the repo's name unless given."""
-    repo: str
-    branch: str = "master"
-    glob: str = "/"
-    """As written; `compile_glob` takes it."""
-    commit: str | None = None
-    """Services only: the ref expression this input is fixed at (`master.31`, an id)."""
-    follow: bool = False
-    """Services only: restart on new commits of the branch. Never together with `commit`."""
-
-
-class CrossInput(Struct, frozen=True, kw_only=True, tag="cross"):
-    """Every combination of the members' datums."""
-
-    members: tuple[Input, ...]
-    """At least one."""
-
-
-Input = PfsInput | CrossInput
 
 
 class DatumSet(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -139,14 +114,6 @@ class Spec(Struct, frozen=True, kw_only=True, omit_defaults=True):
     service: Service | None = None
 
 
-def inputs(spec: Spec) -> tuple[PfsInput, ...]:
+def inputs(spec: Spec) -> tuple[Leaf, ...]:
     """The leaves of the input tree, in the order they were written; () when the spec has no input."""
-    return tuple(_leaves(spec.input)) if spec.input is not None else ()
-
-
-def _leaves(node: Input) -> Iterator[PfsInput]:
-    if isinstance(node, PfsInput):
-        yield node
-    else:
-        for member in node.members:
-            yield from _leaves(member)
+    return tuple(leaves(spec.input)) if spec.input is not None else ()

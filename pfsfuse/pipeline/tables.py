@@ -55,7 +55,7 @@ def _all(reason: str, text: str) -> dict[str, str]:
     return dict.fromkeys(text.split(), reason)
 
 
-_COMMON = _words("name pfs cross input")
+_COMMON = _words("name pfs cross union join group input")
 """At home in several places, so that pointing at one of them would mislead."""
 
 _KUBERNETES = "only means something on Kubernetes"
@@ -128,21 +128,20 @@ SERVICE = Table(
 )
 INPUT = Table(
     path="input",
-    taken=_words("pfs cross"),
+    taken=_words("pfs cross union join group"),
     refused={
-        **_all("not yet supported by this version", "union join group cron git"),
+        **_all(_LATER, "cron"),
+        "git": "not supported; `pfs put -r DIR REPO` commits a checkout",
         "atom": "an old name; write pfs",
     },
 )
 PFS = Table(
     path="input.pfs",
-    taken=_words("name repo branch glob commit follow repo_type"),
-    refused={
-        **_all(
-            _LATER,
-            "join_on outer_join group_by lazy empty_files s3 trigger propagation_spec reference",
-        ),
-        "project": _PROJECT,
+    taken=_words("name repo branch glob join_on outer_join group_by reference commit follow repo_type"),
+    refused={**_all(_LATER, "s3 trigger propagation_spec"), "project": _PROJECT},
+    ignored={
+        "lazy": "files are read when they are opened in any case",
+        "empty_files": "files that are not opened cost nothing; they have their sizes",
     },
 )
 JOB = Table(

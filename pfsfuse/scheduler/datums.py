@@ -41,9 +41,9 @@ class Work:
 
 def datums_of(store: Store, spec: Spec, job: Job) -> Iterator[Datum]:
     """The datums of a job, each once, in the order of enumeration. Raises CommitNotFound."""
-    trees = {each.name: store.commit(each.repo, CommitId.parse(each.commit)) for each in job.inputs}
+    commits = [store.commit(each.repo, CommitId.parse(each.commit)) for each in job.inputs]
     seen: set[bytes] = set()
-    for datum in enumerate_datums(spec, trees):
+    for datum in enumerate_datums(spec, commits):
         name = bytes.fromhex(datum.id)  # half the memory
         if name not in seen:
             seen.add(name)

@@ -42,7 +42,7 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from pfsfuse.pipeline import PfsInput, Spec, inputs, topological_order
+from pfsfuse.pipeline import Leaf, Spec, inputs, topological_order
 from pfsfuse.scheduler.job import Cause, Job, JobInput
 from store import CommitId
 
@@ -263,10 +263,10 @@ class _Planner:
             if name != lost.pipeline and not any(self._feeds(caused, leaf) for leaf in inputs(spec)):
                 continue
             like = lost if name == lost.pipeline else self._last_of(name, lost)
-            read = {each.name: CommitId.parse(each.commit) for each in like.inputs} if like else {}
+            read = {_place(each): CommitId.parse(each.commit) for each in like.inputs} if like else {}
             pins = [
-                read[leaf.name]
-                if leaf.name in read and not self._feeds(caused, leaf)
+                read[_place(leaf)]
+                if _place(leaf) in read and not self._feeds(caused, leaf)
                 else self._pin(leaf, (cause,), caused)
                 for leaf in inputs(spec)
             ]
@@ -313,13 +313,13 @@ class _Planner:
             and maker.created_ns >= self._created_ns[name]
         )
 
-    def _feeds(self, caused: Mapping[str, Job], leaf: PfsInput) -> bool:
+    def _feeds(self, caused: Mapping[str, Job], leaf: Leaf) -> bool:
         return leaf.repo in caused and caused[leaf.repo].output_branch == leaf.branch
 
     def _is_free(self, name: str, id: CommitId) -> bool:
         return str(id) not in self._jobs[name] and not self._history.has(name, id)
 
-    def _pin(self, leaf: PfsInput, cause: Sequence[Arrival], caused: Mapping[str, Job]) -> CommitId | None:
+    def _pin(self, leaf: Leaf, cause: Sequence[Arrival], caused: Mapping[str, Job]) -> CommitId | None:
         """The numbered rules at the top of this module."""
         arrival = cause[0]
         if any((leaf.repo, leaf.branch) == (each.repo, each.branch) for each in cause):
@@ -361,6 +361,11 @@ def _job(
         number=number,
         created_ns=now_ns,
     )
+
+
+def _place(each: Leaf | JobInput) -> tuple[str, str, str]:
+    """What tells one input from the others: members of a union may share a name."""
+    return each.name, each.repo, each.branch
 
 
 def _number(job: Job) -> int:

@@ -35,11 +35,11 @@ def adopt(store: Store, spec: Spec, job: Job, stands: Sequence[str]) -> None:
     none. Safe to repeat. Raises CommitNotFound when an input is gone."""
     if not stands:
         return
-    trees = {each.name: store.commit(each.repo, CommitId.parse(each.commit)) for each in job.inputs}
+    commits = [store.commit(each.repo, CommitId.parse(each.commit)) for each in job.inputs]
     keys = [bytes.fromhex(key) for key in stands]
     found = (
         (datum_pin(datum.id), pin)
-        for datum in enumerate_datums(spec, trees)
+        for datum in enumerate_datums(spec, commits)
         if store.pins.get(datum_pin(datum.id)) is None
         for pin in _first(store, datum, keys)
     )

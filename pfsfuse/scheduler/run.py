@@ -214,8 +214,10 @@ class JobRun:
         return True
 
     def _nothing_to_do(self) -> str:
-        globs = {leaf.name: leaf.glob for leaf in inputs(self._spec)}
-        tried = ", ".join(f"{globs[each.name]!r} in {each.repo}@{each.commit}" for each in self.job.inputs)
+        tried = ", ".join(
+            f"{leaf.glob!r} in {each.repo}@{each.commit}"
+            for leaf, each in zip(inputs(self._spec), self.job.inputs, strict=True)
+        )
         return f"0 datums: nothing matches {tried}"
 
     async def _lose(self, state: str, reason: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from pfsfuse.errors import JobError
-from pfsfuse.pipeline import PfsInput, inputs
+from pfsfuse.pipeline import Leaf, inputs
 from pfsfuse.scheduler.deploy import job_on, order_job, spec_of
 from pfsfuse.scheduler.history import StoreHistory
 from pfsfuse.scheduler.job import Job, Pipeline
@@ -75,7 +75,7 @@ def run_pipeline(
     return job
 
 
-def _chosen(history: StoreHistory, leaf: PfsInput, commit: Commit | None) -> Arrival | None:
+def _chosen(history: StoreHistory, leaf: Leaf, commit: Commit | None) -> Arrival | None:
     if commit is None:
         return history.head(leaf.repo, leaf.branch)
     if commit.repo != leaf.repo:

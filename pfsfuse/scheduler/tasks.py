@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from pfsfuse.pipeline import Datum, DatumInput, Spec
 from pfsfuse.scheduler.job import Job
 from pfsfuse.worker.api import Input, Launch, Limits, Task
 from pfsfuse.worker.logfile import log_path
+
+_DESCRIBED = 10
+"""Inputs named in a description; a group may have thousands."""
 
 
 def task_of(store_path: Path, spec: Spec, job: Job, datum: Datum) -> Task:
@@ -33,10 +37,7 @@ def task_of(store_path: Path, spec: Spec, job: Job, datum: Datum) -> Task:
             user=spec.transform.user,
             timeout_seconds=spec.datum_timeout,
             log=str(log_path(store_path, job.pipeline, job.id, datum.id)),
-            inputs=tuple(
-                Input(name=each.name, repo=each.repo, commit=str(each.commit), paths=(_rooted(each.path),))
-                for each in datum.inputs
-            ),
+            inputs=tuple(_shown_together(datum)),
             env={**spec.transform.env, **_variables(job, datum)},
         ),
     )
@@ -44,12 +45,25 @@ def task_of(store_path: Path, spec: Spec, job: Job, datum: Datum) -> Task:
 
 def describe(datum: Datum) -> str:
     """The datum in words: the start of its id, and what it reads."""
-    where = ", ".join(f"{each.name}:{_rooted(each.path)}" for each in datum.inputs)
-    return f"datum {datum.id[:8]} ({where})"
+    named = [f"{each.name}:{_rooted(each.path)}" for each in datum.inputs]
+    if len(named) > _DESCRIBED:
+        named[_DESCRIBED:] = [f"and {len(named) - _DESCRIBED} more"]
+    return f"datum {datum.id[:8]} ({', '.join(named)})"
+
+
+def _shown_together(datum: Datum) -> Iterator[Input]:
+    """One directory for each name: of a group, with all its matches."""
+    named: dict[str, list[DatumInput]] = {}
+    for each in datum.inputs:
+        named.setdefault(each.name, []).append(each)
+    for name, (first, *more) in named.items():
+        paths = (_rooted(each.path) for each in (first, *more))
+        yield Input(name=name, repo=first.repo, commit=str(first.commit), paths=tuple(paths))
 
 
 def _variables(job: Job, datum: Datum) -> dict[str, str]:
-    """What a command is told about itself, in our spelling and in Pachyderm's."""
+    """What a command is told about itself, in our spelling and in Pachyderm's. Of a group's matches in one repo, the
+    variable with the input's name has the last."""
     variables = {
         "PFS_JOB_ID": job.id,
         "PFS_DATUM_ID": datum.id,
@@ -62,6 +76,10 @@ def _variables(job: Job, datum: Datum) -> dict[str, str]:
     for each in datum.inputs:
         variables[each.name] = _shown(each)
         variables[f"{each.name}_COMMIT"] = str(each.commit)
+        for kind, key in (("JOIN_ON", each.join_on), ("GROUP_BY", each.group_by)):
+            if key:
+                variables[f"PFS_DATUM_{each.name}_{kind}"] = key
+                variables[f"PACH_DATUM_{each.name}_{kind}"] = key
     return variables
 
 

@@ -1,13 +1,14 @@
 """Which paths of a commit a glob stands for.
 
 `grammar` reads the text, `machine` reads paths, `walk` finds the matches in a commit by looking only where they can be.
-Groups and captures will be further pieces of the grammar: the machine decides whether a path matches, and only the
-paths that do need their captures found.
+The machine decides whether a path matches, and only in the paths that do are captures looked for, which `template`
+fills into `join_on` and `group_by`.
 """
 
 from __future__ import annotations
 
 from pfsfuse.pipeline.glob.pattern import Glob, compile_glob
+from pfsfuse.pipeline.glob.template import Template, compile_template
 from pfsfuse.pipeline.glob.walk import iter_matches
 
-__all__ = ["Glob", "compile_glob", "iter_matches"]
+__all__ = ["Glob", "Template", "compile_glob", "compile_template", "iter_matches"]

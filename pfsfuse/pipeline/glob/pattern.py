@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from pfsfuse.pipeline.glob.grammar import Sequence, parse_glob
 from pfsfuse.pipeline.glob.machine import Machine
@@ -11,9 +11,11 @@ from pfsfuse.pipeline.glob.machine import Machine
 class Glob:
     """A glob that can be asked about paths."""
 
-    def __init__(self, text: str, pieces: Sequence) -> None:
+    def __init__(self, text: str, pieces: Sequence, groups: int) -> None:
         self.text = text
         """As written."""
+        self.groups = groups
+        """How many captures it has."""
         self._pieces = pieces
 
     def __repr__(self) -> str:
@@ -22,7 +24,7 @@ class Glob:
     @cached_property
     def machine(self) -> Machine:
         """Reads "/" + path, and "" for the root."""
-        return Machine(self._pieces)
+        return Machine(self._pieces, self.groups)
 
     def matches(self, path: bytes, is_dir: bool = False) -> bool:
         """Whether the file or directory at `path` matches; the root is b"", slashes at the ends mean nothing.
@@ -32,7 +34,13 @@ class Glob:
         name = path.strip(b"/").decode("utf-8", "surrogateescape")
         return self.machine.read(self.machine.start, f"/{name}" if name else "").accepts
 
+    def captures(self, path: bytes) -> tuple[str, ...] | None:
+        """What the groups stand for in a path, "" for those that took no part; None when it does not match."""
+        name = path.strip(b"/").decode("utf-8", "surrogateescape")
+        return self.machine.captures(f"/{name}" if name else "")
 
+
+@lru_cache(maxsize=256)
 def compile_glob(text: str) -> Glob:
     """The glob `text` stands for; SpecError, pointing at the character, when it cannot be read."""
-    return Glob(text, parse_glob(text))
+    return Glob(text, *parse_glob(text))

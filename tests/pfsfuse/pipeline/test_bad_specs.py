@@ -123,17 +123,72 @@ def test_the_example_that_the_others_break_is_good():
         ),
         ({"transform": "{cmd: [x], user: ''}"}, "2:29: transform.user: empty"),
         # inputs
-        ({"input": "{}"}, "3:8: input: expected exactly one of pfs and cross, found nothing"),
+        (
+            {"input": "{}"},
+            "3:8: input: expected exactly one of pfs, cross, union, join, group and cron, found n",
+        ),
         (
             {"input": "{pfs: {repo: a, glob: /}, cross: []}"},
-            "3:8: input: expected exactly one of pfs and cross, found pfs and",
+            "3:8: input: expected exactly one of pfs, cross, union, join, group and cron, found p",
         ),
         ({"input": "{cross: []}"}, "3:16: input.cross: empty"),
         ({"input": "{cross: {}}"}, "3:16: input.cross: expected a list of inputs, found a mapping"),
-        ({"input": "{join: [{}]}"}, "3:9: input.join: not yet supported by this version"),
+        ({"input": "{union: []}"}, "3:16: input.union: empty; a union has at least one input"),
+        ({"input": "{join: [{}]}"}, "3:16: input.join[0]: expected exactly one of pfs, cross"),
         (
-            {"input": "{cross: [{cron: {name: x}}]}"},
-            "3:18: input.cross[0].cron: not yet supported by this version",
+            {"input": "{join: [{pfs: {repo: a, glob: /(*)}}]}"},
+            "3:16: input.join[0]: join_on is missing: what must be equal",
+        ),
+        (
+            {"input": "{group: [{pfs: {repo: a, glob: /(*), group_by: $1}}, {pfs: {repo: b, glob: /}}]}"},
+            "3:61: input.group[1]: group_by is missing",
+        ),
+        (
+            {"input": "{join: [{pfs: {repo: a, glob: /(*), join_on: $2}}]}"},
+            "3:53: input.join[0].pfs.join_on: '$2': there is no $2; the glob has 1 capture",
+        ),
+        (
+            {"input": "{join: [{pfs: {repo: a, glob: /*, join_on: $1}}]}"},
+            "3:51: input.join[0].pfs.join_on: '$1': there is no $1; the glob captures nothing",
+        ),
+        (
+            {"input": "{join: [{pfs: {repo: a, glob: /*, join_on: $x}}]}"},
+            "3:51: input.join[0].pfs.join_on: '$x': a $ without a number",
+        ),
+        (
+            {"input": "{pfs: {repo: a, glob: /(*), join_on: $1}}"},
+            "3:45: input.pfs.join_on: this input is in no join",
+        ),
+        (
+            {"input": "{join: [{pfs: {repo: a, glob: /(*), group_by: $1}}]}"},
+            "3:54: input.join[0].pfs.group_by: this input is in no group",
+        ),
+        (
+            {"input": "{pfs: {repo: a, glob: /, outer_join: true}}"},
+            "3:45: input.pfs.outer_join: there is no join_on here",
+        ),
+        (
+            {"input": "{pfs: {repo: a, glob: /, reference: maybe}}"},
+            "3:44: input.pfs.reference: expected true or false",
+        ),
+        ({"input": "{pfs: {repo: a, glob: /, s3: true}}"}, "3:33: input.pfs.s3: not supported yet"),
+        (
+            {
+                "input": "{cross: [{pfs: {repo: a, glob: /}}, {union: [{pfs: {repo: b, glob: /}},"
+                " {pfs: {name: a, repo: b, glob: /}}]}]}"
+            },
+            "3:8: input: two inputs are called 'a'; give one another name",
+        ),
+        (
+            {
+                "input": "{group: [{union: [{pfs: {repo: a, glob: /(*), group_by: $1}},"
+                " {pfs: {name: a, repo: b, glob: /(*), group_by: $1}}]}]}"
+            },
+            "3:8: input: two inputs are called 'a'; give one another name",
+        ),
+        (
+            {"service": "{internal_port: 1}", "input": "{union: [{pfs: {repo: a}}]}"},
+            "3:16: input.union: a service sees its inputs whole",
         ),
         ({"input": "{atom: {}}"}, "3:9: input.atom: an old name; write pfs"),
         ({"input": "{pfs: {glob: /}}"}, "3:14: input.pfs: repo is missing"),
@@ -147,7 +202,6 @@ def test_the_example_that_the_others_break_is_good():
         ({"input": "{pfs: {repo: a, branch: a b, glob: /}}"}, "3:32: input.pfs.branch: "),
         ({"input": "{pfs: {repo: out, glob: /}}"}, "3:21: input.pfs.repo: /pfs/out is taken"),
         ({"input": "{pfs: {name: out, repo: a, glob: /}}"}, "3:21: input.pfs.name: /pfs/out is taken"),
-        ({"input": "{pfs: {repo: a, glob: /, lazy: true}}"}, "3:33: input.pfs.lazy: not supported yet"),
         (
             {"input": "{pfs: {repo: a, glob: /, commit: master.1}}"},
             "3:41: input.pfs.commit: only services pin or follow",

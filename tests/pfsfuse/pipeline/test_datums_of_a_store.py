@@ -27,7 +27,7 @@ def commit(repo: store.Repo, files: dict[bytes, bytes]) -> store.Commit:
 def ids(commit: store.Commit, glob: str) -> dict[str, str]:
     tree = PfsInput(name="trips", repo="trips", glob=glob)
     spec = Spec(name="sales", transform=Transform(cmd=("true",)), input=tree)
-    return {datum.inputs[0].path: datum.id for datum in enumerate_datums(spec, {"trips": commit})}
+    return {datum.inputs[0].path: datum.id for datum in enumerate_datums(spec, [commit])}
 
 
 FILES = {b"2016/07/01": b"1", b"2016/07/02": b"2", b"2016/08/01": b"3", b"2017/07/01": b"1", b"x\xff": b"4"}

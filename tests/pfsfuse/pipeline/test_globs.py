@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from itertools import product
 
 import pytest
@@ -10,6 +12,8 @@ from hypothesis import strategies as st
 
 from pfsfuse.errors import SpecError
 from pfsfuse.pipeline import compile_glob, iter_matches
+from pfsfuse.pipeline.glob import compile_template
+from pfsfuse.pipeline.glob.grammar import Char, Choice, Group, OneOf, Run, parse_glob
 
 
 def matched(glob: str, paths: str) -> str:
@@ -47,6 +51,26 @@ def matched(glob: str, paths: str) -> str:
         (r"/\*", "* a", "*"),
         (r"/a\{b\,c\}", "a{b,c} ab", "a{b,c}"),
         (r"/\(1\)", "(1) 1", "(1)"),
+        ("/[[:^digit:]]", "1 a /", "a"),
+        ("/[![:digit:]]", "1 a", "a"),
+        ("/a[[:cntrl:][:digit:]]", "a1 aa", "a1"),
+        ("/@(a|b)", "a b c ab a|b", "a b"),
+        ("/(a|b).csv", "a.csv b.csv c.csv", "a.csv b.csv"),
+        ("/a|b", "a|b a b", "a|b"),
+        ("/*(a|b)", "/ a b abba c abc", "a b abba"),
+        ("/x*(a)", "x xaa xb", "x xaa"),
+        ("/+(a|b)x", "x ax abx acx", "ax abx"),
+        ("/x?(a|b)", "x xa xb xab", "x xa xb"),
+        ("/!(a|b)", "a b c ab / a/c", "c ab"),
+        ("/!(*.tmp)", "a.tmp a.csv .tmp", "a.csv"),
+        ("/!(foo).txt", "foo.txt food.txt .txt bar.txt", "food.txt .txt bar.txt"),
+        ("/!(a)/*", "a/x b/x ab/x", "b/x ab/x"),
+        ("/!(!(a))", "a b", "a"),
+        ("/**(a)", "xaa xb a", "xaa xb a"),
+        ("/@(a/b|c)", "a/b c a b", "a/b c"),
+        ("/({a,b}*|[0-9])", "a bx 7 77 c", "a bx 7"),
+        ("(/a|/b)", "a b", "a b"),
+        ("/(a/)", "a a/b", "a"),
         ("/a@b+c!d", "a@b+c!d", "a@b+c!d"),
         ("//a///b/", "a/b a", "a/b"),
         ("{a/,b/}", "a b", "a b"),
@@ -55,6 +79,55 @@ def matched(glob: str, paths: str) -> str:
 )
 def test_a_glob_describes_whole_paths_from_the_root(glob, paths, those):
     assert matched(glob, paths) == those
+
+
+@pytest.mark.parametrize(
+    ("glob", "path", "captured"),
+    [
+        ("/(*).csv", "a.csv", ("a",)),
+        ("/(*)-(*).csv", "a-b-c.csv", ("a-b", "c")),
+        ("/*(a|b)x", "abbax", ("abba",)),
+        ("/+(a|bb)*", "abbab", ("abba",)),
+        ("/x?(a)", "x", ("",)),
+        ("/@(a|ab)(*)", "abc", ("a", "bc")),
+        ("/!(a).csv", "b.csv", ("b",)),
+        ("/((*)-(*))/(**)", "1-2/c/d", ("1-2", "1", "2", "c/d")),
+        ("/(a|(b))", "a", ("a", "")),
+        ("/(a|(b))", "b", ("b", "b")),
+        ("/*((a)|b)", "ab", ("ab", "a")),
+        ("/{x,(y)}(z)", "xz", ("", "z")),
+        ("/({a,b})", "b", ("b",)),
+        ("/!((a)|b)(*)", "c", ("c", "", "")),
+        ("/(*)", "\udcff", ("\udcff",)),
+        ("/(*(*))", "", None),
+        ("/(a)", "b", None),
+    ],
+)
+def test_groups_capture_what_they_stand_for_numbered_by_their_opening_parentheses(glob, path, captured):
+    assert compile_glob(glob).captures(os.fsencode(path)) == captured
+
+
+@pytest.mark.parametrize(
+    ("template", "filled"),
+    [("$1", "a"), ("${1}0", "a0"), ("$2-$1", "b-a"), ("$$1", "$1"), ("$0", "/a-b"), ("x", "x")],
+)
+def test_a_template_is_filled_with_what_was_captured(template, filled):
+    assert compile_template(template, 2).fill("/a-b", ("a", "b")) == filled
+
+
+@pytest.mark.parametrize(
+    ("template", "why"),
+    [
+        ("$3", "there is no $3; the glob has 2 captures"),
+        ("$10", "no $10"),
+        ("$", "$$ for"),
+        ("${x}", "$$ for"),
+    ],
+)
+def test_a_template_that_asks_for_what_is_not_captured_is_refused(template, why):
+    with pytest.raises(SpecError) as caught:
+        compile_template(template, 2)
+    assert why in str(caught.value)
 
 
 def test_a_byte_that_is_not_utf8_counts_as_one_character():
@@ -76,17 +149,18 @@ def test_a_byte_that_is_not_utf8_counts_as_one_character():
         ("/[[:vowel:]]", 3, "no such class"),
         ("/a\\", 3, "a backslash with nothing after it"),
         ("/[a\\", 4, "a backslash with nothing after it"),
-        ("/@(a|b)", 2, "groups and captures"),
-        ("/*(a)", 2, "groups and captures"),
-        ("/?(a)", 2, "groups and captures"),
-        ("/!(a)", 2, "groups and captures"),
-        ("/+(a)", 2, "groups and captures"),
-        ("/(a|b)", 2, "groups and captures"),
+        ("/@(a|b", 2, "this parenthesis is never closed"),
+        ("/(a|(b)", 2, "this parenthesis is never closed"),
+        ("/a)", 3, "')' closes nothing"),
+        ("/(a]", 4, "']' closes nothing"),
+        ("/(a}b)", 4, "'}' closes nothing"),
+        ("/{a)b}", 4, "')' closes nothing"),
+        ("/" + "+(" * 40, 67, "braces or parentheses inside one another"),
         ("/a/../b", 4, "'..' is never a name"),
         ("./a", 1, "'.' is never a name"),
         ("/a\0", 3, "NUL"),
         ("/\ud800", 2, "half of a surrogate pair"),
-        ("/" + "{a," * 40, 98, "braces inside one another"),
+        ("/" + "{a," * 40, 98, "braces or parentheses inside one another"),
     ],
 )
 def test_a_bad_glob_is_refused_at_the_character_that_broke_it(glob, at, why):
@@ -102,7 +176,7 @@ def test_a_glob_is_at_most_4096_characters():
         compile_glob("/" + "a" * 4096)
 
 
-@given(st.text(alphabet="ab/.*?[]{}!^-,\\()@+:", max_size=30))
+@given(st.text(alphabet="ab/.*?[]{}!^-,\\()@+:|", max_size=30))
 def test_arbitrary_text_is_a_glob_or_a_spec_error(text):
     try:
         glob = compile_glob(text)
@@ -187,6 +261,85 @@ def test_the_machine_agrees_with_writing_braces_out_and_backtracking(glob, path)
     assert compile_glob(glob).matches(path.encode()) is expected
 
 
+# ---- captures against trying everything, in the order that decides which way counts
+
+GROUPS = (
+    "(*)",
+    "(a|b)",
+    "*(a|b)",
+    "+(a|bc)",
+    "?(b)",
+    "!(a)",
+    "((a)|b*)",
+    "*(a*)",
+    "+(?(a)|b)",
+    "{a,(b)}",
+    "!(*b)",
+)
+with_groups = st.lists(
+    st.lists(st.sampled_from((*ATOMS, *GROUPS)), min_size=1, max_size=3).map("".join), min_size=1, max_size=2
+).map("/".join)
+Way = tuple[int, dict[int, tuple[int, int]]]
+
+
+def ways(pieces, text: str, at: int, spans: dict[int, tuple[int, int]]) -> Iterator[Way]:
+    """Every way to read `pieces` from `at`, the one that counts first: its end and what was captured."""
+    if not pieces:
+        yield at, spans
+        return
+    for end, found in piece_ways(pieces[0], text, at, spans):
+        yield from ways(pieces[1:], text, end, found)
+
+
+def piece_ways(piece, text: str, at: int, spans) -> Iterator[Way]:
+    match piece:
+        case Char(char):
+            if text[at : at + 1] == char:
+                yield at + 1, spans
+        case OneOf(ranges, negated):
+            if at < len(text) and any(low <= text[at] <= high for low, high in ranges) is not negated:
+                yield at + 1, spans
+        case Run(deep):
+            stop = len(text) if deep or "/" not in text[at:] else text.index("/", at)
+            yield from ((end, spans) for end in range(stop, at - 1, -1))
+        case Choice(branches):
+            for branch in branches:
+                yield from ways(branch, text, at, spans)
+        case Group("!", branches, number):
+            for end, _ in piece_ways(Run(False), text, at, spans):
+                if not any(e == end for b in branches for e, _ in ways(b, text[:end], at, {})):
+                    yield end, spans | {number: (at, end)}
+        case Group(kind, branches, number):
+            many = kind in "*+"
+            for end, found in repeated(branches, text, at, spans, 1 if kind in "@+" else 0, many):
+                yield end, found | {number: (at, end)}
+
+
+def repeated(branches, text: str, at: int, spans, least: int, many: bool) -> Iterator[Way]:
+    for branch in branches:
+        for end, found in ways(branch, text, at, spans):
+            if many and end > at:
+                yield from repeated(branches, text, end, found, 0, many)
+            elif end > at or least or not many:
+                yield end, found
+    if not least:
+        yield at, spans
+
+
+@given(with_groups, paths)
+def test_the_machine_captures_what_trying_everything_captures_first(glob, path):
+    text = "/" + path
+    pieces, groups = parse_glob("/" + glob)
+    found = next((spans for end, spans in ways(pieces, text, 0, {}) if end == len(text)), None)
+    compiled = compile_glob("/" + glob)
+    assert compiled.matches(path.encode()) is (found is not None)
+    captured = compiled.captures(path.encode())
+    assert (captured is None) is (found is None)
+    if captured is not None and found is not None:
+        outer = {number: text[start:end] for number, (start, end) in found.items()}
+        assert captured == tuple(outer.get(n, "") for n in range(1, groups + 1))
+
+
 @given(globs, st.sets(paths, max_size=12))
 def test_walking_finds_what_matching_every_path_finds_in_the_same_order(commit_of, glob, files):
     files = {f for f in files if not any(other.startswith(f + "/") for other in files)}
@@ -234,7 +387,16 @@ def test_names_that_no_entry_can_have_are_not_asked_for(commit_of, glob):
     assert commit.asked == [("find", b"a")]
 
 
-@pytest.mark.parametrize("glob", ["/" + "*a" * 40 + "b", "/" + "{*a,*aa}" * 30 + "b", "/" + "*a" + "?" * 200])
+@pytest.mark.parametrize(
+    "glob",
+    [
+        "/" + "*a" * 40 + "b",
+        "/" + "{*a,*aa}" * 30 + "b",
+        "/" + "*a" + "?" * 200,
+        "/" + "*(*(*(a)))" * 9 + "b",
+    ],
+)
 @pytest.mark.timeout(60)  # backtracking would take longer than the age of the universe
 def test_a_hostile_glob_does_not_backtrack(glob):
-    compile_glob(glob).matches(b"a" * 250)
+    compiled = compile_glob(glob)
+    assert (compiled.captures(b"a" * 250) is not None) is compiled.matches(b"a" * 250)

@@ -13,10 +13,13 @@ from pfsfuse.errors import SpecError
 from pfsfuse.pipeline import (
     CrossInput,
     DatumSet,
+    GroupInput,
+    JoinInput,
     PfsInput,
     Service,
     Spec,
     Transform,
+    UnionInput,
     inputs,
     parse_service,
     parse_specs,
@@ -118,6 +121,42 @@ def test_camel_case_means_the_same():
     for snake, camel in renamed.items():
         text = text.replace(snake, camel)
     assert parse(text) == MEANT
+
+
+def test_inputs_nest_and_mean_what_is_written():
+    text = """
+    union:
+      - join:
+          - pfs: {repo: trips, glob: /(*).csv, joinOn: $1, outer_join: true}
+          - pfs: {repo: weather, glob: /(*)/*, join_on: "${1}", reference: true}
+      - group:
+          - cross:
+              - pfs: {repo: trips, glob: "/?(a)*", group_by: $1}
+              - pfs: {name: rain, repo: weather, glob: /}
+    """
+    trips = PfsInput(name="trips", repo="trips", glob="/(*).csv", join_on="$1", outer_join=True)
+    weather = PfsInput(name="weather", repo="weather", glob="/(*)/*", join_on="${1}", reference=True)
+    grouped = PfsInput(name="trips", repo="trips", glob="/?(a)*", group_by="$1")
+    rain = PfsInput(name="rain", repo="weather")
+    read = parse(small(input=yaml.safe_load(text)))
+    assert read.input == UnionInput(
+        members=(
+            JoinInput(members=(trips, weather)),
+            GroupInput(members=(CrossInput(members=(grouped, rain)),)),
+        )
+    )
+    assert inputs(read) == (trips, weather, grouped, rain)
+    assert parse(json.dumps(spec_json(read))) == read
+
+
+def test_what_is_lazy_in_any_case_is_said_to_be():
+    warnings: list[str] = []
+    lazy = {"pfs": {"repo": "t", "glob": "/", "lazy": True, "empty_files": True}}
+    assert parse(small(input=lazy), warnings=warnings) == parse(small())
+    assert [warning.partition(": ")[2] for warning in warnings] == [
+        "input.pfs.lazy: files are read when they are opened in any case; ignored",
+        "input.pfs.empty_files: files that are not opened cost nothing; they have their sizes; ignored",
+    ]
 
 
 def test_several_specs_come_as_a_list_as_documents_or_one_after_the_other():

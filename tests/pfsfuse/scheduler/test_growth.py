@@ -54,7 +54,7 @@ def test_the_datums_of_a_commit_are_those_of_the_one_before_but_for_what_came_an
         opened.create_repo("trips")
         old, new = replace(opened, "trips", before), replace(opened, "trips", after)
         found = find_changes(given_, old, new, changed(opened, old, new), at_most=1000)
-        ours, theirs = ([d.id for d in enumerate_datums(given_, {"trips": at})] for at in (old, new))
+        ours, theirs = ([d.id for d in enumerate_datums(given_, [at])] for at in (old, new))
         assert found is not None
         assert [d.id for d in found.go] == [id for id in ours if id not in theirs]
         assert [d.id for d in found.come] == [id for id in theirs if id not in ours]
