@@ -42,11 +42,11 @@ def damage(env: Environment) -> list[Damage]:
             with env.read() as reading:
                 meta = file.find_meta(reading.number)
                 if meta is not None:
-                    return list(_damage(file, meta))
+                    return list(damaged(file, meta))
             # Two commits came between the beginning of the transaction and the look at the meta pages.
 
 
-def _damage(file: PageFile, meta: Meta) -> Iterator[Damage]:
+def damaged(file: PageFile, meta: Meta) -> Iterator[Damage]:
     used = Used(meta.last_page + 1)
     used.add(0, 2)
     tables: dict[str, Tree] = {}

@@ -1,7 +1,12 @@
-"""A store played against nested dictionaries: commits, refs, grafts, merges, deletions, failures, sweeps, reopening."""
+"""A store played against nested dictionaries: commits, refs, grafts, merges, deletions, failures, sweeps, reopening; by
+two processes, and with bundles into a second store.
+"""
 
 from __future__ import annotations
 
+import atexit
+import functools
+import io
 import shutil
 import tempfile
 from dataclasses import dataclass, field
@@ -17,6 +22,7 @@ from store.ids import CommitId
 from store.records import Provenance
 from store.testing import model, strategies
 from store.testing.invariants import assert_sound
+from store.testing.peer import Peer
 
 REPOS = st.sampled_from(("trips", "weather", "sales"))
 NAMES = st.sampled_from(("master", "dev", "v1.2", "master.3"))
@@ -44,6 +50,14 @@ class RepoModel:
 Made = tuple[str, CommitId]
 
 
+@functools.cache
+def peer() -> Peer:
+    """One other process for all games; starting it takes longer than many steps."""
+    made = Peer()
+    atexit.register(made.close)
+    return made
+
+
 class StoreMachine(RuleBasedStateMachine):
     """Every rule does the same to the store and to the model, and expects the same refusals."""
 
@@ -55,8 +69,14 @@ class StoreMachine(RuleBasedStateMachine):
         self.data = store.create(self.path)
         self.model: dict[str, RepoModel] = {}
         self.provenance: dict[Made, list[Made]] = {}
+        self.peer = peer()
+        self.peer.open(self.path)
+        self.second = store.create(self.path / "second")
+        self.carried: dict[Made, model.Tree] = {}
+        """What has come to the second store, in which nothing is ever deleted."""
 
     def teardown(self) -> None:
+        self.second.close()
         self.data.close()
         shutil.rmtree(self.path)
 
@@ -319,6 +339,56 @@ class StoreMachine(RuleBasedStateMachine):
                 found |= {commit for name, commit in sources if name == repo}
         return found & set(old)
 
+    # another process, another store
+
+    @precondition(lambda self: self.model)
+    @rule(target=commits, choice=st.data(), path=strategies.paths(1), content=strategies.contents())
+    def commit_elsewhere(self, choice: st.DataObject, path: bytes, content: bytes) -> Made:
+        """The other process goes on with a branch as this one left it, and this one sees it at once."""
+        repo = choice.draw(st.sampled_from(sorted(self.model)))
+        expected = self.model[repo]
+        branch = choice.draw(st.sampled_from(sorted(expected.branches)))
+        head = expected.branches[branch]
+        tree = {} if head is None else expected.trees[head]
+        thing = None if isinstance(model.find(tree, path), dict) else model.File(content)
+        made = self.peer.commit(repo, branch, [(path, thing)])
+        return self.note(self.data.commit(repo, made), model.put(tree, path, thing))
+
+    @rule(made=commits)
+    def read_elsewhere(self, made: Made) -> None:
+        """The other process has had the store open all the time, whatever was collected and squashed meanwhile."""
+        if self.is_there(made):
+            expected = self.model[made[0]]
+            assert self.peer.tree(*made) == model.fingerprint(expected.trees[made[1]])
+            assert self.peer.heads(made[0]) == expected.branches
+
+    @precondition(lambda self: self.model)
+    @rule(choice=st.data())
+    def carry(self, choice: st.DataObject) -> None:
+        """A branch in a bundle, on top of what the second store has of the repo, or with everything."""
+        repo = choice.draw(st.sampled_from(sorted(self.model)))
+        expected = self.model[repo]
+        branch = choice.draw(st.sampled_from(sorted(expected.branches)))
+        head = expected.branches[branch]
+        if head is None:
+            return
+        there = [each for each in expected.line[head] if (repo, each) in self.carried]
+        since = [f"{repo}@{there[-1]}"] if there and choice.draw(st.booleans()) else []
+        stream = io.BytesIO()
+        self.data.write_bundle(stream, [f"{repo}@{branch}"], since=since)
+        assert store.verify_bundle(io.BytesIO(stream.getvalue()))
+        self.second.import_bundle(io.BytesIO(stream.getvalue()), force=True)
+        self.carried |= {(repo, each): expected.trees[each] for each in expected.line[head]}
+        found = self.second.repo(repo).head(branch)
+        assert found is not None and found.id == head
+        assert_sound(self.second)
+
+    @precondition(lambda self: self.carried)
+    @rule(choice=st.data())
+    def read_what_was_carried(self, choice: st.DataObject) -> None:
+        made = choice.draw(st.sampled_from(sorted(self.carried)))
+        assert model.of(self.second.commit(*made)) == self.carried[made]
+
     # the rest
 
     @rule(made=commits)
@@ -373,7 +443,7 @@ class StoreMachine(RuleBasedStateMachine):
 
 
 StoreMachine.TestCase.settings = settings(
-    max_examples=30,
+    max_examples=25,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

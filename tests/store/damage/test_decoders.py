@@ -28,6 +28,8 @@ DECODERS = {
     "repo": lambda raw: tables.decode(tables.RepoBody, raw),
     "ref": lambda raw: tables.decode(tables.RefBody, raw),
     "pin": lambda raw: tables.decode(tables.PinBody, raw),
+    "draft's note": lambda raw: tables.decode(tables.DraftNote, raw),
+    "draft's name": tables.split_draft_key,
     "bundle header": bundle.decode_header,
     "bundled commit": lambda raw: bundle.decode_commit(raw, 1),
     "bundle record": lambda raw: bundle.parse(raw, 1),
