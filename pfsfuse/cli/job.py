@@ -26,7 +26,7 @@ __all__ = ["find", "get", "job", "state"]
 ID = re.compile(r"[0-9a-fA-F]{1,32}")
 """The id of a job, or its first digits."""
 
-STATES = ("created", "running", "success", "failed", "killed", "unrunnable")
+STATES = ("created", "running", "egressing", "success", "failed", "killed", "unrunnable")
 
 
 @click.command(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 
 import trio
@@ -80,6 +81,12 @@ class FakeExecutor:
             for path, data in self._transform(task).items():
                 edit.write(path, data)
             tree = edit.save()
-        note = Note(pipeline=task.pipeline, job=task.job, files=tree.files, size=tree.size)
+        note = Note(
+            pipeline=task.pipeline,
+            job=task.job,
+            files=tree.files,
+            size=tree.size,
+            finished_ns=time.time_ns(),
+        )
         self._store.pins.put(datum_pin(task.datum), tree, encode(note))
         return Outcome(datum=task.datum, state="success", exit_code=0, files=tree.files, size=tree.size)
