@@ -117,6 +117,9 @@ class Swap(msgspec.Struct, frozen=True, array_like=True, tag="swap"):
 
 Record: TypeAlias = Begin | Make | Take | Write | Change | Attribute | Drop | Move | Swap
 
+LONGEST_BEGIN = 4096
+"""Bytes in which a journal's first record ends: it has two names of 100 bytes at most."""
+
 _encode = msgspec.msgpack.Encoder(enc_hook=bytes).encode  # ids are bytes to the format
 _decode = msgspec.msgpack.Decoder(Record).decode
 
@@ -206,6 +209,23 @@ def encoded(record: Record) -> bytes:
     """The bytes of `record` in a journal."""
     body = _encode(record)
     return HEAD.pack(len(body), len(body) ^ MASK, zlib.crc32(body)) + body
+
+
+def begin(path: Path) -> Begin | None:
+    """What the journal at `path` was begun on, however long it is; None: nothing was written. Raises WorktreeError."""
+    try:
+        with open(path, "rb") as file:
+            start = file.read(LONGEST_BEGIN)
+        if len(start) < len(MAGIC) and MAGIC.startswith(start):
+            return None
+        if not start.startswith(MAGIC):
+            raise ValueError("it does not begin as a journal does")
+        record = _record(start, len(MAGIC))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise damaged(path, str(error)) from None
+    return record[0] if record is not None and isinstance(record[0], Begin) else None
 
 
 def read(data: bytes) -> tuple[list[Record], int]:

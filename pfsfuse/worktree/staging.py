@@ -7,10 +7,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from pfsfuse.errors import WorktreeError
+from pfsfuse.worktree import journal
 from pfsfuse.worktree.bases import let_go_of_removed
 from pfsfuse.worktree.failures import NotStaged
 from pfsfuse.worktree.fold import lay
-from pfsfuse.worktree.journal import Begin, damaged, read
+from pfsfuse.worktree.journal import Begin
 from pfsfuse.worktree.place import DIRECTORY
 from pfsfuse.worktree.worktree import Worktree
 from store import Commit, CommitId, CommitNotFound, Repo, Standing, Store, StoreError
@@ -72,7 +73,7 @@ def stage_leftovers(store: Store) -> list[NotStaged]:
     for directory in _directories(store.path):
         branch = ""
         try:
-            begin = _begin_of(directory)
+            begin = journal.begin(directory / "journal")
             repo = None if begin is None else store.find_repo(begin.repo)
             if begin is None or repo is None:
                 continue
@@ -107,7 +108,7 @@ def left_behind(store: Store) -> list[tuple[str, str]]:
     found = []
     for directory in _directories(store.path):
         with suppress(WorktreeError):
-            begin = _begin_of(directory)
+            begin = journal.begin(directory / "journal")
             if begin is not None and store.find_repo(begin.repo) is not None:
                 found.append((begin.repo, begin.branch))
     return found
@@ -117,14 +118,3 @@ def _directories(store_path: Path) -> list[Path]:
     with suppress(FileNotFoundError):
         return sorted(Path(each.path) for each in os.scandir(store_path / DIRECTORY) if each.is_dir())
     return []
-
-
-def _begin_of(directory: Path) -> Begin | None:
-    """What the working tree in `directory` was begun on; None: nothing was written in it."""
-    try:
-        records, _ = read((directory / "journal").read_bytes())
-    except FileNotFoundError:
-        return None
-    except ValueError as error:
-        raise damaged(directory / "journal", str(error)) from None
-    return records[0] if records and isinstance(records[0], Begin) else None

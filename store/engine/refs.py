@@ -90,29 +90,28 @@ class Refs:
     def iter_downstream(self, repo: str, commit: CommitId) -> Iterator[tuple[str, CommitId]]:
         """The commits that were computed from this one. Raises Corrupt."""
         prefix = tables.downstream_key((commit, repo))
-        for key, _ in self._reading.iter(DOWNSTREAM, prefix):
+        for key, _ in self._reading.iter(DOWNSTREAM, prefix, near=self._is_of_a_commit_here):
             result, name = commits.split_key(key[len(prefix) :])
             yield name, result
-        for key, _ in self._reading.iter_around(DOWNSTREAM, prefix):
-            # A page of another store has whole records, too: of commits that are not here.
-            result, name = commits.split_key(key[16:].partition(b"\0")[2])
-            self.get_link(name, result)
+
+    def _is_of_a_commit_here(self, key: bytes, _: bytes) -> None:
+        """A page of another store has whole records, too: of commits that are not here."""
+        result, name = commits.split_key(key[16:].partition(b"\0")[2])
+        self.get_link(name, result)
 
     # branches and tags
 
     def find_ref(self, repo: str, kind: bytes, name: str) -> RefBody | None:
         if not (names.may_be_repo(repo) and names.may_be_ref(name)):
             return None
-        key = tables.ref_key(repo, kind, name)
-        body = self._reading.get(REFS, key)
-        if body is not None:
-            return tables.decode(RefBody, body)
-        for near, other in self._reading.iter_around(REFS, key):
-            # It may be that it is not there because the whole page is another store's.
-            commit = tables.decode(RefBody, other).commit
-            if commit is not None:
-                self.get_link(near.partition(b"\0")[0].decode(), CommitId(commit))
-        return None
+        body = self._reading.get(REFS, tables.ref_key(repo, kind, name), near=self._leads_to_a_commit_here)
+        return None if body is None else tables.decode(RefBody, body)
+
+    def _leads_to_a_commit_here(self, key: bytes, body: bytes) -> None:
+        """The same for a branch or a tag."""
+        commit = tables.decode(RefBody, body).commit
+        if commit is not None:
+            self.get_link(key.partition(b"\0")[0].decode(), CommitId(commit))
 
     def find_head(self, repo: str, branch: str) -> CommitId | None:
         """Where the branch points; None when it has no commit or does not exist."""

@@ -5,7 +5,7 @@ A transaction begins and ends in `env.py`; LMDB's errors pass through here and b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from store.errors import Corrupt
@@ -26,6 +26,10 @@ TABLES = (
     OBJECTS,
     SEGMENTS,
 )
+
+
+Near = Callable[[bytes, bytes], object]
+"""Looks at key and body of a record beside which nothing was found. Raises Corrupt when it cannot be of this store."""
 
 
 class Reading:
@@ -64,33 +68,45 @@ class Reading:
         get, handle = self._txn.get, self._handles[table]
         return {key for key in keys if get(key, db=handle) is not None}
 
-    def get(self, table: bytes, key: bytes) -> bytes | None:
+    def get(self, table: bytes, key: bytes, near: Near | None = None) -> bytes | None:
         """The body of the sealed value under `key`, or None. Raises Corrupt, also when there is none and what stands
-        where it would be is damaged: then nobody can say that there was none.
+        around its place is damaged, or not what `near` expects: then nobody can say that there was none.
         """
         value = self.get_raw(table, key)
         if value is not None:
             return sealed.unseal(table, key, value)
         if 0 < len(key) <= MAX_KEY:
-            for _ in self.iter_around(table, key):
-                pass
+            self._check_gap(table, key, near)
         return None
 
-    def iter_around(self, table: bytes, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """The record of a sealed table right before those that begin with `prefix`, and the one right after. Raises
-        Corrupt when they are not what was written.
+    def _check_gap(self, table: bytes, prefix: bytes, near: Near | None) -> None:
+        """Nothing begins with `prefix`. Raise Corrupt unless one of the records on either side is what it should be, or
+        when one of them is this record under another key.
+
+        One that is damaged in itself takes nothing with it, but a page that is another table's or another store's has
+        only such records.
         """
-        beyond = _beyond(prefix)
+        damaged, whole = None, False
+        for key, value in self._around(table, prefix):
+            try:
+                body = sealed.unseal(table, key, value)
+                if near is not None:
+                    near(key, body)
+                whole = True
+            except Corrupt as error:
+                damaged = error
+                if sealed.is_sealed(table, prefix, value):
+                    raise
+        if damaged is not None and not whole:
+            raise damaged
+
+    def _around(self, table: bytes, prefix: bytes) -> Iterator[tuple[bytes, memoryview]]:
+        """The record right before the place of `prefix`, and the one right after."""
         with self._txn.cursor(db=self._handles[table]) as cursor:
             if cursor.prev() if cursor.set_range(prefix) else cursor.last():
-                yield self._opened(table, cursor)
-            if beyond and cursor.set_range(beyond):
-                yield self._opened(table, cursor)
-
-    @staticmethod
-    def _opened(table: bytes, cursor: Any) -> tuple[bytes, bytes]:
-        key = bytes(cursor.key())
-        return key, sealed.unseal(table, key, cursor.value())
+                yield bytes(cursor.key()), cursor.value()
+            if cursor.set_range(prefix):
+                yield bytes(cursor.key()), cursor.value()
 
     def iter_raw(
         self, table: bytes, prefix: bytes = b"", *, reverse: bool = False
@@ -137,25 +153,22 @@ class Reading:
         return before[::-1] + after
 
     def iter(
-        self, table: bytes, prefix: bytes = b"", *, reverse: bool = False
+        self, table: bytes, prefix: bytes = b"", *, reverse: bool = False, near: Near | None = None
     ) -> Iterator[tuple[bytes, bytes]]:
-        """The same with the bodies of sealed values; those on either side of them must be what was written, too."""
+        """The same with the bodies of sealed values. Raises Corrupt; when there are none, as `get` does."""
+        found = False
         for key, value in self.iter_raw(table, prefix, reverse=reverse):
+            found = True
             yield key, sealed.unseal(table, key, value)
-        if prefix:
-            for _ in self.iter_around(table, prefix):
-                pass
+        if not found and prefix:
+            self._check_gap(table, prefix, near)
 
     @staticmethod
     def _seek_last(cursor: Any, prefix: bytes) -> bool:
-        beyond = _beyond(prefix)
-        return bool(cursor.prev() if beyond and cursor.set_range(beyond) else cursor.last())
-
-
-def _beyond(prefix: bytes) -> bytes:
-    """The first key after all that begin with `prefix`; empty when there is none."""
-    kept = prefix.rstrip(b"\xff")
-    return kept[:-1] + bytes([kept[-1] + 1]) if kept else b""
+        beyond = prefix.rstrip(b"\xff")
+        if beyond and cursor.set_range(beyond[:-1] + bytes([beyond[-1] + 1])):
+            return bool(cursor.prev())
+        return bool(cursor.last())
 
 
 class Seen:

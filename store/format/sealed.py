@@ -28,3 +28,8 @@ def unseal(table: bytes, key: bytes, value: bytes | memoryview) -> bytes:
     if len(raw) < SEAL or checksum(table, key, body) != raw[:SEAL]:
         raise Corrupt(f"{table.decode()} record {key[:48].hex()}", "its seal does not match")
     return body
+
+
+def is_sealed(table: bytes, key: bytes, value: bytes | memoryview) -> bool:
+    """Whether the value is one that was stored under `key`."""
+    return checksum(table, key, bytes(value[SEAL:])) == value[:SEAL]
