@@ -36,6 +36,8 @@ class Config:
     """Where the host's view is mounted unless told otherwise."""
     color: bool
     """False when NO_COLOR is set to anything or TERM is `dumb`; whether it is a terminal is not asked here."""
+    notify_socket: str | None = None
+    """Where a service manager wants to hear that a daemon is ready; None: nowhere."""
 
 
 def load(environ: Mapping[str, str], *, uid: int | None = None) -> Config:
@@ -54,6 +56,7 @@ def load(environ: Mapping[str, str], *, uid: int | None = None) -> Config:
     return Config(
         store=_host_path(store, home) if store else default_store,
         mountpoint=_host_path(mountpoint, home),
+        notify_socket=environ.get("NOTIFY_SOCKET") or None,
         color=not environ.get("NO_COLOR") and environ.get("TERM") != "dumb",
     )
 

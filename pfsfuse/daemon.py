@@ -57,12 +57,13 @@ def run(
     options: MountOptions = PLAIN,
     prepared: Callable[[], None] = lambda: None,
     ready: Callable[[], None] = lambda: None,
+    ending: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve in this process until told to end; without a mountpoint, schedule and supervise only.
 
     `prepared` is called once the store is open and its directories are there, before anything is started; `ready`
-    when everything answers. Raises MountError when the mountpoint will not do, and the store's own errors; nothing
-    is mounted then.
+    when everything answers, `ending` when it begins to end. Raises MountError when the mountpoint will not do, and the
+    store's own errors; nothing is mounted then.
     """
     with store.open_or_create(config.store) as opened:
         where = fuse.prepare_mountpoint(mountpoint) if mountpoint is not None else None
@@ -71,7 +72,7 @@ def run(
         prepared()
         address.sweep(opened.path)
         remove_stale(opened.path)
-        trio.run(_Daemon(opened, where, options).serve, ready)
+        trio.run(_Daemon(opened, where, options).serve, ready, ending)
 
 
 @dataclass(slots=True)
@@ -112,8 +113,8 @@ class _Daemon:
         self._ending = trio.Event()
         self._started_ns = time.time_ns()
 
-    async def serve(self, ready: Callable[[], None]) -> None:
-        """Until something asks for the end; `ready` is called when everything answers."""
+    async def serve(self, ready: Callable[[], None], ending: Callable[[], None]) -> None:
+        """Until something asks for the end; `ready` is called when everything answers, `ending` then."""
         mount, scheduler, supervisor = _Part(), _Part(), _Part()
         async with trio.open_nursery() as nursery:
             await nursery.start(self._take_signals, nursery.cancel_scope)
@@ -128,6 +129,7 @@ class _Daemon:
 
             await self._ending.wait()
             log.info("ending")
+            ending()
             self._supervisor.stop()
             await supervisor.ended.wait()
             await scheduler.end()
@@ -140,7 +142,9 @@ class _Daemon:
     async def _serve_mount(self, *, task_status: trio.TaskStatus[Refresher]) -> None:
         assert self._mountpoint is not None
         options = self._options
-        view = HostView(self._store, writable=not options.read_only, apart=options.xattrs)
+        view = HostView(
+            self._store, writable=not options.read_only, apart=options.xattrs, chosen=options.views
+        )
         vfs = Vfs(view)
         serve = partial(
             fuse.serve,

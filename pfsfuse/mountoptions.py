@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -17,3 +18,5 @@ class MountOptions:
     """What is staged becomes a commit once nothing was written for so long; None: only when somebody says so."""
     xattrs: bool = False
     """Extended attributes are answered, and can be set in what is written."""
+    views: Mapping[str, str] | None = None
+    """What it shows instead of all repos: names, and the REPO[@REF] that each stands for."""

@@ -54,7 +54,7 @@ SECTIONS: dict[str, dict[str, Lazy]] = {
     },
     "The mount": {
         "mount": Lazy("mount", "Mount every repo below a directory, and run pipelines and services."),
-        "umount": Lazy("mount", "Unmount what `pfs mount` mounted.", "umount"),
+        "umount": Lazy("umount", "Unmount what `pfs mount` mounted."),
         "stats": Lazy("stats", "Count what a mount was asked, and how long its answers took."),
     },
     "Pipelines and services": {

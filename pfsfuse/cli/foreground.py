@@ -9,6 +9,7 @@ import click
 
 from pfsfuse.cli.text import safe
 from pfsfuse.mountoptions import MountOptions
+from pfsfuse.notify import READY, STOPPING, notify
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,9 +23,15 @@ def serve(config: Config, *, mountpoint: Path | None = None, options: MountOptio
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     what = f"mounted at {safe(str(mountpoint))}" if mountpoint is not None else "scheduling"
+
+    def ready() -> None:
+        click.echo(f"{what}; Ctrl-C ends it", err=True)
+        notify(config.notify_socket, f"{READY}\nSTATUS={what}")
+
     daemon.run(
         config,
         mountpoint=mountpoint,
         options=options or MountOptions(),
-        ready=lambda: click.echo(f"{what}; Ctrl-C ends it", err=True),
+        ready=ready,
+        ending=lambda: notify(config.notify_socket, STOPPING),
     )

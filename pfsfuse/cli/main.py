@@ -22,6 +22,7 @@ from click.shell_completion import shell_complete
 from pfsfuse.cli.app import App
 from pfsfuse.cli.errors import BUG, HOST, INTERRUPTED, OK, PIPE_CLOSED, USAGE, exit_code
 from pfsfuse.cli.group import COMPLETE, Root, global_options
+from pfsfuse.cli.mounthelper import command_line, is_helper
 from pfsfuse.cli.text import safe
 from pfsfuse.errors import PfsError
 
@@ -67,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run `pfs` with `arguments` (None: those of this process) and end the process."""
     _open_standard_streams()
     app = App()
-    code = _run(sys.argv[1:] if arguments is None else arguments, app)
+    code = _run(sys.argv[1:] if arguments is None else arguments, app, as_helper=is_helper(sys.argv[0]))
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -95,11 +96,13 @@ def _discard_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
-def _run(arguments: Sequence[str], app: App) -> int:
+def _run(arguments: Sequence[str], app: App, *, as_helper: bool = False) -> int:
     """What click's own `main` does, without its opinions on errors, closed pipes and Ctrl-C."""
     try:
         if instruction := os.environ.get(COMPLETE):
             return shell_complete(pfs, {"obj": app}, "pfs", COMPLETE, instruction)
+        if as_helper and not (arguments := command_line(arguments)):
+            return OK
         with pfs.make_context("pfs", list(arguments), obj=app) as context:
             pfs.invoke(context)
     except click.exceptions.Exit as end:

@@ -1,7 +1,9 @@
-"""`pfs mount` and `pfs umount`."""
+"""`pfs mount`."""
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import click
@@ -10,7 +12,8 @@ from pfsfuse.cli.app import App, pass_app
 from pfsfuse.cli.foreground import serve
 from pfsfuse.cli.group import Command
 from pfsfuse.cli.text import safe
-from pfsfuse.errors import MountError
+from pfsfuse.cli.unit import unit
+from pfsfuse.cli.views import views
 from pfsfuse.mountoptions import MountOptions
 
 
@@ -21,7 +24,9 @@ from pfsfuse.mountoptions import MountOptions
     pfs mount ~/pfs  at a directory of your own
     pfs mount --read-only  nothing can be changed through it
     pfs mount --autocommit 30  what was written becomes a commit when nothing was written for 30 seconds
+    pfs mount --view trips@master.31 --view dev=trips@dev  show these two, as trips@master.31 and dev
     pfs mount --foreground  stay, and end with Ctrl-C
+    pfs mount --print-unit > /etc/systemd/system/pfs.service  have systemd keep it: `systemctl enable --now pfs`
     """,
 )
 @click.argument("mountpoint", required=False, type=click.Path())
@@ -35,6 +40,14 @@ from pfsfuse.mountoptions import MountOptions
     help="Commit what is staged after so many quiet seconds.",
 )
 @click.option("--xattrs", is_flag=True, help="Answer extended attributes, and keep those that are set.")
+@click.option(
+    "--view",
+    "shown",
+    metavar="[NAME=]REPO[@REF]",
+    multiple=True,
+    help="Show this branch or commit, and nothing that is not named so.",
+)
+@click.option("--print-unit", is_flag=True, help="Mount nothing: print a systemd unit that does.")
 @pass_app
 def mount(
     app: App,
@@ -44,6 +57,8 @@ def mount(
     allow_other: bool,
     autocommit: float | None,
     xattrs: bool,
+    shown: tuple[str, ...],
+    print_unit: bool,
 ) -> None:
     """Mount every repo below a directory, and run pipelines and services.
 
@@ -59,12 +74,22 @@ def mount(
     """
     if autocommit is not None and read_only:
         raise click.UsageError("--autocommit is for what is written, and --read-only lets nothing be written")
-    options = MountOptions(
-        read_only=read_only, allow_other=allow_other, autocommit_seconds=autocommit, xattrs=xattrs
-    )
     config = app.config()
     at = Path(mountpoint).absolute() if mountpoint is not None else config.mountpoint
-    app.open_or_create().close()  # what is wrong with the store is said here, before anything is started
+    with (
+        app.open_or_create() as opened
+    ):  # what is wrong with the store is said here, before anything is started
+        chosen = views(opened, shown) if shown else None
+    if print_unit:
+        click.echo(_unit(config.store, at), nl=False)
+        return
+    options = MountOptions(
+        read_only=read_only,
+        allow_other=allow_other,
+        autocommit_seconds=autocommit,
+        xattrs=xattrs,
+        views=chosen,
+    )
     if foreground:
         serve(config, mountpoint=at, options=options)
         return
@@ -74,45 +99,15 @@ def mount(
     click.echo(f"mounted at {safe(str(at))} (pid {ready.pid})")
 
 
-@click.command(
-    cls=Command,
-    examples="""
-    pfs umount  the mount of this store
-    pfs umount ~/pfs  one of several
-    """,
-)
-@click.argument("mountpoint", required=False, type=click.Path())
-@pass_app
-def umount(app: App, mountpoint: str | None) -> None:
-    """Unmount what `pfs mount` mounted.
-
-    Services are stopped and what they saved is committed; jobs go on when the scheduler runs again.
-    """
-    from pfsfuse import fuse
-    from pfsfuse.control import client
-
-    store_path = app.config().store
-    at = (
-        Path(mountpoint).absolute()
-        if mountpoint is not None
-        else _only(fuse.mounts_of(store_path), store_path)
-    )
-    served = fuse.store_at(at) or store_path  # another store's mount can be named, too
-    if (daemon := client.find_mount(served, at)) is not None:
-        client.stop(served, daemon.pid)
-    else:
-        fuse.unmount(at)
-
-
-def _only(mounts: list[Path], store_path: Path) -> Path:
-    """The one mount of a store."""
-    if not mounts:
-        raise MountError(
-            f"{safe(str(store_path))} is not mounted", hint="`findmnt -t fuse.pfs` lists what is mounted"
-        )
-    if len(mounts) > 1:
-        raise MountError(
-            f"mounted at {', '.join(safe(str(path)) for path in mounts)}",
-            hint="say which: `pfs umount MOUNTPOINT`",
-        )
-    return mounts[0]
+def _unit(store: Path, at: Path) -> str:
+    """The unit for the command line that this process was given, with every path absolute."""
+    given = click.get_current_context().params
+    program = os.path.abspath(sys.argv[0])
+    command = [program] if os.path.basename(program) == "pfs" else [sys.executable, "-m", "pfsfuse.cli"]
+    command += ["--store", str(store), "mount", "--foreground"]
+    command += [
+        name for name in ("--read-only", "--allow-other", "--xattrs") if given[name[2:].replace("-", "_")]
+    ]
+    command += [] if given["autocommit"] is None else ["--autocommit", f"{given['autocommit']:g}"]
+    command += [word for each in given["shown"] for word in ("--view", each)]
+    return unit([*command, str(at)], store=str(store), mountpoint=str(at), system=os.geteuid() == 0)

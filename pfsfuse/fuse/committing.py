@@ -114,7 +114,8 @@ class Committer:
         """
         quiet = Quiet(seconds)
         for repo, name in await trio.to_thread.run_sync(left_behind, self._store):
-            self._branches.get(self._store.repo(repo), name)
+            if self._branches.includes(self._store.repo(repo), name):
+                self._branches.get(self._store.repo(repo), name)
         while True:
             try:
                 due = quiet.due(self._states(), trio.current_time())
@@ -136,7 +137,8 @@ class Committer:
         """All branches with something to commit."""
         states: dict[tuple[str, str], object] = {}
         for draft in self._store.drafts():
-            states[draft.repo, draft.branch] = draft.changed_ns
+            if self._branches.includes(self._store.repo(draft.repo), draft.branch):
+                states[draft.repo, draft.branch] = draft.changed_ns
         for each in self._branches.all():
             worktree = each.worktree
             if worktree is not None and worktree.dirty and self._store.find_repo(each.repo) is not None:

@@ -57,11 +57,18 @@ def unmount(path: str | os.PathLike[str]) -> None:
         raise MountError(f"nothing of ours is mounted at {where}", hint="`findmnt -t fuse.pfs` lists what is")
     dead = _answers(mounted.path) == errno.ENOTCONN
     if failed := take_away(mounted.path, lazy=dead):
-        users = _users(mounted.path)
+        users = users_of(mounted.path)
         raise MountError(
             f"{where} cannot be unmounted: {failed}" + (f"; in use by {', '.join(users)}" if users else ""),
             hint="end these programs, or leave the directory, and try again" if users else "",
         )
+
+
+def detach(path: str | os.PathLike[str]) -> None:
+    """Take our mount at `path` out of the way though it is in use; who uses it goes on. MountError."""
+    where = real_path(path)
+    if failed := take_away(where, lazy=True):
+        raise MountError(f"{where} cannot be unmounted: {failed}")
 
 
 def _checked(where: Path) -> Path:
@@ -135,14 +142,20 @@ def take_away(where: Path, *, lazy: bool = True) -> str:
     return done.stderr.strip().rpartition(": ")[2].lower() or "fusermount3 failed"
 
 
-def _users(where: Path, *, limit: int = 8) -> list[str]:
-    """Processes that stand in the mount or hold a file of it open: "name (pid)", those we may look at."""
+def users_of(path: str | os.PathLike[str], *, limit: int = 8) -> list[str]:
+    """Processes that stand in the mount at `path` or hold a file of it open: "name (pid)", those we may look at.
+
+    Not those of other mount namespaces, to which the path means something else.
+    """
     users = []
-    inside = f"{where}/"
+    inside = f"{real_path(path)}/"
+    ours = os.readlink("/proc/self/ns/mnt")
     for process in Path("/proc").iterdir():
         if not process.name.isdigit() or process.name == str(os.getpid()):
             continue
         try:
+            if os.readlink(process / "ns" / "mnt") != ours:
+                continue
             links = [process / "cwd", process / "root", *(process / "fd").iterdir()]
             if any(f"{os.readlink(link)}/".startswith(inside) for link in links if link.is_symlink()):
                 users.append(f"{(process / 'comm').read_text().strip()} ({process.name})")

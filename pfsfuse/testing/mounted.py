@@ -119,6 +119,7 @@ def main() -> None:
     parser.add_argument("--allow-other", action="store_true")
     parser.add_argument("--writable", action="store_true", help="branches can be written to")
     parser.add_argument("--unflagged", action="store_true", help="mount without the read-only flag")
+    parser.add_argument("--view", action="append", help="NAME=REF: show this, and nothing that is not named")
     parser.add_argument("--xattrs", action="store_true", help="extended attributes are answered")
     options = parser.parse_args()
     with store.open(options.store) as opened:
@@ -129,7 +130,12 @@ async def _run(opened: store.Store, options: argparse.Namespace) -> None:
     view = (
         JobViews(opened)
         if options.jobs
-        else HostView(opened, writable=options.writable, apart=options.xattrs)
+        else HostView(
+            opened,
+            writable=options.writable,
+            apart=options.xattrs,
+            chosen=dict(each.split("=", 1) for each in options.view) if options.view else None,
+        )
     )
     vfs = Vfs(view)
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:

@@ -108,13 +108,13 @@ def _top(node: Node) -> Directory | None:
 def _repo(top: Directory | None) -> Repo | None:
     if top is None or not isinstance(top.parent, HostDirectory):
         return None
-    return top.parent.store.find_repo(top.name.partition(b"@")[0].decode())
+    return top.parent.store.find_repo(top.parent.meaning(top.name).partition(b"@")[0].decode())
 
 
 def _commit(top: Directory | None) -> Commit | None:
     if isinstance(top, ApartDirectory):
         return top.commit
     repo = _repo(top)
-    if repo is None or not isinstance(top, LiveDirectory):
+    if repo is None or not isinstance(top, LiveDirectory) or not isinstance(top.parent, HostDirectory):
         return None
-    return repo.standing(top.name.partition(b"@")[2].decode() or repo.default_branch).base
+    return repo.standing(top.parent.meaning(top.name).partition(b"@")[2].decode() or repo.default_branch).base

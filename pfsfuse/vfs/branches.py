@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -95,8 +96,10 @@ class WritableBranch:
 class Branches:
     """The writable branches that a view has shown so far."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, only: Iterable[bytes] | None = None) -> None:
+        """`only`: REPO[@BRANCH] of all that may be written to; None: every branch."""
         self._store = store
+        self._only = None if only is None else frozenset(only)
         self._branches: dict[tuple[str, str], WritableBranch] = {}
         self.outcomes: dict[tuple[str, str], str] = {}
         """By repo and branch, how the last attempt to commit through the mount ended, on one line."""
@@ -107,6 +110,11 @@ class Branches:
         if found is None:
             found = self._branches[repo.name, branch] = WritableBranch(self._store, repo, branch)
         return found
+
+    def includes(self, repo: Repo, branch: str) -> bool:
+        """Whether it may be written to here."""
+        names = {f"{repo.name}@{branch}"} | ({repo.name} if branch == repo.default_branch else set())
+        return self._only is None or not self._only.isdisjoint(name.encode() for name in names)
 
     def all(self) -> list[WritableBranch]:
         return list(self._branches.values())

@@ -69,9 +69,10 @@ class MessageDirectory(Directory):
         repo = self._store.find_repo(repo_name) if repo_name else None
         if repo is None or (at and branch != repo.default_branch and repo.find_branch(branch) is None):
             return None
-        return MessageFile(
-            child_key(self.key, name), self, name, self._branches, repo.name, branch or repo.default_branch
-        )
+        branch = branch or repo.default_branch
+        if not self._branches.includes(repo, branch):
+            return None
+        return MessageFile(child_key(self.key, name), self, name, self._branches, repo.name, branch)
 
     def contents(self) -> Contents:
         names = [repo.name.encode() for repo in self._store.repos()]

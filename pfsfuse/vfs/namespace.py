@@ -79,7 +79,7 @@ class HostDirectory(Known):
         if name in self.extras:
             return self.extras[name]
         try:
-            text = name.decode("utf-8")
+            text = self.meaning(name).decode("utf-8")
         except UnicodeDecodeError:
             return None
         repo_name, at, ref = text.partition("@")
@@ -91,6 +91,14 @@ class HostDirectory(Known):
         if at and not ref:
             return RefsDirectory(repo, root_key(self.key, b"refs", name), self, name)
         return self._at(repo, name, ref)
+
+    def meaning(self, name: bytes) -> bytes:
+        """The REPO[@REF] that `name` stands for; what names no repo stands for nothing."""
+        return name
+
+    def names(self) -> list[bytes]:
+        """Those that are listed, if they stand for something."""
+        return [repo.name.encode() for repo in self.store.repos()]
 
     def _at(self, repo: Repo, name: bytes, ref: str) -> Node | None:
         branch = ref or repo.default_branch
@@ -125,8 +133,7 @@ class HostDirectory(Known):
         return WritableDirectory(found, key, self, name, place=place, entry=entry)
 
     def contents(self) -> Contents:
-        names = [repo.name.encode() for repo in self.store.repos()]
-        found = {name: self.find(name) for name in names}
+        found = {name: self.find(name) for name in self.names()}
         return _Moment(
             self, {**self.extras, **{name: node for name, node in found.items() if node is not None}}
         )
@@ -145,7 +152,7 @@ class HostDirectory(Known):
         for name, node in self.known.items():
             if name in self.extras:
                 continue
-            repo_name = name.partition(b"@")[0].decode()
+            repo_name = self.meaning(name).partition(b"@")[0].decode()
             if repo_name not in self._refs:
                 self._refs[repo_name] = _refs(self.store.find_repo(repo_name))
             if self._refs[repo_name] == before.get(repo_name):
@@ -157,6 +164,31 @@ class HostDirectory(Known):
                 if isinstance(node, WritableDirectory):
                     node.branch.rest_on(now.entry)
                 node.switch(now.entry, refresh)
+
+
+class ChosenDirectory(HostDirectory):
+    """A few branches and commits of a store, under names of their own, and nothing else."""
+
+    __slots__ = ("_chosen",)
+
+    def __init__(
+        self,
+        store: Store,
+        key: bytes,
+        parent: Directory | None,
+        chosen: Mapping[bytes, bytes],
+        branches: Branches | None = None,
+        *,
+        apart: bool = False,
+    ) -> None:
+        super().__init__(store, key, parent, b"", branches, apart=apart)
+        self._chosen = chosen
+
+    def meaning(self, name: bytes) -> bytes:
+        return self._chosen.get(name, b"")
+
+    def names(self) -> list[bytes]:
+        return sorted(self._chosen)
 
 
 class _Moment(Snapshot):

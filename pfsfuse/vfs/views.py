@@ -1,12 +1,13 @@
 """Views: what one mount shows.
 
-HostView    every repo of a store (namespace.py), and `.pfs`
+HostView    every repo of a store (namespace.py), or what was chosen; and `.pfs`
 JobViews    a worker's mount: one numbered directory for each job view, added and removed while it is mounted
 JobView     a directory for each input, at an exact commit and showing only its paths, and an empty `out`
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from pfsfuse.vfs.branches import Branches
 from pfsfuse.vfs.commits import CommitDirectory
 from pfsfuse.vfs.control import NAME, Reports, control_directory
 from pfsfuse.vfs.keys import child_key, root_key
-from pfsfuse.vfs.namespace import HostDirectory
+from pfsfuse.vfs.namespace import ChosenDirectory, HostDirectory
 from pfsfuse.vfs.nodes import Contents, Directory, Fixed, Known, Node, Snapshot
 from pfsfuse.vfs.picked import PickedDirectory, pick
 from pfsfuse.vfs.refresh import Refresh
@@ -64,11 +65,26 @@ class JobView:
 class HostView:
     """The whole store, as people see it under /pfs."""
 
-    def __init__(self, store: Store, *, writable: bool = False, apart: bool = False) -> None:
-        """`apart`: files of commits have numbers of their own (`ApartDirectory`)."""
+    def __init__(
+        self,
+        store: Store,
+        *,
+        writable: bool = False,
+        apart: bool = False,
+        chosen: Mapping[str, str] | None = None,
+    ) -> None:
+        """`apart`: files of commits have numbers of their own (`ApartDirectory`). `chosen`: names to show instead of
+        all repos, each with the REPO[@REF] that it stands for.
+        """
         self.store = store
-        self.branches = Branches(store) if writable else None
-        self._root = HostDirectory(store, root_key(b"host"), None, b"", self.branches, apart=apart)
+        only = None if chosen is None else [meaning.encode() for meaning in chosen.values()]
+        self.branches = Branches(store, only) if writable else None
+        key = root_key(b"host")
+        if chosen is None:
+            self._root = HostDirectory(store, key, None, b"", self.branches, apart=apart)
+        else:
+            names = {os.fsencode(name): meaning.encode() for name, meaning in chosen.items()}
+            self._root = ChosenDirectory(store, key, None, names, self.branches, apart=apart)
 
     def root(self, reports: Reports) -> Directory:
         self._root.extras = {NAME: control_directory(self._root, reports, self.branches, self.store)}
