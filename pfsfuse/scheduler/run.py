@@ -132,6 +132,8 @@ class JobRun:
         if self.job.failed:
             await self._lose("failed", f"{self.job.failed} of {total} datums failed: {self._first_failure}")
             return
+        if self._unrecorded:
+            await self._record()  # the commit alone would not tell whoever finds it how the datums went
         with trio.CancelScope(shield=True):  # a commit cannot be taken back, so its record must follow
             await trio.to_thread.run_sync(self._commit, work.growth)
             said = self._nothing_to_do() if not total else ""

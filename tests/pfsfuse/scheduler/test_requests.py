@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 import trio
@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from scheduling import files, put, run, settle, settled, spec, told
 
 from pfsfuse.errors import JobError
-from pfsfuse.scheduler import Job, Ledger, create_pipeline, request_retry, stop_job
+from pfsfuse.scheduler import DatumRun, Job, Ledger, create_pipeline, request_retry, stop_job
 from pfsfuse.scheduler.datums import find_datum, iter_datums
 from pfsfuse.scheduler.loop import Scheduler
 from pfsfuse.testing.executor import FakeExecutor
@@ -161,6 +161,28 @@ def test_a_datum_that_failed_is_not_run_again_by_the_scheduler_that_takes_its_jo
     (job,) = told(store, "sales")
     assert (job.state, job.failed, job.recovered, job.done) == ("failed", 1, 1, 1)
     assert len(second.started) == 1
+
+
+def test_a_job_that_is_found_committed_knows_how_its_datums_went(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_job = Ledger.put_job
+
+    def lose_the_end(ledger: Ledger, job: Job, runs: Iterable[DatumRun] = ()) -> bool:
+        if job.state == "success":
+            monkeypatch.undo()
+            raise KeyboardInterrupt  # the scheduler is gone
+        return put_job(ledger, job, runs)
+
+    monkeypatch.setattr(Ledger, "put_job", lose_the_end)
+    create_pipeline(store, spec("sales", "trips"))
+    put(store, "trips", {"1": b"a", "2": b"b"})
+    with pytest.raises(BaseExceptionGroup):
+        settle(store, FakeExecutor(store, "ok recover", slots=1))
+    assert told(store, "sales")[0].state == "running"
+    settle(store, FakeExecutor(store))
+    (job,) = told(store, "sales")
+    assert (job.state, job.total, job.done, job.recovered) == ("success", 2, 1, 1)
 
 
 def test_a_datum_is_found_by_the_start_of_its_id(store: Store) -> None:
