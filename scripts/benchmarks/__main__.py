@@ -3,6 +3,7 @@
     scripts/bench store                     every row, beside every peer that is installed
     scripts/bench store put-big read        some rows; --list names them all
     scripts/bench mount                     the mount, beside the disk and others who mount the same files
+    scripts/bench pipelines                 what a datum costs, beside a shell loop
     scripts/bench store --quick             small sizes, one run: whether it works, not how fast it is
 
 Data sets are made once and kept in the directory --data (else $TMPDIR/pfs-bench): about 2.5 GB. Stores are made in a
@@ -22,7 +23,7 @@ from scripts.benchmarks import report
 from scripts.benchmarks.bench import Bench, Row
 from scripts.benchmarks.peers import PEERS
 
-SUITES = ("store", "mount")
+SUITES = ("store", "mount", "pipelines")
 """Modules of this folder that have a tuple ROWS."""
 
 

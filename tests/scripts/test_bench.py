@@ -45,6 +45,16 @@ def test_the_mount_is_measured_beside_the_disk_and_unmounted(tmp_path):
     assert str(tmp_path) not in Path("/proc/self/mountinfo").read_text()
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("fuse")
+def test_pipelines_are_measured_beside_a_shell_loop(tmp_path):
+    rows = ("true", "known", "one-more", "list")
+    ran = bench("pipelines", *rows, "--quick", "--json", "--data", tmp_path)
+    assert [
+        row["name"] for row in json.loads(ran.stdout)["rows"] if row["claims"] and not row["error"]
+    ] == list(rows)
+
+
 def test_rows_are_chosen_by_name_and_shown_as_a_table(tmp_path):
     ran = bench("store", "put-small", "size-small", "--quick", "--peers", "", "--data", tmp_path)
     lines = [line for line in ran.stdout.splitlines() if line.startswith("| ")]
