@@ -44,6 +44,7 @@ from pfsfuse.pipeline.spec import (
     FileFormat,
     Service,
     Spec,
+    Spout,
     Transform,
     inputs,
 )
@@ -64,6 +65,7 @@ __all__ = [
     "PfsInput",
     "Service",
     "Spec",
+    "Spout",
     "Transform",
     "UnionInput",
     "check_acyclic",

@@ -14,10 +14,13 @@ from pfsfuse.pipeline.sections import (
     read_parallelism,
     read_reprocess,
     read_service,
+    read_spout,
     read_transform,
 )
 from pfsfuse.pipeline.spec import Spec
 from pfsfuse.pipeline.tables import PIPELINE, SPEC
+
+_INSTEAD = {"service": "; the port it listens on goes into spout.service"}
 
 
 def parse_specs(
@@ -98,10 +101,17 @@ def _read_spec(field: Field, default_name: str) -> Spec:
     parallelism = read_parallelism(found["parallelism_spec"]) if "parallelism_spec" in found else None
     if service is not None and parallelism not in (None, 1):
         found["parallelism_spec"].fail("a service is one process; constant must be 1")
+    spout = read_spout(found["spout"]) if "spout" in found else None
+    if spout is not None:
+        for other in ("input", "service", "egress"):
+            if other in found:
+                found[other].fail(f"a spout has no {other}{_INSTEAD.get(other, '')}")
+        if parallelism not in (None, 1):
+            found["parallelism_spec"].fail("a spout is one process; constant must be 1")
     tree = None
     if "input" in found:
         tree = read_input(found["input"], for_service=service is not None)
-    elif service is None:
+    elif service is None and spout is None:
         field.fail("input is missing: which repo the pipeline reads, and how it is cut into datums")
     if service is not None and "egress" in found:
         found["egress"].fail("a service has none; what it saves is committed when it stops")
@@ -123,4 +133,5 @@ def _read_spec(field: Field, default_name: str) -> Spec:
         egress=read_egress(found["egress"]) if "egress" in found else None,
         salt=found["salt"].argument() if "salt" in found else "",
         service=service,
+        spout=spout,
     )

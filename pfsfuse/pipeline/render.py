@@ -68,6 +68,8 @@ def spec_json(spec: Spec) -> dict[str, Any]:
             "internal_port": service.internal_port,
             "external_port": service.external_port,
         }
+    if spec.spout is not None:
+        document["spout"] = to_builtins(spec.spout)
     return document
 
 

@@ -6,8 +6,8 @@ from typing import Literal
 
 from pfsfuse.pipeline.fields import Field
 from pfsfuse.pipeline.reader import shown
-from pfsfuse.pipeline.spec import DatumSet, Network, Service, Transform
-from pfsfuse.pipeline.tables import DATUM_SET, PARALLELISM, SERVICE, TRANSFORM
+from pfsfuse.pipeline.spec import DatumSet, Network, Service, Spout, Transform
+from pfsfuse.pipeline.tables import DATUM_SET, PARALLELISM, SERVICE, SPOUT, TRANSFORM
 
 
 def read_transform(field: Field) -> Transform:
@@ -108,3 +108,9 @@ def read_service(field: Field) -> Service:
     internal = found["internal_port"].whole(1, 65535)
     external = found["external_port"].whole(1, 65535) if "external_port" in found else internal
     return Service(internal_port=internal, external_port=external)
+
+
+def read_spout(field: Field) -> Spout:
+    """The `spout` section."""
+    found = field.table(SPOUT)
+    return Spout(service=read_service(found["service"]) if "service" in found else None)

@@ -84,6 +84,13 @@ class Service(Struct, frozen=True, kw_only=True):
     """Where people reach it; the internal port unless given."""
 
 
+class Spout(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Makes a pipeline one without inputs, whose command keeps running and whose closed files become commits."""
+
+    service: Service | None = None
+    """Where it listens, when it does."""
+
+
 class Spec(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A standing order: which inputs, which command, under which name."""
 
@@ -92,7 +99,7 @@ class Spec(Struct, frozen=True, kw_only=True, omit_defaults=True):
     transform: Transform
     description: str = ""
     input: Input | None = None
-    """None only for a service that looks at the whole mount."""
+    """None only for a spout, and for a service that looks at the whole mount."""
     parallelism: int | None = None
     """Most datums at once; None: not said."""
     datum_tries: int = 3
@@ -112,6 +119,7 @@ class Spec(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Enters the identity of every datum: another salt, and nothing that was computed before counts."""
     egress: Egress | None = None
     service: Service | None = None
+    spout: Spout | None = None
 
 
 def inputs(spec: Spec) -> tuple[Leaf, ...]:

@@ -66,13 +66,10 @@ SPEC = Table(
     path="the top level",
     taken=_words(
         "pipeline description transform input parallelism_spec datum_tries datum_timeout job_timeout datum_set_spec"
-        " output_branch reprocess_spec salt egress resource_limits service"
+        " output_branch reprocess_spec salt egress resource_limits service spout"
     ),
     refused={
-        **_all(
-            _LATER,
-            "spout s3_out",
-        ),
+        "s3_out": "not supported; egress sends output to s3://",
         "spec_commit": "not supported; `pfs pipeline spec NAME --version N` prints an older specification",
         **_all(f"{_KUBERNETES}; remove it", "tf_job determined"),
         "reprocess": "an option of the command: `pfs pipeline update --reprocess`",
@@ -111,6 +108,7 @@ LIMITS = Table(
     ignored=_all("not limited here", "gpu disk"),
 )
 DATUM_SET = Table(path="datum_set_spec", taken=_words("number size_bytes per_worker"))
+SPOUT = Table(path="spout", taken=_words("service"), refused=_all("not supported", "overwrite marker"))
 EGRESS = Table(path="egress", taken=_words("URL url object_storage sql_database"))
 OBJECT_STORAGE = Table(path="egress.object_storage", taken=_words("url"))
 SQL_DATABASE = Table(

@@ -271,6 +271,8 @@ def _what_counts(same: bool, results: Results) -> str:
 def _remarks(spec: Spec, job: Job | None, *, paused: bool = False) -> tuple[str, ...]:
     if paused:
         return (f"it is stopped; `pfs pipeline start {spec.name}` runs it",)
+    if spec.spout is not None:
+        return ("its command runs as long as `pfs mount` or `pfs scheduler` does",)
     if job is None:
         return ("its first job comes with the first commits of its inputs",)
     return (f"job {job.pipeline}@{job.id[:8]} runs on what its inputs hold now",)

@@ -116,6 +116,10 @@ class Ledger:
             found if now is None or now.version in known else [*found, now]
         )  # made before versions were kept
 
+    def note_made(self, name: str, commit: str, version: int) -> None:
+        """A commit that no job made, and the version of the pipeline that did."""
+        self._shelf.put(_key("made", name, commit), b"%d" % version)
+
     def version_of(self, repo: str, commit: str) -> int | None:
         """The number of the version that made a commit; None when no pipeline did, or it is not known."""
         if (job := self.find_job(repo, commit)) is not None:

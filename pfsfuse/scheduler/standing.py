@@ -62,6 +62,8 @@ def run_pipeline(
     now = ledger.pipeline(name)
     if now.paused:
         raise JobError(f"pipeline {name!r} is stopped", hint=f"`pfs pipeline start {name}` first")
+    if "spout" in now.spec:
+        raise JobError(f"{name!r} is a spout: it runs all the time", hint=f"`pfs pipeline show {name}`")
     spec, history, given = spec_of(now), StoreHistory(store), dict(commits or {})
     pins = [_chosen(history, leaf, given.pop(leaf.name, None)) for leaf in inputs(spec)]
     if given:

@@ -23,6 +23,7 @@ keeps services alive is `service.supervisor`, which only the daemon imports.
     output.py        /pfs/out: made, kept over crashes, committed
     health.py        does it answer
     logtail.py       the last it said
+    spouts/          pipelines without inputs, kept running in the same way; their output is taken while they run
     forward.py       from the port people connect to, to the port the command listens on
 """
 

@@ -12,6 +12,7 @@ from pfsfuse.service import record
 from pfsfuse.service.keeper import Keeper
 from pfsfuse.service.orders import settle
 from pfsfuse.service.plan import plan_services
+from pfsfuse.service.spouts.spouts import Spouts
 from store import Store, StoreError
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ class Supervisor:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._keepers: dict[str, Keeper] = {}
+        self._spouts = Spouts(store)
         self._stopping = trio.Event()
         self._bell = trio.Event()
         self._supervising = False
@@ -65,8 +67,10 @@ class Supervisor:
             try:
                 async with trio.open_nursery() as keepers, trio.open_nursery() as watching:
                     watching.start_soon(self._follow_orders, keepers)
+                    keepers.start_soon(self._spouts.run)
                     await self._stopping.wait()
                     watching.cancel_scope.cancel()
+                    self._spouts.stop()
                     for keeper in self._keepers.values():
                         keeper.stop("the daemon was stopped")
             finally:

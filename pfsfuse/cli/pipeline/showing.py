@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from pfsfuse.cli.job import get, state
 
 if TYPE_CHECKING:
     from pfsfuse.scheduler import Job, Ledger, Pipeline
+    from pfsfuse.service.spouts.record import SpoutStatus
     from store import Store
 
 
@@ -35,10 +37,11 @@ def list_(app: App) -> None:
     with app.open() as opened:
         ledger = Ledger(opened)
         found = [(each, newest_job(ledger, each.name)) for each in ledger.pipelines()]
+        spouts = {each.name: spout_of(opened, each) for each, _ in found}
     if app.json:
-        jsonout.write_list(as_json(*each) for each in found)
+        jsonout.write_list(as_json(*each, spouts[each[0].name]) for each in found)
     else:
-        print_pipelines(found)
+        print_pipelines(found, spouts)
 
 
 @click.command(
@@ -58,18 +61,21 @@ def show(app: App, name: str) -> None:
         ledger = Ledger(opened)
         found = get(ledger, name)
         job = newest_job(ledger, name)
+        spout = spout_of(opened, found)
     if app.json:
-        jsonout.write(as_json(found, job))
+        jsonout.write(as_json(found, job, spout))
         return
     text.fields(
         [
             ("pipeline", found.name),
             ("description", text.safe(found.spec.get("description", ""))),
-            ("state", state_of(found, job)),
+            ("state", state_of(found, job, spout)),
             ("created", text.when(found.created_ns)),
             ("version", f"{found.version} of {text.when(found.updated_ns)}" if found.updated_ns else ""),
-            ("newest job", f"{job.pipeline}@{job.id} {state(job)}" if job else "(none yet)"),
-            ("reason", text.safe(text.first_line(job.reason)) if job else ""),
+            ("newest job", newest(job) if "spout" not in found.spec else ""),
+            ("reason", text.safe(text.first_line(job.reason)) if job else spout.reason if spout else ""),
+            ("restarts", str(spout.restarts) if spout and spout.restarts else ""),
+            ("log", spout_log(opened, found) if spout else ""),
         ]
     )
     jsonout.write(found.spec)
@@ -181,29 +187,54 @@ def newest_job(ledger: Ledger, name: str) -> Job | None:
     return next(iter(ledger.jobs(name)), None)
 
 
-def state_of(found: Pipeline, job: Job | None) -> str:
-    """stopped; running or waiting, while a job is; idle; failed, when the newest job was not a success."""
+def newest(job: Job | None) -> str:
+    return f"{job.pipeline}@{job.id} {state(job)}" if job else "(none yet)"
+
+
+def spout_of(opened: Store, found: Pipeline) -> SpoutStatus | None:
+    """How a spout is; None for what is none, or has never run."""
+    if "spout" not in found.spec:
+        return None
+    from pfsfuse.service.spouts.record import find_spout
+
+    return find_spout(opened, found.name)
+
+
+def spout_log(opened: Store, found: Pipeline) -> str:
+    from pfsfuse.service.spouts.record import log_path
+
+    return str(log_path(opened.path, found.name))
+
+
+def state_of(found: Pipeline, job: Job | None, spout: SpoutStatus | None = None) -> str:
+    """stopped; running or waiting, while a job is; idle; failed, when the newest job was not a success. Of a spout:
+    what it says itself, waiting until it has run."""
     if found.paused:
         return "stopped"
+    if "spout" in found.spec:
+        return spout.state if spout else "waiting"
     if job is None or job.state == "success":
         return "idle"
     return {"created": "waiting", "running": "running", "egressing": "running"}.get(job.state, "failed")
 
 
-def as_json(found: Pipeline, job: Job | None) -> dict[str, Any]:
+def as_json(found: Pipeline, job: Job | None, spout: SpoutStatus | None = None) -> dict[str, Any]:
     import msgspec
 
     return {
         "name": found.name,
-        "state": state_of(found, job),
+        "state": state_of(found, job, spout),
         "created": text.iso(found.created_ns),
         "version": found.version,
         "spec": found.spec,
         "job": msgspec.to_builtins(job) if job else None,
+        **({"spout": msgspec.to_builtins(spout)} if spout else {}),
     }
 
 
-def print_pipelines(found: list[tuple[Pipeline, Job | None]]) -> None:
+def print_pipelines(
+    found: list[tuple[Pipeline, Job | None]], spouts: Mapping[str, SpoutStatus | None] | None = None
+) -> None:
     if not found:
         click.echo("no pipelines; `pfs pipeline create -f FILE` makes one", err=True)
         return
@@ -212,11 +243,22 @@ def print_pipelines(found: list[tuple[Pipeline, Job | None]]) -> None:
         (
             (
                 each.name,
-                f"{job.pipeline}@{job.id[:8]}" if job else "(none yet)",
-                click.style("stopped", fg="yellow") if each.paused else state(job) if job else "",
+                f"{job.pipeline}@{job.id[:8]}"
+                if job
+                else "(spout)"
+                if "spout" in each.spec
+                else "(none yet)",
+                state_shown(each, job, (spouts or {}).get(each.name)),
                 f"{job.done + job.skipped}/{job.total}" if job else "",
                 text.safe(each.spec.get("description", "")),
             )
             for each, job in found
         ),
     )
+
+
+def state_shown(each: Pipeline, job: Job | None, spout: SpoutStatus | None) -> str:
+    """Of the newest job, unless the pipeline itself has more to say."""
+    if each.paused or "spout" in each.spec:
+        return click.style(state_of(each, job, spout), fg="yellow" if each.paused else None)
+    return state(job) if job else ""

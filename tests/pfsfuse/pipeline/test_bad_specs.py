@@ -290,8 +290,17 @@ def test_the_example_that_the_others_break_is_good():
             {"egress": "{sql_database: {secret: {name: x}}}"},
             "4:25: egress.sql_database.secret: not supported; the database's own way",
         ),
-        ({"spout": "{}"}, "4:1: spout: not supported yet"),
-        ({"s3Out": "true"}, "4:1: s3Out: not supported yet"),
+        ({"spout": "{}"}, "3:8: input: a spout has no input"),
+        ({"spout": "[]", "input": ""}, "3:8: spout: expected a mapping, found a list"),
+        (
+            {"spout": "{}", "input": "", "service": "{internal_port: 1}"},
+            "4:10: service: a spout has no service; the port it listens on goes into spout.service",
+        ),
+        (
+            {"spout": "{}", "input": "", "parallelism_spec": "{constant: 2}"},
+            "4:19: parallelism_spec: a spout is one process; constant must be 1",
+        ),
+        ({"s3Out": "true"}, "4:1: s3Out: not supported; egress sends output to s3://"),
         ({"inputs": "[{repo: {name: a}}]"}, "4:1: inputs: the form of Pachyderm 1.3"),
     ],
 )

@@ -1,0 +1,182 @@
+"""What a spout has written: which files are complete, and how they become commits. Synchronous.
+
+    <store>/scratch/spout-<name>/out      /pfs/out of the command
+    <store>/scratch/spout-<name>/taken    files on their way into a commit
+
+A file is complete when no process has it open for writing. It is moved to `taken` first and looked at again there,
+where nobody can open it any more; one that somebody has opened in between goes back.
+
+    a crash after            leaves                                the next start
+    1. some files moved      the rest in out, these in taken       commits these first
+    2. the commit            the commit, and the files in taken    commits again, which changes nothing
+    3. taken removed         the commit                            goes on
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pfsfuse.worker.removal import remove_tree
+from store import Commit, Edit, Store
+
+MARKER = b".commit"
+LIMIT = 16 << 10
+"""Bytes of a message."""
+
+Inode = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What lies in /pfs/out at one moment. Two looks that are equal mean quiet."""
+
+    files: tuple[tuple[bytes, Inode, int, int], ...]
+    """Path, inode, size and time of each file or symlink that may be taken, in no useful order."""
+    message: str | None
+    """What is in the marker; None when there is none."""
+
+
+class Basin:
+    """The directories of one spout. To be used by one process at a time, the one that supervises."""
+
+    def __init__(self, store: Store, name: str) -> None:
+        self._store, self._name = store, name
+        self.top = store.path / "scratch" / f"spout-{name}"
+        self.out, self._taken = self.top / "out", self.top / "taken"
+
+    def prepare(self) -> None:
+        """Make the directories, with what is left in them from before."""
+        for path in (self.top, self.out):
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def discard(self) -> None:
+        remove_tree(self.top)
+
+    def look(self) -> Look:
+        """Cheap, and never in the way of who writes."""
+        files = tuple(
+            (path, (found.st_dev, found.st_ino), found.st_size, found.st_mtime_ns)
+            for path, found in _walk(os.fsencode(self.out))
+        )
+        return Look(files, self._message())
+
+    def take(self, *, branch: str, message: str) -> Commit | None:
+        """Commit what is complete; None when nothing was, or nothing differs from the head.
+
+        Raises StoreError or OSError when it cannot be; what was moved is committed by the next call.
+        """
+        self._move()
+        made = self._commit(branch, message)
+        remove_tree(self._taken)
+        return made
+
+    def acknowledge(self) -> None:
+        """Remove the marker: what was closed when it was written has been committed."""
+        (self.out / os.fsdecode(MARKER)).unlink(missing_ok=True)
+
+    def _message(self) -> str | None:
+        try:
+            descriptor = os.open(self.out / os.fsdecode(MARKER), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError:
+            return None
+        with open(descriptor, "rb") as marker:
+            return marker.read(LIMIT).decode("utf-8", "replace").strip()
+
+    def _move(self) -> None:
+        """Step 1."""
+        out, taken = os.fsencode(self.out), os.fsencode(self._taken)
+        being_written = open_for_writing()
+        moved: dict[Inode, bytes] = {}
+        for path, found in list(_walk(out)):
+            inode = (found.st_dev, found.st_ino)
+            if inode in being_written:
+                continue
+            target = os.path.join(taken, path)
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            if os.path.isdir(target) and not os.path.islink(target):
+                remove_tree(Path(os.fsdecode(target)))  # left by a crash, and a file now
+            try:
+                os.replace(os.path.join(out, path), target)
+            except FileNotFoundError:
+                continue  # the command has renamed or removed it
+            moved[inode] = path
+        for inode in moved.keys() & open_for_writing():
+            back = os.path.join(out, moved[inode])
+            if not os.path.lexists(back):
+                os.replace(os.path.join(taken, moved[inode]), back)
+
+    def _commit(self, branch: str, message: str) -> Commit | None:
+        """Step 2."""
+        top = os.fsencode(self._taken)
+        if not any(True for _ in _walk(top)):
+            return None
+        repo = self._store.repo(self._name)
+        known = repo.find_branch(branch)
+        before = None if known is None else known.head
+        with repo.edit(branch, message=message, origin="pipeline") as edit:
+            for path, found in _walk(top):
+                _make_room(edit, path)
+                if stat.S_ISLNK(found.st_mode):
+                    edit.symlink(path, os.readlink(os.path.join(top, path)))
+                else:
+                    edit.put(Path(os.fsdecode(os.path.join(top, path))), path)
+        return edit.result if edit.result is not None and edit.result.id != before else None
+
+
+def _make_room(edit: Edit, path: bytes) -> None:
+    """Remove what the head has as the other kind of thing: a file where a directory is to be, or the reverse."""
+    parts = path.split(b"/")
+    for depth in range(1, len(parts) + 1):
+        here = b"/".join(parts[:depth])
+        there = edit.find(here)
+        if there is None:
+            return
+        if there.is_dir != (depth < len(parts)):
+            edit.remove(here)
+            return
+
+
+def open_for_writing() -> set[Inode]:
+    """The files that a process of this host has open for writing, as far as we may know: those of our own user, and as
+    root all."""
+    found: set[Inode] = set()
+    for pid in filter(str.isdecimal, os.listdir("/proc")):
+        try:
+            descriptors = os.listdir(f"/proc/{pid}/fd")
+        except OSError:
+            continue  # it has ended, or is not ours
+        for descriptor in descriptors:
+            link = f"/proc/{pid}/fd/{descriptor}"
+            try:
+                # The link's own mode says how it is open, which saves reading fdinfo.
+                if os.lstat(link).st_mode & stat.S_IWUSR:
+                    held = os.stat(link)
+                    found.add((held.st_dev, held.st_ino))
+            except OSError:
+                continue
+    return found
+
+
+def _walk(top: bytes, prefix: bytes = b"") -> Iterator[tuple[bytes, os.stat_result]]:
+    """The files and symlinks below `top` that may be taken: no name on the way begins with a dot."""
+    try:
+        entries = list(os.scandir(os.path.join(top, prefix)))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in entries:
+        if entry.name.startswith(b"."):
+            continue
+        path = prefix + entry.name
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(top, path + b"/")
+            continue
+        try:
+            found = os.lstat(entry.path)
+        except FileNotFoundError:
+            continue  # renamed while we look
+        if stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode):
+            yield path, found

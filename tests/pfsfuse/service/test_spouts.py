@@ -1,0 +1,199 @@
+"""Spouts: what is complete becomes a commit, and nothing that was closed is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Awaitable, Callable
+
+import pytest
+import trio
+
+import pfsfuse.service.spouts.taking as taking
+from pfsfuse.pipeline import parse_specs
+from pfsfuse.scheduler import (
+    Ledger,
+    create_pipeline,
+    delete_pipeline,
+    start_pipeline,
+    stop_pipeline,
+    update_pipeline,
+)
+from pfsfuse.service.spouts.record import find_spout, log_path
+from pfsfuse.service.spouts.spouts import Spouts
+from pfsfuse.service.spouts.taking import Basin
+from store import Commit, Store
+
+
+def files(commit: Commit | None) -> dict[str, bytes]:
+    return (
+        {path.decode(): commit.read(path) for path, entry in commit.walk() if entry.is_file} if commit else {}
+    )
+
+
+@pytest.fixture
+def basin(store: Store) -> Basin:
+    store.create_repo("spout", origin="pipeline")
+    made = Basin(store, "spout")
+    made.prepare()
+    return made
+
+
+def take(basin: Basin) -> Commit | None:
+    return basin.take(branch="master", message="m")
+
+
+# ---- what is taken
+
+
+def test_what_is_closed_is_taken_and_what_is_open_waits(store: Store, basin: Basin) -> None:
+    (basin.out / "d").mkdir()
+    (basin.out / "d" / "closed").write_bytes(b"1")
+    with (basin.out / "open").open("wb") as still:
+        still.write(b"2")
+        still.flush()
+        assert files(take(basin)) == {"d/closed": b"1"}
+        assert os.listdir(basin.out / "d") == [] and (basin.out / "open").exists()
+    assert files(take(basin)) == {"d/closed": b"1", "open": b"2"}
+    assert take(basin) is None
+
+
+def test_names_with_a_dot_are_not_taken_until_they_are_renamed(basin: Basin) -> None:
+    (basin.out / ".many").mkdir()
+    (basin.out / ".many" / "file").write_bytes(b"1")
+    (basin.out / ".one").write_bytes(b"2")
+    assert take(basin) is None and basin.look().files == ()
+    (basin.out / ".many").rename(basin.out / "many")
+    (basin.out / ".one").rename(basin.out / "one")
+    assert files(take(basin)) == {"many/file": b"1", "one": b"2"}
+
+
+def test_a_file_replaces_a_directory_of_its_name_and_the_reverse(basin: Basin) -> None:
+    (basin.out / "x").mkdir()
+    (basin.out / "x" / "y").write_bytes(b"1")
+    take(basin)
+    (basin.out / "x").rmdir()
+    (basin.out / "x").write_bytes(b"2")
+    assert files(take(basin)) == {"x": b"2"}
+    (basin.out / "x").mkdir()
+    (basin.out / "x" / "y").write_bytes(b"3")
+    assert files(take(basin)) == {"x/y": b"3"}
+
+
+def test_a_file_that_is_opened_while_it_is_moved_goes_back(
+    basin: Basin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (basin.out / "f").write_bytes(b"1")
+    found = (basin.out / "f").stat()
+    answers = iter([set(), {(found.st_dev, found.st_ino)}])
+    monkeypatch.setattr(taking, "open_for_writing", lambda: next(answers))
+    assert take(basin) is None
+    assert (basin.out / "f").read_bytes() == b"1"
+
+
+def test_what_a_crash_left_on_its_way_is_committed_by_the_next(store: Store, basin: Basin) -> None:
+    for name in ("1", "2"):
+        (basin.out / name).write_bytes(b"x")
+    # between steps 1 and 2
+    (basin.top / "taken").mkdir()
+    (basin.out / "1").rename(basin.top / "taken" / "1")
+    assert sorted(files(Basin(store, "spout").take(branch="master", message="m"))) == ["1", "2"]
+    # between steps 2 and 3
+    (basin.top / "taken").mkdir()
+    (basin.top / "taken" / "1").write_bytes(b"x")
+    assert take(basin) is None and not (basin.top / "taken").exists()
+
+
+def test_what_cannot_be_committed_stays_for_the_next_time(store: Store, basin: Basin) -> None:
+    (basin.out / "f").write_bytes(b"1")
+    store.delete_repo("spout")
+    with pytest.raises(Exception, match="spout"):
+        take(basin)
+    store.create_repo("spout", origin="pipeline")
+    assert files(take(basin)) == {"f": b"1"}
+
+
+def test_the_marker_s_text_is_the_message(basin: Basin) -> None:
+    assert basin.look().message is None
+    (basin.out / ".commit").write_text("why\n")
+    assert basin.look().message == "why"
+    basin.acknowledge()
+    assert basin.look().message is None
+
+
+# ---- what runs
+
+STEPS = """
+echo 1 > /pfs/out/one
+while [ ! -e /pfs/out/two ]; do  # the second round finds nothing: one was taken
+    if [ ! -e /pfs/out/one ]; then echo 2 > /pfs/out/two; echo second > /pfs/out/.commit; break; fi
+    sleep 0.05
+done
+while [ -e /pfs/out/.commit ]; do sleep 0.05; done
+echo 3 > /pfs/out/three
+echo finished
+exit 3
+"""
+
+
+def spout(store: Store, script: str, *, update: bool = False) -> None:
+    document = {"pipeline": {"name": "spout"}, "spout": {}, "transform": {"cmd": ["sh"], "stdin": [script]}}
+    (spec,) = parse_specs(json.dumps(document), source="test")
+    (update_pipeline if update else create_pipeline)(store, spec)
+
+
+def watch(store: Store, meanwhile: Callable[[], Awaitable[None]]) -> None:
+    """Keep the store's spouts while `meanwhile` runs, then end them in order."""
+
+    async def go() -> None:
+        with trio.fail_after(60):
+            async with trio.open_nursery() as nursery:
+                spouts = Spouts(store, quiet_seconds=0.2)
+                nursery.start_soon(spouts.run)
+                await meanwhile()
+                spouts.stop()
+
+    trio.run(go)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    while not condition():
+        await trio.sleep(0.02)
+
+
+@pytest.mark.usefixtures("fuse")
+def test_a_spout_commits_restarts_is_updated_stopped_started_and_deleted(store: Store) -> None:
+    for name in ("run", "logs", "scratch"):
+        (store.path / name).mkdir(exist_ok=True)
+    spout(store, STEPS)
+    repo = store.repo("spout")
+
+    def state() -> str:
+        found = find_spout(store, "spout")
+        return found.state if found else ""
+
+    def names() -> set[str]:
+        return set(files(repo.head()))
+
+    async def live() -> None:
+        await until(lambda: names() == {"one", "two", "three"})  # the last one was closed before it ended
+        assert [commit.message for commit in repo.log()] == ["spout: spout", "second", "spout: spout"]
+        await until(lambda: state() == "crashing")
+        found = find_spout(store, "spout")
+        assert found is not None and found.restarts >= 1 and found.reason == "exited with 3: finished"
+        spout(store, "echo 4 > /pfs/out/four; echo $PFS_PIPELINE; sleep 1000", update=True)
+        await until(lambda: "four" in names())
+        head = repo.head()
+        assert head is not None
+        await until(lambda: Ledger(store).version_of("spout", str(head.id)) == 2)
+        assert log_path(store.path, "spout").read_text().endswith("spout\n")
+        stop_pipeline(store, "spout")
+        await until(lambda: state() == "stopped")
+        start_pipeline(store, "spout")
+        await until(lambda: state() == "running")
+        delete_pipeline(store, "spout")
+        await until(lambda: not (store.path / "scratch" / "spout-spout").exists())
+
+    watch(store, live)
+    assert find_spout(store, "spout") is None
+    assert not list((store.path / "scratch").glob("*"))
