@@ -29,6 +29,9 @@ from store.engine.pages import (
 )
 from store.errors import Corrupt
 
+TRIES = 1000
+"""Looks at the meta pages: two commits may come between the beginning of a transaction and a look."""
+
 Damage = tuple[str, Corrupt]
 """The table that it is in, "" for LMDB's own account of which pages are free; and what it is."""
 
@@ -38,12 +41,14 @@ def damage(env: Environment) -> list[Damage]:
     asked about it.
     """
     with PageFile(env.path / "data.mdb") as file:
-        while True:
+        for _ in range(TRIES):
             with env.read() as reading:
                 meta = file.find_meta(reading.number)
                 if meta is not None:
                     return list(damaged(file, meta))
-            # Two commits came between the beginning of the transaction and the look at the meta pages.
+    return [
+        ("tables", Corrupt("data.mdb", "its meta pages are not of the transactions that they should be of"))
+    ]
 
 
 def damaged(file: PageFile, meta: Meta) -> Iterator[Damage]:

@@ -25,8 +25,8 @@ import store
 from store.testing.sample import everything, fill
 
 PAGE = 4096
-PATIENCE = 30
-"""Seconds after which reading a copy counts as hanging."""
+PATIENCE, LONGEST = 30, 600
+"""Seconds of CPU, or of waiting, after which reading a copy counts as hanging."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,8 @@ def read_damaged(directory: Path, sample: Sample, way: str, seed: str) -> str:
     child = os.fork()
     if child == 0:
         os.close(reading)
-        signal.alarm(PATIENCE)
+        signal.setitimer(signal.ITIMER_PROF, PATIENCE)
+        signal.alarm(LONGEST)
         faulthandler.disable()
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # LMDB's last words
         os.write(writing, _outcome(copy, pickle.loads(sample.answers)).encode()[:4096])  # noqa: S301 - our own
@@ -152,7 +153,7 @@ def read_damaged(directory: Path, sample: Sample, way: str, seed: str) -> str:
     status = os.waitpid(child, 0)[1]
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
-        return "hangs" if number == signal.SIGALRM else signal.Signals(number).name
+        return "hangs" if number in (signal.SIGALRM, signal.SIGPROF) else signal.Signals(number).name
     return said
 
 
