@@ -377,3 +377,19 @@ def test_a_repo_that_is_made_again_shows_nothing_of_the_one_before(written, open
     written.refresh()
     opened.create_repo("trips")
     assert os.listdir(branch) == []
+
+
+def test_one_mount_at_a_time_writes_to_a_branch_and_the_other_shows_what_is_staged(
+    written, opened, branch, tmp_path
+):
+    (branch / "file").write_bytes(b"1")
+    with mounted(opened.path, tmp_path / "second", "--writable") as second:
+        other = second.path / "trips"
+        assert outcome((other / "mine").write_bytes, b"2") == "EBUSY"
+        assert not (other / "file").exists()
+        assert written.stage() == second.stage() == []
+        second.refresh()
+        assert (other / "file").read_bytes() == b"1"
+        assert outcome((other / "mine").write_bytes, b"2") == "EBUSY"
+        (branch / "more").write_bytes(b"3")
+    assert (branch / "more").read_bytes() == b"3"
