@@ -54,7 +54,8 @@ def service() -> None:
 def create(app: App, file: str, no_wait: bool) -> None:
     """Start a service, and wait until it answers.
 
-    Its inputs stay at the commits they have now. The JSON of Pachyderm 1.3's jobs with a `service` is taken, too.
+    Its inputs stay at the commits they have now; one with `follow: true` moves along with its branch, and the service
+    is started again for each new commit. The JSON of Pachyderm 1.3's jobs with a `service` is taken, too.
     """
     from pfsfuse.pipeline import parse_service
     from pfsfuse.service import create_service

@@ -101,6 +101,7 @@ def _read_spec(field: Field, default_name: str) -> Spec:
     parallelism = read_parallelism(found["parallelism_spec"]) if "parallelism_spec" in found else None
     if service is not None and parallelism not in (None, 1):
         found["parallelism_spec"].fail("a service is one process; constant must be 1")
+    transform = read_transform(found["transform"])
     spout = read_spout(found["spout"]) if "spout" in found else None
     if spout is not None:
         for other in ("input", "service", "egress"):
@@ -108,6 +109,8 @@ def _read_spec(field: Field, default_name: str) -> Spec:
                 found[other].fail(f"a spout has no {other}{_INSTEAD.get(other, '')}")
         if parallelism not in (None, 1):
             found["parallelism_spec"].fail("a spout is one process; constant must be 1")
+        if transform.image:
+            found["transform"].fail("a spout has no image: its command is one of this host's programs")
     tree = None
     if "input" in found:
         tree = read_input(found["input"], for_service=service is not None)
@@ -118,7 +121,7 @@ def _read_spec(field: Field, default_name: str) -> Spec:
     return Spec(
         name=name,
         description=found["description"].text() if "description" in found else "",
-        transform=read_transform(found["transform"]),
+        transform=transform,
         input=tree,
         parallelism=parallelism,
         datum_tries=found["datum_tries"].whole(1, 1000) if "datum_tries" in found else 3,

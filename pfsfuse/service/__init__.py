@@ -17,6 +17,7 @@ keeps services alive is `service.supervisor`, which only the daemon imports.
     jupyter.py       the specification of a JupyterLab on given commits
     ports.py         is this port free
     supervisor.py    makes what runs equal to what is ordered; plan.py decides
+    following.py     an order for the new head, when a branch that an input follows has moved
     keeper.py        one service's life: launch, wait until it answers, watch, start again, stop
     launching.py     from an order to what a worker runs
     surroundings.py  what the command gets: environment, and Jupyter's configuration from jupyter_config/

@@ -30,7 +30,8 @@ def create_service(
 ) -> Service:
     """Order the service that `spec` describes and wait until it answers.
 
-    Each input is fixed at the exact commit its branch or ref means now. The repo of the service's name is made if
+    Each input is fixed at the exact commit its branch or ref means now; one with `follow` moves along with its branch:
+    the command is started again on each new head. The repo of the service's name is made if
     need be: what is saved in /pfs/out is committed there. With `wait_seconds` 0 it returns as soon as the order is
     durable, with the state "starting".
 
@@ -98,9 +99,9 @@ def stop_service(store: Store, name: str, *, wait_seconds: float = 60.0) -> Comm
     Raises ServiceError when there is no such service, when it has not ended within `wait_seconds`, or when what it
     saved cannot be committed.
     """
-    order = _get_order(store, name)
-    if not record.status_of(store, name, order).final:
-        record.put_order(store, name, msgspec.structs.replace(order, wanted="stopped"))
+    while not record.status_of(store, name, order := _get_order(store, name)).final:
+        if record.replace_order(store, name, order, msgspec.structs.replace(order, wanted="stopped")):
+            break
     with RoleLock(store.path, Role.SERVICES) as lock:
         if lock.acquire_nowait():
             settle(store, name, order, "", "stopped")
@@ -180,11 +181,6 @@ def _require_unused(store: Store, name: str) -> None:
 
 def _pin(store: Store, wanted: PfsInput) -> FixedInput:
     """The exact commit that `wanted` means now."""
-    if wanted.follow:
-        raise ServiceError(
-            f"input {wanted.name}: a service is pinned to exact commits and cannot follow a branch",
-            hint="leave out `follow`; stop the service and create it again to see newer data",
-        )
     repo = store.repo(wanted.repo)
     commit = repo.commit(wanted.commit) if wanted.commit else repo.head(wanted.branch)
     if commit is None:
@@ -193,7 +189,12 @@ def _pin(store: Store, wanted: PfsInput) -> FixedInput:
             hint=f"`pfs put FILE {wanted.repo}@{wanted.branch}` makes the first",
         )
     return FixedInput(
-        name=wanted.name, repo=wanted.repo, branch=commit.branch, commit=str(commit.id), glob=wanted.glob
+        name=wanted.name,
+        repo=wanted.repo,
+        branch=wanted.branch if wanted.follow else commit.branch,
+        commit=str(commit.id),
+        glob=wanted.glob,
+        follow=wanted.follow,
     )
 
 
@@ -231,4 +232,5 @@ def _wait(store: Store, name: str, order: Order, until: Callable[[Status], bool]
     deadline = time.monotonic() + seconds
     while not until(status := record.status_of(store, name, order)) and time.monotonic() < deadline:
         time.sleep(WATCH_SECONDS)
+        order = record.find_order(store, name) or order  # a branch that it follows may have moved
     return status

@@ -3,7 +3,8 @@
 Two records for each name lie on the store's shelf "services", each with one writer, so that nobody's
 write is lost:
 
-    order/<name>    written by the command line: what to run, on which commits, running or stopped
+    order/<name>    written by the command line: what to run, on which commits, running or stopped; and by the daemon
+                    when a branch that it follows has moved, unless somebody was faster
     status/<name>   written by the one daemon that supervises: what became of it
 
 An order's `serial` grows with each order for a name; a status says which order it is about. A status about an
@@ -21,7 +22,7 @@ from typing import Any
 
 import msgspec
 
-from store import Shelf, Store
+from store import Conflict, Shelf, Store
 
 SHELF = "services"
 
@@ -35,6 +36,8 @@ class FixedInput(msgspec.Struct, frozen=True, kw_only=True):
     """The branch of the commit; provenance names it."""
     commit: str
     """32 hex digits: the exact commit the input was fixed at when the service was ordered."""
+    follow: bool = False
+    """Fixed for this order only: another one takes its place when the branch has moved."""
     glob: str
     """Which paths are visible; "/" for all."""
 
@@ -124,6 +127,16 @@ def find_status(store: Store, name: str) -> Status | None:
 
 def put_order(store: Store, name: str, order: Order) -> None:
     shelf(store).put(b"order/" + name.encode(), msgspec.json.encode(order))
+
+
+def replace_order(store: Store, name: str, old: Order, new: Order) -> bool:
+    """Put `new` in the place of `old`; False, and nothing changed, when it is not there any more."""
+    key = b"order/" + name.encode()
+    try:
+        shelf(store).update({key: msgspec.json.encode(new)}, expect={key: msgspec.json.encode(old)})
+    except Conflict:
+        return False
+    return True
 
 
 def put_status(store: Store, name: str, status: Status) -> None:

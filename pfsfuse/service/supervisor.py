@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+import time
 
 import msgspec
 import trio
 
 from pfsfuse.role import Role, RoleLock
 from pfsfuse.service import record
+from pfsfuse.service.following import follow
 from pfsfuse.service.keeper import Keeper
 from pfsfuse.service.orders import settle
 from pfsfuse.service.plan import plan_services
+from pfsfuse.service.record import Order
 from pfsfuse.service.spouts.spouts import Spouts
 from store import Store, StoreError
 
@@ -90,7 +93,7 @@ class Supervisor:
 
     async def _reconcile(self, keepers: trio.Nursery) -> None:
         """Act on the difference between orders and keepers, once."""
-        orders = dict(record.iter_orders(self._store))
+        orders = await trio.to_thread.run_sync(self._orders)
         services = {
             name: (order, record.status_of(self._store, name, order)) for name, order in orders.items()
         }
@@ -102,6 +105,9 @@ class Supervisor:
             self._keepers[name].stop()
         for name in plan.settle:
             await trio.to_thread.run_sync(settle, self._store, name, orders[name], "", "stopped")
+
+    def _orders(self) -> dict[str, Order]:
+        return follow(self._store, dict(record.iter_orders(self._store)), now_ns=time.time_ns())
 
     async def _keep(self, name: str) -> None:
         try:

@@ -255,3 +255,27 @@ def test_the_token_is_in_the_environment_and_nowhere_else(config: Config, store:
     for log in (config.store / "logs").rglob("*.log"):
         assert made.token not in log.read_text()
         assert log.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.usefixtures("daemon")
+def test_a_service_that_follows_sees_each_new_commit_and_keeps_what_it_saved(
+    store: Store, port: int, wait_for: Callable[..., bool]
+) -> None:
+    inputs = {"pfs": {"repo": "trips", "glob": "/", "follow": True}}
+    made = create_service(store, spec(port, "echo $$ >> /pfs/out/starts", SERVE, input=inputs))
+    with store.repo("trips").edit() as edit:
+        edit.write("7-03-16", b"today")
+
+    def sees_today() -> bool:
+        try:
+            return get(made, "trips/7-03-16") == "today"
+        except OSError:
+            return False
+
+    assert wait_for(sees_today, 60)
+    assert show_service(store, "web").url == made.url
+    stop_service(store, "web")
+    head = store.repo("web").head()
+    assert head is not None and edit.result is not None
+    assert len(head.read("starts").splitlines()) == 2
+    assert head.provenance[0].commit == edit.result.id

@@ -291,6 +291,10 @@ def test_the_example_that_the_others_break_is_good():
             "4:25: egress.sql_database.secret: not supported; the database's own way",
         ),
         ({"spout": "{}"}, "3:8: input: a spout has no input"),
+        (
+            {"spout": "{}", "input": "", "transform": "{cmd: [x], image: y}"},
+            "2:12: transform: a spout has no image: its command is one of this host's programs",
+        ),
         ({"spout": "[]", "input": ""}, "3:8: spout: expected a mapping, found a list"),
         (
             {"spout": "{}", "input": "", "service": "{internal_port: 1}"},
