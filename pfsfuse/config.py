@@ -38,6 +38,9 @@ class Config:
     """False when NO_COLOR is set to anything or TERM is `dumb`; whether it is a terminal is not asked here."""
     notify_socket: str | None = None
     """Where a service manager wants to hear that a daemon is ready; None: nowhere."""
+    dask: str | None = None
+    """Where datums are computed: on this host (None), on the Dask cluster at this address, or on one that is started
+    for it ("")."""
 
 
 def load(environ: Mapping[str, str], *, uid: int | None = None) -> Config:

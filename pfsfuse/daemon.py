@@ -22,6 +22,7 @@ import os
 import signal
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -40,6 +41,7 @@ from pfsfuse.mountoptions import MountOptions
 from pfsfuse.scheduler.loop import Scheduler
 from pfsfuse.service.supervisor import Supervisor
 from pfsfuse.vfs import HostView, Vfs
+from pfsfuse.worker.api import Executor
 from pfsfuse.worker.local import open_local_executor
 from pfsfuse.worker.rooms import remove_stale
 from pfsfuse.worktree.failures import NotStaged
@@ -72,7 +74,7 @@ def run(
         prepared()
         address.sweep(opened.path)
         remove_stale(opened.path)
-        trio.run(_Daemon(opened, where, options).serve, ready, ending)
+        trio.run(_Daemon(opened, where, options, config.dask).serve, ready, ending)
 
 
 @dataclass(slots=True)
@@ -102,8 +104,11 @@ class _Part:
 class _Daemon:
     """What a running daemon consists of; also what the control socket asks."""
 
-    def __init__(self, opened: Store, mountpoint: Path | None, options: MountOptions) -> None:
+    def __init__(
+        self, opened: Store, mountpoint: Path | None, options: MountOptions, dask: str | None
+    ) -> None:
         self._store = opened
+        self._dask = dask
         self._mountpoint = mountpoint
         self._options = options
         self._refresher: Refresher | None = None
@@ -168,9 +173,16 @@ class _Daemon:
         view.close()
 
     async def _schedule(self, *, task_status: trio.TaskStatus[None]) -> None:
-        async with open_local_executor(self._store.path) as executor:
+        async with self._open_executor() as executor:
             self._scheduler = Scheduler(self._store, executor)
             await self._scheduler.run(task_status=task_status)
+
+    def _open_executor(self) -> AbstractAsyncContextManager[Executor]:
+        if self._dask is None:
+            return open_local_executor(self._store.path)
+        from pfsfuse.worker.dask.executor import open_dask_executor  # half a second, and an optional package
+
+        return open_dask_executor(self._store, self._dask)
 
     async def _take_signals(
         self, everything: trio.CancelScope, *, task_status: trio.TaskStatus[None]

@@ -34,6 +34,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--mountpoint", type=Path)
     parser.add_argument("--options", default="{}", help="MountOptions as JSON")
+    parser.add_argument("--dask", help="the address of a cluster; '' starts one")
     parser.add_argument("--ready-fd", type=int, required=True)
     given = parser.parse_args(arguments)
     os.set_inheritable(given.ready_fd, False)
@@ -48,7 +49,8 @@ def main(arguments: Sequence[str]) -> int:
         mountpoint=shown(given.mountpoint) if given.mountpoint is not None else None,
         log=shown(address.log_path(given.store)),
     )
-    config = Config(store=given.store, mountpoint=given.mountpoint or Path("/pfs"), color=False)
+    where = given.mountpoint or Path("/pfs")
+    config = Config(store=given.store, mountpoint=where, color=False, dask=given.dask)
     lastwords.install(str(given.store))
     try:
         daemon.run(

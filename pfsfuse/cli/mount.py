@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from pfsfuse.cli.app import App, pass_app
+from pfsfuse.cli.executor import executor_options, with_executor
 from pfsfuse.cli.foreground import serve
 from pfsfuse.cli.group import Command
 from pfsfuse.cli.text import safe
@@ -48,6 +49,7 @@ from pfsfuse.mountoptions import MountOptions
     help="Show this branch or commit, and nothing that is not named so.",
 )
 @click.option("--print-unit", is_flag=True, help="Mount nothing: print a systemd unit that does.")
+@executor_options
 @pass_app
 def mount(
     app: App,
@@ -59,6 +61,8 @@ def mount(
     xattrs: bool,
     shown: tuple[str, ...],
     print_unit: bool,
+    executor: str,
+    address: str | None,
 ) -> None:
     """Mount every repo below a directory, and run pipelines and services.
 
@@ -74,7 +78,7 @@ def mount(
     """
     if autocommit is not None and read_only:
         raise click.UsageError("--autocommit is for what is written, and --read-only lets nothing be written")
-    config = app.config()
+    config = with_executor(app.config(), executor, address)
     at = Path(mountpoint).absolute() if mountpoint is not None else config.mountpoint
     with (
         app.open_or_create() as opened

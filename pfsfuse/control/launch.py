@@ -79,6 +79,7 @@ def _start(config: Config, arguments: list[str]) -> Ready:
         "--store",
         str(config.store),
         *arguments,
+        *(() if config.dask is None else ("--dask", config.dask)),
         "--ready-fd",
         str(writable),
     ]

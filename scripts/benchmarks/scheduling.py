@@ -87,7 +87,7 @@ def seed(path: str, count: int) -> dict[str, Any]:
         head = opened.resolve_commit("in")
         made: dict[bytes, bytes] = {}
         with opened.edit_tree() as everything:
-            for datum in enumerate_datums(spec(EACH_WRITES), {"in": head}):
+            for datum in enumerate_datums(spec(EACH_WRITES), [head]):
                 name = datum.inputs[0].path
                 everything.write(f"{name}/{name}", b"%d" % int(name))
                 made[datum_pin(datum.id)] = name.encode()
@@ -126,7 +126,7 @@ def listed(path: str) -> dict[str, Any]:
     with store.open(path) as opened:
         head = opened.resolve_commit("in")
         start = time.perf_counter()
-        count = sum(1 for _ in enumerate_datums(spec(EACH_WRITES), {"in": head}))
+        count = sum(1 for _ in enumerate_datums(spec(EACH_WRITES), [head]))
         return {"seconds": time.perf_counter() - start, "count": count}
 
 

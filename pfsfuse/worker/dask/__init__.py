@@ -1,0 +1,1 @@
+"""Datums on other hosts, through Dask: `executor` gives them away, `remote` is what runs there."""
