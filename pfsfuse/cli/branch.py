@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +16,7 @@ from pfsfuse.cli.repo import confirm
 from pfsfuse.cli.staged import refuse_uncommitted
 
 if TYPE_CHECKING:
+    from pfsfuse.pipeline import Trigger
     from store import Commit, Repo, Store
 
 
@@ -40,15 +42,19 @@ def branch() -> None:
 @pass_app
 def list_(app: App, repo: str) -> None:
     """List the branches of a repo."""
+    from pfsfuse.scheduler import triggers
+
     with app.open() as opened:
         found = repo_only(opened, repo)
         lines = found.branches_with_heads()
+        following = {name: each for (of, name), each in triggers(opened).items() if of == found.name}
         if app.json:
             jsonout.write_list(
                 {
                     "name": name,
                     "head": jsonout.commit(head) if head else None,
                     "default": name == found.default_branch,
+                    "trigger": trigger_json(following[name].trigger) if name in following else None,
                 }
                 for name, head in lines
             )
@@ -68,23 +74,98 @@ def list_(app: App, repo: str) -> None:
                 for name, head in lines
             ),
         )
+        for name, each in following.items():
+            click.echo(f"{name} follows {said(each.trigger)}")
 
 
 @branch.add(
     examples="""
     pfs branch create trips@dev  at the head of the default branch
     pfs branch create trips@july --at master.31  at any commit
+    pfs branch create trips@master --trigger staging --trigger-commits 10  follows staging, ten commits at a time
     """
 )
 @click.argument("branch", metavar="REPO@BRANCH", type=Reference())
 @click.option("--at", "--head", metavar="REF", help="The commit it starts from: master.31, an id, a tag.")
+@click.option("-t", "--trigger", "source", metavar="BRANCH", help="Follow this branch of the repo, when:")
+@click.option(
+    "--trigger-size", "size", default="", metavar="SIZE", help="so much more data is there: 1K, 2MiB;"
+)
+@click.option("--trigger-commits", "commits", type=int, metavar="N", help="so many more commits are there;")
+@click.option(
+    "--trigger-rate",
+    "rate",
+    default="",
+    metavar="SCHEDULE",
+    help="a time of it has passed: @every 1h, 0 6 * * *;",
+)
+@click.option(
+    "--trigger-cron", "cron", default="", metavar="SCHEDULE", help="its time comes, and by nothing else."
+)
+@click.option("--trigger-all", "all_", is_flag=True, help="All conditions must hold, and not only one.")
 @pass_app
-def create(app: App, branch: str, at: str | None) -> None:
-    """Create a branch."""
+def create(
+    app: App,
+    branch: str,
+    at: str | None,
+    source: str | None,
+    size: str,
+    commits: int | None,
+    rate: str,
+    cron: str,
+    all_: bool,
+) -> None:
+    """Create a branch, or let one follow another.
+
+    With --trigger, the branch (which may exist) is moved to the head of another when the conditions hold, each time
+    that is committed to; whoever runs pipelines moves it. Pipelines that read it then run once, on all that came.
+    """
     name = address.name(branch, "branch")
+    if source is None:
+        if size or commits is not None or rate or cron or all_:
+            raise click.UsageError("conditions need --trigger BRANCH, the branch that is followed")
+        with app.open() as opened:
+            repo = opened.repo(name.repo)
+            repo.create_branch(name.name, commit_at(opened, repo, at))
+        app.refresh()
+        return
+    from pfsfuse.pipeline import make_trigger
+    from pfsfuse.scheduler import set_trigger
+
+    trigger = make_trigger(source, size=size, commits=commits, rate_limit_spec=rate, cron_spec=cron, all=all_)
     with app.open() as opened:
         repo = opened.repo(name.repo)
-        repo.create_branch(name.name, commit_at(opened, repo, at))
+        refuse_computed(opened, repo, name.name)
+        if at is not None:
+            repo.create_branch(name.name, commit_at(opened, repo, at))
+        set_trigger(opened, name.repo, name.name, trigger, now_ns=time.time_ns())
+    click.echo(f"{name.name} follows {said(trigger)}", err=True)
+    app.refresh()
+
+
+@branch.add(
+    examples="""
+    pfs branch untrigger trips@master  it stays where it is
+    """
+)
+@click.argument("branch", metavar="REPO@BRANCH", type=Reference())
+@pass_app
+def untrigger(app: App, branch: str) -> None:
+    """Let a branch follow no other branch any more."""
+    from pfsfuse.scheduler import remove_trigger, triggers
+
+    name = address.name(branch, "branch")
+    with app.open() as opened:
+        opened.repo(name.repo).head(name.name)
+        found = triggers(opened).get((name.repo, name.name))
+        if found is None:
+            raise CommandError(f"{name.repo}@{name.name} follows no branch")
+        if found.pipeline:
+            raise CommandError(
+                f"{name.repo}@{name.name} belongs to an input of the pipeline {found.pipeline}",
+                hint="it goes when the pipeline is updated to read a branch itself",
+            )
+        remove_trigger(opened, name.repo, name.name)
     app.refresh()
 
 
@@ -130,6 +211,8 @@ def delete(app: App, branch: str, yes: bool, force: bool) -> None:
 
     Refused while something is staged, or was written through a mount, and is not committed.
     """
+    from pfsfuse.scheduler import remove_trigger
+
     name = address.name(branch, "branch")
     with app.open(drafts=True) as opened:
         repo = opened.repo(name.repo)
@@ -140,6 +223,7 @@ def delete(app: App, branch: str, yes: bool, force: bool) -> None:
         confirm(yes, f"Delete the branch {branch}?")
         repo.drop_draft(name.name)
         repo.delete_branch(name.name)
+        remove_trigger(opened, name.repo, name.name)
     app.refresh()
 
 
@@ -150,6 +234,36 @@ def refuse_output(repo: Repo) -> None:
             f"{repo.name} holds what the pipeline {repo.name!r} computes",
             hint="only its pipeline moves its branches; a tag names a commit for good",
         )
+
+
+def refuse_computed(store: Store, repo: Repo, branch: str) -> None:
+    """The branch that a pipeline writes follows nothing else."""
+    from pfsfuse.scheduler import Ledger, spec_of
+
+    made = Ledger(store).find_pipeline(repo.name) if repo.origin == "pipeline" else None
+    if made is not None and spec_of(made).output_branch == branch:
+        raise CommandError(
+            f"{repo.name}@{branch} holds what the pipeline {repo.name!r} computes, and follows no other branch",
+            hint="let another branch follow it",
+        )
+
+
+def said(trigger: Trigger) -> str:
+    """`staging: 1,000 bytes or 3 commits`."""
+    parts = [
+        f"{trigger.size:,} bytes" if trigger.size else "",
+        text.plural(trigger.commits, "commit") if trigger.commits else "",
+        f"once a time of {trigger.rate_limit_spec!r} has passed" if trigger.rate_limit_spec else "",
+        f"at {trigger.cron_spec!r}" if trigger.cron_spec else "",
+    ]
+    return f"{trigger.branch}: {(' and ' if trigger.all else ' or ').join(part for part in parts if part)}"
+
+
+def trigger_json(trigger: Trigger) -> dict[str, object]:
+    import msgspec
+
+    written: dict[str, object] = msgspec.to_builtins(trigger)
+    return written
 
 
 def commit_at(store: Store, repo: Repo, at: str | None) -> Commit | None:

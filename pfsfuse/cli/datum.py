@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
 import click
 
 from pfsfuse.cli import jsonout
@@ -9,7 +12,13 @@ from pfsfuse.cli.address import Reference
 from pfsfuse.cli.app import App, pass_app
 from pfsfuse.cli.group import Group
 from pfsfuse.cli.job import find
-from pfsfuse.cli.jobtext import datum_json, print_datum, print_datums
+from pfsfuse.cli.jobtext import datum_json, planned_json, print_datum, print_datums, reads
+from pfsfuse.cli.pipeline.deploying import read_specs
+from pfsfuse.cli.specfile import SPEC_FILE
+from pfsfuse.cli.text import lines, plural
+
+if TYPE_CHECKING:
+    from pfsfuse.pipeline import Datum
 
 DATUM_STATES = ("success", "skipped", "failed", "recovered", "waiting")
 
@@ -22,7 +31,7 @@ DATUM_STATES = ("success", "skipped", "failed", "recovered", "waiting")
     """,
 )
 def datum() -> None:
-    """List and show the datums of jobs."""
+    """List and show the datums of jobs, and of specifications."""
 
 
 @datum.add(
@@ -31,16 +40,28 @@ def datum() -> None:
     examples="""
     pfs datum list sales  the datums of the newest job of sales
     pfs datum list sales@1f3a5b7c --state failed  those that failed in one job
+    pfs datum list -f sales.yaml  those that a specification would have, of which nothing runs
     """,
 )
-@click.argument("job", metavar="PIPELINE[@ID]", type=Reference())
+@click.argument("job", metavar="[PIPELINE[@ID]]", type=Reference(), required=False)
+@click.option("-f", "--file", "file", type=SPEC_FILE, help="A specification; it need not be deployed.")
 @click.option(
     "--state", "states", multiple=True, type=click.Choice(DATUM_STATES), help="Only datums in this state."
 )
 @pass_app
-def list_(app: App, job: str, states: tuple[str, ...]) -> None:
-    """List the datums of a job, with how each went."""
+def list_(app: App, job: str | None, file: str | None, states: tuple[str, ...]) -> None:
+    """List the datums of a job, with how each went.
+
+    With -f: those that a specification would have, what its inputs hold now being read.
+    """
     from pfsfuse.scheduler import Ledger, iter_datums, spec_of_job
+
+    if (job is None) is (file is None) or (file is not None and states):
+        raise click.UsageError("either a job or a specification (-f FILE) is needed; --state goes with a job")
+    if file is not None:
+        list_planned(app, file)
+        return
+    assert job is not None  # one of them is given
 
     with app.open() as opened:
         found = find(Ledger(opened), job)
@@ -72,3 +93,27 @@ def show(app: App, job: str, id: str) -> None:
         jsonout.write(datum_json(one))
     else:
         print_datum(one)
+
+
+def list_planned(app: App, file: str) -> None:
+    """The datums of the one specification in a file, as they are found."""
+    from pfsfuse.scheduler import preview
+
+    specs = read_specs(file, ignore_image=True)
+    if len(specs) != 1:
+        raise click.UsageError(f"{len(specs)} specifications in {file}; one is listed at a time")
+    count = 0
+
+    def counted(datums: Iterable[Datum]) -> Iterator[Datum]:
+        nonlocal count
+        for each in datums:
+            count += 1
+            yield each
+
+    with app.open() as opened:
+        datums = counted(preview(opened, specs[0]))
+        if app.json:
+            jsonout.write_list(map(planned_json, datums))
+        else:
+            lines(f"{each.id[:12]}  {reads(each)}" for each in datums)
+            click.echo(plural(count, "datum"), err=True)

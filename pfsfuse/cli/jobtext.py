@@ -136,18 +136,29 @@ def datum_json(found: JobDatum) -> dict[str, Any]:
     return {
         "datum": found.datum.id,
         "state": found.state,
-        "inputs": [
-            {
-                "name": each.name,
-                "repo": each.repo,
-                "branch": each.branch,
-                "commit": str(each.commit),
-                "path": _path(each.path),
-            }
-            for each in found.datum.inputs
-        ],
+        "inputs": _inputs_json(found.datum),
         "run": msgspec.structs.asdict(found.run) if found.run else None,
     }
+
+
+def planned_json(datum: Datum) -> dict[str, Any]:
+    """A datum that belongs to no job yet, for programs."""
+    return {"datum": datum.id, "inputs": _inputs_json(datum)}
+
+
+def _inputs_json(datum: Datum) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": each.name,
+            "repo": each.repo,
+            "branch": each.branch,
+            "commit": str(each.commit),
+            "path": _path(each.path),
+            **({"join_on": each.join_on} if each.join_on else {}),
+            **({"group_by": each.group_by} if each.group_by else {}),
+        }
+        for each in datum.inputs
+    ]
 
 
 def _path(path: str) -> str:

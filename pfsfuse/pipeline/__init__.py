@@ -1,4 +1,5 @@
 """What should be computed: pure functions of specifications and commits. Nothing here waits, writes or runs.
+README.md says what inputs and globs mean.
 
     text ──parse_specs──> Spec ──enumerate_datums(spec, commits)──> Datum, Datum, …
          parse_service     │
@@ -10,7 +11,8 @@
     parse        the ways in                legacy   the 1.3 job   render   the way back
     spec, input  the types                  glob/    which paths   datum    identity
     enumerate    spec and commits to datums                        graph    order among pipelines
-    changes      two commits to the datums that differ
+    changes      two commits to the datums that differ            schedule when it is time
+    trigger      when a branch moves
 
 Every mistake in a specification is a SpecError worded `source:line:column: field: what`.
 """
@@ -28,16 +30,20 @@ from pfsfuse.pipeline.graph import (
     upstream_of,
 )
 from pfsfuse.pipeline.input import (
+    CronInput,
     CrossInput,
     GroupInput,
     Input,
     JoinInput,
     Leaf,
     PfsInput,
+    Trigger,
     UnionInput,
+    followed_branch,
 )
 from pfsfuse.pipeline.parse import parse_service, parse_specs
 from pfsfuse.pipeline.render import spec_json
+from pfsfuse.pipeline.schedule import Schedule, compile_schedule, find_time, time_name
 from pfsfuse.pipeline.spec import (
     DatumSet,
     Egress,
@@ -48,8 +54,10 @@ from pfsfuse.pipeline.spec import (
     Transform,
     inputs,
 )
+from pfsfuse.pipeline.trigger import Growth, fires, make_trigger
 
 __all__ = [
+    "CronInput",
     "CrossInput",
     "Datum",
     "DatumChanges",
@@ -59,26 +67,35 @@ __all__ = [
     "FileFormat",
     "Glob",
     "GroupInput",
+    "Growth",
     "Input",
     "JoinInput",
     "Leaf",
     "PfsInput",
+    "Schedule",
     "Service",
     "Spec",
     "Spout",
     "Transform",
+    "Trigger",
     "UnionInput",
     "check_acyclic",
     "compile_glob",
+    "compile_schedule",
     "downstream_of",
     "enumerate_datums",
     "find_changes",
+    "find_time",
+    "fires",
+    "followed_branch",
     "inputs",
     "iter_matches",
     "make_datum",
+    "make_trigger",
     "parse_service",
     "parse_specs",
     "spec_json",
+    "time_name",
     "topological_order",
     "transform_key",
     "upstream_of",

@@ -27,7 +27,8 @@ _UNITS |= {"m": Decimal(60), "h": Decimal(3600)}
 _DURATION = re.compile(r"(?:[0-9]{1,15}(?:\.[0-9]{1,15})?(?:ns|us|µs|ms|s|m|h))+")
 _DURATION_PART = re.compile(r"([0-9.]+)([a-zµ]+)")
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
-_LONGEST = 100 * 365 * 86400
+LONGEST = 100 * 365 * 86400
+"""Seconds that a length of time has at most: a hundred years."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +140,12 @@ class Field:
     def seconds(self) -> float:
         """A length of time such as "90s" or "1h30m", in seconds, rounded up to milliseconds."""
         value = self.node.value
-        if not isinstance(value, str) or not _DURATION.fullmatch(value):
+        total = duration(value) if isinstance(value, str) else None
+        if total is None:
             self._expected('a length of time such as "90s" or "1h30m"')
-        total = sum(Decimal(count) * _UNITS[unit] for count, unit in _DURATION_PART.findall(value))
-        if not 0 < total <= _LONGEST:
+        if not 0 < total <= LONGEST:
             self.fail(
-                f"{shown(value)} is out of range; expected more than nothing and at most a hundred years"
+                f"{shown(str(value))} is out of range; expected more than nothing and at most a hundred years"
             )
         return math.ceil(total * 1000) / 1000
 
@@ -156,6 +157,13 @@ class Field:
                 " write text in quotes, numbers in plain digits, and true or false"
             )
         self.fail(f"expected {what}, found {_described(value)}")
+
+
+def duration(text: str) -> Decimal | None:
+    """The seconds of a length of time such as "1h30m"; None for anything else."""
+    if not _DURATION.fullmatch(text):
+        return None
+    return sum((Decimal(count) * _UNITS[unit] for count, unit in _DURATION_PART.findall(text)), Decimal(0))
 
 
 def _says_nothing(node: Node) -> bool:

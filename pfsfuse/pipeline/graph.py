@@ -1,7 +1,8 @@
 """Which pipeline feeds which.
 
-A pipeline feeds another when the other reads the repo it writes, on the branch it writes. All answers are in
-topological order (a pipeline after everything that feeds it), names deciding where the order leaves a choice.
+A pipeline feeds another when the other reads the repo it writes, on the branch it writes, at once or when a trigger
+fires. All answers are in topological order (a pipeline after everything that feeds it), names deciding where the order
+leaves a choice.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from pfsfuse.errors import SpecError
+from pfsfuse.pipeline.input import followed_branch
 from pfsfuse.pipeline.spec import Spec, inputs
 
 
@@ -38,7 +40,7 @@ def downstream_of(repo: str, specs: Mapping[str, Spec], *, branch: str | None = 
     """The pipelines that a commit in `repo` (on `branch`; None: on any) sets going, directly or through others."""
     reached: set[str] = set()
     for name in topological_order(specs):
-        read = {(leaf.repo, leaf.branch) for leaf in inputs(specs[name])}
+        read = {(leaf.repo, followed_branch(leaf)) for leaf in inputs(specs[name])}
         direct = any(source == repo and branch in (None, on) for source, on in read)
         if direct or not reached.isdisjoint(_feeders(specs[name], specs)):
             reached.add(name)
@@ -58,7 +60,7 @@ def upstream_of(name: str, specs: Mapping[str, Spec]) -> tuple[str, ...]:
 
 
 def _feeders(spec: Spec, specs: Mapping[str, Spec]) -> set[str]:
-    read = ((leaf.repo, leaf.branch) for leaf in inputs(spec))
+    read = ((leaf.repo, followed_branch(leaf)) for leaf in inputs(spec))
     return {repo for repo, branch in read if repo in specs and specs[repo].output_branch == branch}
 
 

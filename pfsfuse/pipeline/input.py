@@ -11,8 +11,23 @@ They nest: a group of joins, a union of crosses.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 from msgspec import Struct
+
+
+class Trigger(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """When a branch moves to the head of another. At least one condition is set; `cron_spec` excludes the others."""
+
+    branch: str
+    """In the same repo: the one it follows."""
+    size: int | None = None
+    """Bytes. What the conditions mean is at the top of `trigger`."""
+    commits: int | None = None
+    rate_limit_spec: str = ""
+    cron_spec: str = ""
+    all: bool = False
+    """All conditions must hold, and not only one."""
 
 
 class PfsInput(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="pfs"):
@@ -32,10 +47,34 @@ class PfsInput(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="pfs")
     """In a group: what must be equal, as `join_on`."""
     reference: bool = False
     """What its files hold is left out of the identity of datums: when only that changes, nothing is computed again."""
+    trigger: Trigger | None = None
+    """It reads a branch of its own, which this moves, instead of `branch`."""
     commit: str | None = None
     """Services only: the ref expression this input is fixed at (`master.31`, an id)."""
     follow: bool = False
     """Services only: restart on new commits of the branch. Never together with `commit`."""
+
+
+class CronInput(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="cron"):
+    """The ticks of a clock: each is a commit with an empty file named by its time, in a repo of the pipeline's own."""
+
+    name: str
+    repo: str
+    """Made with the pipeline, and deleted with it."""
+    schedule: str
+    """`spec`, as written; `compile_schedule` takes it."""
+    start: str | None = None
+    """RFC 3339: ticks from then on count; None: from when the pipeline was made."""
+    overwrite: bool = False
+    """Keep the last tick only, and not all of them."""
+
+    branch: ClassVar[str] = "master"
+    glob: ClassVar[str] = "/*"
+    join_on: ClassVar[str] = ""
+    group_by: ClassVar[str] = ""
+    outer_join: ClassVar[bool] = False
+    reference: ClassVar[bool] = False
+    trigger: ClassVar[Trigger | None] = None
 
 
 class CrossInput(Struct, frozen=True, kw_only=True, tag="cross"):
@@ -66,7 +105,7 @@ class GroupInput(Struct, frozen=True, kw_only=True, tag="group"):
     """At least one; each has a leaf with `group_by`."""
 
 
-Leaf = PfsInput
+Leaf = PfsInput | CronInput
 Branching = CrossInput | UnionInput | JoinInput | GroupInput
 Input = Leaf | Branching
 
@@ -78,3 +117,8 @@ def leaves(node: Input) -> Iterator[Leaf]:
     else:
         for member in node.members:
             yield from leaves(member)
+
+
+def followed_branch(leaf: Leaf) -> str:
+    """The branch whose commits bring new data to this leaf, at once or when its trigger fires."""
+    return leaf.trigger.branch if leaf.trigger is not None else leaf.branch

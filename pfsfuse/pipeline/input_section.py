@@ -11,17 +11,21 @@ from pfsfuse.pipeline.fields import Field
 from pfsfuse.pipeline.glob import Glob, compile_glob, compile_template
 from pfsfuse.pipeline.input import (
     Branching,
+    CronInput,
     CrossInput,
     GroupInput,
     Input,
     JoinInput,
     Leaf,
     PfsInput,
+    Trigger,
     UnionInput,
     leaves,
 )
 from pfsfuse.pipeline.reader import shown
-from pfsfuse.pipeline.tables import INPUT, PFS
+from pfsfuse.pipeline.schedule import compile_schedule, find_time
+from pfsfuse.pipeline.tables import CRON, INPUT, PFS, TRIGGER
+from pfsfuse.pipeline.trigger import make_trigger
 
 _OLD_COMMIT = re.compile(r"(?P<branch>.+)/(?P<number>[0-9]{1,15})")
 _RESERVED = frozenset({"out"})
@@ -36,14 +40,14 @@ _KEYS = {"join": "join_on", "group": "group_by"}
 """What the leaves below must say."""
 
 
-def read_input(field: Field, *, for_service: bool) -> Input:
-    """The `input` section. Names are unique: no datum has two inputs of one name."""
-    read = _read_input(field, for_service, frozenset())
+def read_input(field: Field, *, pipeline: str, for_service: bool) -> Input:
+    """The `input` section of the pipeline of this name. Names are unique: no datum has two inputs of one name."""
+    read = _read_input(field, pipeline, for_service, frozenset())
     _check_names(read, field, may_share=True)
     return read
 
 
-def _read_input(field: Field, for_service: bool, within: frozenset[str]) -> Input:
+def _read_input(field: Field, pipeline: str, for_service: bool, within: frozenset[str]) -> Input:
     """Exactly one kind of input; `within`: the kinds it stands in."""
     found = field.table(INPUT)
     if len(found) != 1:
@@ -55,10 +59,12 @@ def _read_input(field: Field, for_service: bool, within: frozenset[str]) -> Inpu
         return _read_pfs(section, for_service, within)
     if for_service and kind != "cross":
         section.fail("a service sees its inputs whole, all at once; only pfs and cross are for services")
+    if kind == "cron":
+        return _read_cron(section, pipeline)
     items = section.items("a list of inputs")
     if not items:
         section.fail(f"empty; a {kind} has at least one input")
-    members = tuple(_read_input(item, for_service, within | {kind}) for item in items)
+    members = tuple(_read_input(item, pipeline, for_service, within | {kind}) for item in items)
     if kind in _KEYS:
         for item, member in zip(items, members, strict=True):
             if not any(getattr(leaf, _KEYS[kind]) for leaf in leaves(member)):
@@ -97,6 +103,7 @@ def _read_pfs(field: Field, for_service: bool, within: frozenset[str]) -> PfsInp
     outer = found["outer_join"].flag() if "outer_join" in found else False
     if outer and not join_on:
         found["outer_join"].fail("there is no join_on here, and so nothing to join")
+    trigger = _read_trigger(found["trigger"], branch, for_service) if "trigger" in found else None
     return PfsInput(
         name=read_input_name(found["name"]) if "name" in found else _as_input(repo, found["repo"]),
         repo=repo,
@@ -106,8 +113,48 @@ def _read_pfs(field: Field, for_service: bool, within: frozenset[str]) -> PfsInp
         outer_join=outer,
         group_by=group_by,
         reference=found["reference"].flag() if "reference" in found else False,
+        trigger=trigger,
         commit=commit,
         follow=follow,
+    )
+
+
+def _read_trigger(field: Field, branch: str, for_service: bool) -> Trigger:
+    if for_service:
+        field.fail("a service follows a branch itself; write follow: true")
+    found = field.table(TRIGGER)
+    size = found.get("size")
+    source = found["branch"].name(store.names.branch) if "branch" in found else branch
+    number = "" if size is None else str(size.node.value) if type(size.node.value) is int else size.text()
+    commits = found["commits"].whole(0, 1 << 62) or None if "commits" in found else None
+    every = found["all"].flag() if "all" in found else False
+    schedules = {name: found[name].text() for name in ("rate_limit_spec", "cron_spec") if name in found}
+    try:
+        return make_trigger(source, size=number, commits=commits, all=every, **schedules)
+    except SpecError as error:
+        field.fail(str(error))
+
+
+def _read_cron(field: Field, pipeline: str) -> CronInput:
+    found = field.table(CRON)
+    for name, what in (("name", "the directory under /pfs"), ("spec", 'a schedule such as "@daily"')):
+        if name not in found:
+            field.fail(f"{name} is missing: {what}")
+    name, schedule = read_input_name(found["name"]), found["spec"].text()
+    try:
+        compile_schedule(schedule)
+    except SpecError as error:
+        found["spec"].fail(str(error))
+    start = found["start"].text() if "start" in found else None
+    if start is not None and find_time(start) is None:
+        found["start"].fail(f'{shown(start)} is no time; expected one such as "2016-07-01T00:00:00Z"')
+    repo, part = (found["repo"], None) if "repo" in found else (found["name"], f"{pipeline}_{name}")
+    return CronInput(
+        name=name,
+        repo=repo.name(store.names.repo, part),
+        schedule=schedule,
+        start=start,
+        overwrite=found["overwrite"].flag() if "overwrite" in found else False,
     )
 
 

@@ -113,7 +113,7 @@ def _read_spec(field: Field, default_name: str) -> Spec:
             found["transform"].fail("a spout has no image: its command is one of this host's programs")
     tree = None
     if "input" in found:
-        tree = read_input(found["input"], for_service=service is not None)
+        tree = read_input(found["input"], pipeline=name, for_service=service is not None)
     elif service is None and spout is None:
         field.fail("input is missing: which repo the pipeline reads, and how it is cut into datums")
     if service is not None and "egress" in found:

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import to_builtins
 
 from pfsfuse.pipeline.egress import egress_json
-from pfsfuse.pipeline.input import Input, Leaf, PfsInput
+from pfsfuse.pipeline.input import CronInput, Input, Leaf, PfsInput
 from pfsfuse.pipeline.spec import Spec
 
 
@@ -78,6 +78,9 @@ def _input(node: Input) -> dict[str, Any]:
         case PfsInput():
             where = {"name": node.name, "repo": node.repo, "branch": node.branch, "glob": node.glob}
             return {"pfs": where | _without_tag(node)}
+        case CronInput():
+            written = _without_tag(node)
+            return {"cron": {"name": node.name, "spec": written.pop("schedule"), **written}}
         case _:
             kind = to_builtins(node)["type"]
             return {kind: [_input(member) for member in node.members]}

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Literal
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pfsfuse.pipeline.input import Input, Leaf, leaves
 from pfsfuse.pipeline.limits import Limits
@@ -123,5 +124,14 @@ class Spec(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def inputs(spec: Spec) -> tuple[Leaf, ...]:
-    """The leaves of the input tree, in the order they were written; () when the spec has no input."""
-    return tuple(leaves(spec.input)) if spec.input is not None else ()
+    """The leaves of the input tree as they are read, in the order they were written; () when the spec has no input.
+
+    One with a trigger reads the branch that its trigger moves, which is the pipeline's own.
+    """
+    found = list(leaves(spec.input)) if spec.input is not None else []
+    triggered = 0
+    for place, leaf in enumerate(found):
+        if leaf.trigger is not None:
+            triggered += 1
+            found[place] = replace(leaf, branch=f"{spec.name}-trigger-{triggered}")
+    return tuple(found)

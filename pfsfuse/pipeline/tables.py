@@ -55,7 +55,7 @@ def _all(reason: str, text: str) -> dict[str, str]:
     return dict.fromkeys(text.split(), reason)
 
 
-_COMMON = _words("name pfs cross union join group input")
+_COMMON = _words("name pfs cross union join group cron input")
 """At home in several places, so that pointing at one of them would mislead."""
 
 _KUBERNETES = "only means something on Kubernetes"
@@ -126,22 +126,29 @@ SERVICE = Table(
 )
 INPUT = Table(
     path="input",
-    taken=_words("pfs cross union join group"),
+    taken=_words("pfs cross union join group cron"),
     refused={
-        **_all(_LATER, "cron"),
         "git": "not supported; `pfs put -r DIR REPO` commits a checkout",
         "atom": "an old name; write pfs",
     },
 )
 PFS = Table(
     path="input.pfs",
-    taken=_words("name repo branch glob join_on outer_join group_by reference commit follow repo_type"),
-    refused={**_all(_LATER, "s3 trigger propagation_spec"), "project": _PROJECT},
+    taken=_words(
+        "name repo branch glob join_on outer_join group_by reference trigger commit follow repo_type"
+    ),
+    refused={**_all(_LATER, "s3 propagation_spec"), "project": _PROJECT},
     ignored={
         "lazy": "files are read when they are opened in any case",
         "empty_files": "files that are not opened cost nothing; they have their sizes",
     },
 )
+CRON = Table(
+    path="input.cron",
+    taken=_words("name repo spec start overwrite"),
+    refused={"project": _PROJECT},
+)
+TRIGGER = Table(path="input.pfs.trigger", taken=_words("branch size commits rate_limit_spec cron_spec all"))
 JOB = Table(
     path="the top level",
     taken=_words("transform parallelism_spec inputs service pipeline description job_timeout"),
@@ -156,4 +163,4 @@ JOB_INPUT = Table(
 JOB_COMMIT = Table(path="inputs.commit", taken=_words("repo id"))
 JOB_REPO = Table(path="inputs.commit.repo", taken=_words("name"))
 
-TABLES = (SPEC, PIPELINE, TRANSFORM, PARALLELISM, EGRESS, SERVICE, INPUT, PFS)
+TABLES = (SPEC, PIPELINE, TRANSFORM, PARALLELISM, EGRESS, SERVICE, INPUT, PFS, CRON)

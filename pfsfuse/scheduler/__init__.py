@@ -10,6 +10,9 @@
     wait_for(store, commit) -> [(repo, commit id)]      everything downstream of a commit
     wait_for_job(store, job) -> Job                     one job
     stop_job(store, job), request_retry(store, job)     end a job; run one that was lost again
+    run_cron(store, pipeline, spec)                     a tick of its clocks, by hand
+    set_trigger(store, repo, branch, trigger), remove_trigger, triggers    branches that follow others
+    preview(store, spec) -> datums                      those of a specification that is not deployed
     iter_datums(store, spec, job), find_datum           each datum of a job, and how it went
     job_logs(store, job)                                the log files of a job, one for each datum it ran
 
@@ -17,7 +20,7 @@ All of these are synchronous and import no event loop. What runs jobs is `schedu
 processes that schedule import.
 """
 
-from pfsfuse.scheduler.datums import JobDatum, find_datum, iter_datums
+from pfsfuse.scheduler.datums import JobDatum, find_datum, iter_datums, preview
 from pfsfuse.scheduler.deploy import (
     Deployment,
     create_pipeline,
@@ -33,11 +36,14 @@ from pfsfuse.scheduler.logs import job_logs
 from pfsfuse.scheduler.requests import request_retry, stop_job
 from pfsfuse.scheduler.results import spec_of_job
 from pfsfuse.scheduler.standing import run_pipeline, start_pipeline, stop_pipeline
+from pfsfuse.scheduler.ticks import run_cron
+from pfsfuse.scheduler.triggers import Following, remove_trigger, set_trigger, triggers
 from pfsfuse.scheduler.wait import wait_for, wait_for_job
 
 __all__ = [
     "DatumRun",
     "Deployment",
+    "Following",
     "Job",
     "JobDatum",
     "JobInput",
@@ -50,13 +56,18 @@ __all__ = [
     "iter_datums",
     "job_logs",
     "plan_deployment",
+    "preview",
+    "remove_trigger",
     "request_retry",
+    "run_cron",
     "run_pipeline",
+    "set_trigger",
     "spec_of",
     "spec_of_job",
     "start_pipeline",
     "stop_job",
     "stop_pipeline",
+    "triggers",
     "update_pipeline",
     "wait_for",
     "wait_for_job",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pfsfuse.errors import JobError
-from pfsfuse.pipeline import Datum, Spec, enumerate_datums
+from pfsfuse.pipeline import CronInput, Datum, Spec, enumerate_datums, followed_branch, inputs
 from pfsfuse.scheduler.growth import Growth, find_growth
 from pfsfuse.scheduler.job import DatumRun, DatumState, Job
 from pfsfuse.scheduler.ledger import Ledger
@@ -42,12 +42,35 @@ class Work:
 def datums_of(store: Store, spec: Spec, job: Job) -> Iterator[Datum]:
     """The datums of a job, each once, in the order of enumeration. Raises CommitNotFound."""
     commits = [store.commit(each.repo, CommitId.parse(each.commit)) for each in job.inputs]
+    return _once(enumerate_datums(spec, commits))
+
+
+def _once(datums: Iterable[Datum]) -> Iterator[Datum]:
     seen: set[bytes] = set()
-    for datum in enumerate_datums(spec, commits):
+    for datum in datums:
         name = bytes.fromhex(datum.id)  # half the memory
         if name not in seen:
             seen.add(name)
             yield datum
+
+
+def preview(store: Store, spec: Spec) -> Iterator[Datum]:
+    """The datums that a job of `spec` would have if its inputs were read now, each once, in order; nothing is run.
+
+    Raises RepoNotFound and RefNotFound for an input that is not there, and JobError for one that holds nothing, or that
+    comes into being with the pipeline.
+    """
+    commits = []
+    for leaf in inputs(spec):
+        if isinstance(leaf, CronInput):
+            raise JobError(f"input {leaf.name!r} is a clock: its datums are the ticks that come")
+        head = store.repo(leaf.repo).head(followed_branch(leaf))
+        if head is None:
+            raise JobError(
+                f"{leaf.repo}@{followed_branch(leaf)} has no commits yet", hint="there are no datums"
+            )
+        commits.append(head)
+    return _once(enumerate_datums(spec, commits))
 
 
 def find_work(store: Store, spec: Spec, job: Job) -> Work:

@@ -27,8 +27,10 @@ from msgspec.structs import replace
 from pfsfuse import egress
 from pfsfuse.errors import JobError, SpecError
 from pfsfuse.pipeline import (
+    PfsInput,
     Spec,
     check_acyclic,
+    followed_branch,
     inputs,
     parse_specs,
     spec_json,
@@ -36,6 +38,7 @@ from pfsfuse.pipeline import (
     transform_key,
 )
 from pfsfuse.scheduler.history import StoreHistory
+from pfsfuse.scheduler.inlets import check_inlets, make_inlets, remove_inlets
 from pfsfuse.scheduler.job import Job, Pipeline
 from pfsfuse.scheduler.ledger import Deployed, Ledger
 from pfsfuse.scheduler.logs import remove_logs
@@ -116,8 +119,10 @@ def plan_deployment(
     will_be = {name: spec_of(each) for name, each in before.items()} | wanted
     check_acyclic(will_be)
     for spec in specs:
+        check_inlets(store, spec)
         for leaf in inputs(spec):
-            _require_branch(store, leaf.repo, leaf.branch, will_be)
+            if isinstance(leaf, PfsInput):
+                _require_branch(store, leaf.repo, followed_branch(leaf), will_be)
         output = store.find_repo(spec.name)
         if output is not None and output.origin != ORIGIN:
             raise Exists("repo", spec.name)
@@ -140,6 +145,9 @@ def deploy(store: Store, deployment: Deployment) -> None:
     for step in deployment.steps:
         if step.verb == "create" and store.find_repo(step.spec.name) is None:
             store.create_repo(step.spec.name, description=step.spec.description, origin=ORIGIN)
+    for step in deployment.steps:
+        if step.deployed is not None:
+            make_inlets(store, step.spec, now_ns=step.deployed.pipeline.plans_since_ns)
     changes = [step.deployed for step in deployment.steps if step.deployed is not None]
     Ledger(store).deploy(changes, deployment.before)
 
@@ -168,7 +176,7 @@ def delete_pipeline(store: Store, name: str, *, keep_repo: bool = False, force: 
     `force`: those then have an input to which nothing comes any more.
     """
     ledger = Ledger(store)
-    ledger.pipeline(name)
+    spec = spec_of(ledger.pipeline(name))
     readers = [
         each.name
         for each in ledger.pipelines()
@@ -180,6 +188,7 @@ def delete_pipeline(store: Store, name: str, *, keep_repo: bool = False, force: 
             hint=f"delete first: `pfs pipeline delete {readers[0]}`, or use --force",
         )
     ledger.remove_pipeline(name, keep_versions=keep_repo)
+    remove_inlets(store, spec)
     remove_logs(store, name)
     if not keep_repo and store.find_repo(name) is not None:
         store.delete_repo(name)

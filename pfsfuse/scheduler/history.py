@@ -36,7 +36,12 @@ class StoreHistory:
                 return (_arrival(repo, branch, head, moved=True),)
             base = known.depth
         newest_first = islice(found.log(str(head.id)), head.depth - base)
-        return [_arrival(repo, branch, commit) for commit in newest_first][::-1]
+        # What was made on another branch came with a move: the head stands for all of it.
+        return [
+            _arrival(repo, branch, commit, moved=commit.branch != branch)
+            for commit in newest_first
+            if commit.branch == branch or commit.id == head.id
+        ][::-1]
 
     def on_branch(self, repo: str, branch: str, commit: CommitId) -> bool:
         found = self._store.find_commit(repo, commit)

@@ -35,6 +35,8 @@ from pfsfuse.scheduler.requests import answer, end_unrun
 from pfsfuse.scheduler.results import spec_for
 from pfsfuse.scheduler.run import JobRun, PipelineGone
 from pfsfuse.scheduler.steps import Fail, Run, next_steps
+from pfsfuse.scheduler.ticks import clocks, tick
+from pfsfuse.scheduler.triggers import move_branches
 from pfsfuse.worker.api import Executor
 from store import CommitId, Conflict, Store, StoreError
 
@@ -45,6 +47,9 @@ POLL_SECONDS = 0.25
 
 RETRY_SECONDS = 2.0
 """Before a job whose end could not be recorded (a full disk) is taken up again."""
+
+MOVES = 10_000
+"""Times that branches are moved before anything is run; a backlog with more goes on after that."""
 
 
 @dataclass(slots=True)
@@ -76,6 +81,8 @@ class Scheduler:
         self._running: dict[str, _Running] = {}
         self._requests: list[Request] = []
         """Those that are left: to end jobs that run here."""
+        self._due_ns: int | None = None
+        """When the next tick of a schedule comes."""
         self._bell = trio.Event()
         self.scheduling = False
         """Whether this is the one that schedules now."""
@@ -185,7 +192,25 @@ class Scheduler:
     # ---- in threads
 
     def _plan(self) -> dict[str, Pipeline]:
-        """Record the jobs that arrivals and requests cause; all pipelines as they are now."""
+        """Commit the ticks whose time has come, move the branches that follow others, and record the jobs that arrivals
+        and requests cause; all pipelines as they are now."""
+        due = [self._tick()]
+        pipelines = self._plan_arrivals()
+        for _ in range(MOVES):
+            moved = move_branches(self._store, now_ns=self._now_ns())
+            due.append(moved.due_ns)
+            if not moved.any:
+                break
+            pipelines = self._plan_arrivals()
+        self._due_ns = min((each for each in due if each is not None), default=None)
+        return pipelines
+
+    def _tick(self) -> int | None:
+        found = ((each, self._spec(each)) for each in self._ledger.pipelines() if not each.paused)
+        known = [(each, spec) for each, spec in found if spec is not None]
+        return tick(self._store, clocks(known), now_ns=self._now_ns())
+
+    def _plan_arrivals(self) -> dict[str, Pipeline]:
         pipelines = {each.name: each for each in self._ledger.pipelines()}
         running = {(each.step.job.pipeline, each.step.job.id) for each in tuple(self._running.values())}
         answer(self._store, pipelines, now_ns=self._now_ns(), running=running)
@@ -225,10 +250,13 @@ class Scheduler:
         return self._specs[key]
 
     async def _wait_change(self, seen: int) -> None:
-        while not self._bell.is_set() and self._store.last_txnid() == seen:
+        while not self._bell.is_set() and self._store.last_txnid() == seen and not self._is_due():
             with trio.move_on_after(self._poll_seconds):
                 await self._bell.wait()
         self._bell = trio.Event()
+
+    def _is_due(self) -> bool:
+        return self._due_ns is not None and self._now_ns() >= self._due_ns
 
 
 def _interrupt(running: _Running, now: Pipeline | None) -> None:

@@ -3,7 +3,8 @@
 **Arrivals.** Each pipeline keeps a cursor for each branch it reads: the last commit whose arrival has been
 planned. What lies between the cursor and the head has arrived since, perhaps while nobody was scheduling.
 Arrivals of all branches are taken in the order in which they were finished; along a branch, ancestors
-first.
+first. A branch that was moved, to a commit made on another branch or to an earlier one, arrives there once, at its
+head, and at the moment at which that is seen: when it was moved is not recorded.
 
 **One cause.** Commits of several repos that were made in one transaction carry one id and one time
 (`Store.edit_together`). They are one cause, as if one commit had arrived on several branches: a pipeline that
@@ -38,6 +39,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import replace as replace_arrival
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -59,15 +61,16 @@ class Arrival:
     commit: CommitId
     finished_ns: int
     moved: bool = False
-    """The branch was moved here; the commits in between are not arrivals."""
+    """The branch was moved here; commits in between that were made on other branches are not arrivals."""
 
 
 class History(Protocol):
     """What planning asks about commits."""
 
     def arrivals(self, repo: str, branch: str, after: CommitId | None) -> Sequence[Arrival]:
-        """The ancestry of the branch's head after the commit `after` (None: all of it), oldest first; the
-        head alone, as moved, when `after` is not in its ancestry."""
+        """The commits made on this branch in the ancestry of its head after the commit `after` (None: in all of it),
+        oldest first, and the head itself, as moved when it was made on another; the head alone, as moved, when `after`
+        is not in its ancestry."""
         ...
 
     def on_branch(self, repo: str, branch: str, commit: CommitId) -> bool:
@@ -122,6 +125,7 @@ def plan_jobs(
     new_id: Callable[[], CommitId],
 ) -> Plan:
     """The jobs that `arrivals` cause, given when each pipeline was made and all the jobs it has."""
+    arrivals = {reading: [_as_seen(each, now_ns) for each in found] for reading, found in arrivals.items()}
     longest: dict[tuple[str, str], Sequence[Arrival]] = {}
     for (_, repo, branch), found in arrivals.items():
         # What pipelines have to catch up with on a branch ends at the same head: the longest holds the
@@ -146,6 +150,12 @@ def plan_jobs(
         )
     cursors = {reading: found[-1].commit for reading, found in arrivals.items()}
     return Plan(tuple(planner.planned), cursors)
+
+
+def _as_seen(arrival: Arrival, now_ns: int) -> Arrival:
+    return (
+        replace_arrival(arrival, finished_ns=max(now_ns, arrival.finished_ns)) if arrival.moved else arrival
+    )
 
 
 def plan_retry(

@@ -58,7 +58,7 @@ def create_service(
         serial=time.time_ns(),
         wanted="running",
         spec=spec_json(spec),
-        inputs=tuple(_pin(store, each) for each in inputs(spec)),
+        inputs=tuple(_pin(store, each) for each in inputs(spec) if isinstance(each, PfsInput)),
         internal_port=internal,
         external_port=external,
         token=token or secrets.token_hex(24),

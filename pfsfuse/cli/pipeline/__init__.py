@@ -7,7 +7,7 @@ import click
 from pfsfuse.cli.group import Group
 from pfsfuse.cli.pipeline.deploying import create, edit, update
 from pfsfuse.cli.pipeline.showing import list_, log, show, spec
-from pfsfuse.cli.pipeline.standing import delete, run, start, stop
+from pfsfuse.cli.pipeline.standing import delete, run, run_cron, start, stop
 
 
 @click.command(
@@ -23,5 +23,5 @@ def pipeline() -> None:
     """Create, update, run, list, show and delete pipelines."""
 
 
-for verb in (create, update, edit, delete, start, stop, run, list_, show, spec, log):
+for verb in (create, update, edit, delete, start, stop, run, run_cron, list_, show, spec, log):
     pipeline.add_command(verb)

@@ -114,6 +114,33 @@ def delete(app: App, name: str, yes: bool, keep_repo: bool, force: bool) -> None
     app.refresh()
 
 
+@click.command(
+    cls=Command,
+    name="run-cron",
+    examples="""
+    pfs pipeline run-cron report  a tick now, besides those of its schedule
+    pfs pipeline run-cron report day  of one of its clocks
+    """,
+)
+@click.argument("name", type=PipelineName())
+@click.argument("input", required=False, default="")
+@pass_app
+def run_cron(app: App, name: str, input: str) -> None:
+    """Let the clocks of a pipeline tick now.
+
+    A pipeline with a cron input runs at the times of its schedule; each tick is a commit in a repo of its own.
+    """
+    import time
+
+    from pfsfuse.scheduler import Ledger, run_cron, spec_of
+
+    with app.open() as opened:
+        pipeline = get(Ledger(opened), name)
+        for commit in run_cron(opened, pipeline, spec_of(pipeline), name=input, now_ns=time.time_ns()):
+            click.echo(f"{commit.repo}@{commit.branch}.{commit.depth} {commit.id}")
+    app.refresh()
+
+
 def chosen(opened: Store, name: str, texts: tuple[str, ...]) -> dict[str, Commit]:
     """The commits that were typed, by the input that is to read them: an input's name, or its repo's, before the @."""
     from pfsfuse.pipeline import inputs

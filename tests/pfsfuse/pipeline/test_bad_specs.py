@@ -11,7 +11,18 @@ from hypothesis import strategies as st
 
 from pfsfuse.errors import SpecError
 from pfsfuse.pipeline import parse_service, parse_specs
-from pfsfuse.pipeline.tables import DATUM_SET, INPUT, PARALLELISM, PFS, PIPELINE, SERVICE, SPEC, TRANSFORM
+from pfsfuse.pipeline.tables import (
+    CRON,
+    DATUM_SET,
+    INPUT,
+    PARALLELISM,
+    PFS,
+    PIPELINE,
+    SERVICE,
+    SPEC,
+    TRANSFORM,
+    TRIGGER,
+)
 
 
 def refusal(text: str) -> str:
@@ -190,6 +201,40 @@ def test_the_example_that_the_others_break_is_good():
             {"service": "{internal_port: 1}", "input": "{union: [{pfs: {repo: a}}]}"},
             "3:16: input.union: a service sees its inputs whole",
         ),
+        ({"input": "{cron: {spec: '@daily'}}"}, "3:15: input.cron: name is missing"),
+        ({"input": "{cron: {name: c}}"}, "3:15: input.cron: spec is missing: a schedule"),
+        ({"input": "{cron: {name: c, spec: daily}}"}, "3:31: input.cron.spec: 'daily' is no schedule"),
+        (
+            {"input": "{cron: {name: c, spec: '@daily', start: noon}}"},
+            "3:48: input.cron.start: 'noon' is no time",
+        ),
+        ({"input": "{cron: {name: out, spec: '@daily'}}"}, "3:22: input.cron.name: /pfs/out is taken"),
+        (
+            {"input": "{cron: {name: c, spec: '@daily', overwrite: 1}}"},
+            "3:52: input.cron.overwrite: expected true or false",
+        ),
+        ({"input": "{cron: {name: c, spec: '@daily', repo: a b}}"}, "3:47: input.cron.repo: "),
+        (
+            {"input": "{pfs: {repo: a, glob: /, trigger: {}}}"},
+            "3:42: input.pfs.trigger: no condition: expected a size",
+        ),
+        (
+            {"input": "{pfs: {repo: a, glob: /, trigger: {size: big}}}"},
+            "3:42: input.pfs.trigger: 'big' is no size",
+        ),
+        (
+            {"input": "{pfs: {repo: a, glob: /, trigger: {commits: -1}}}"},
+            "3:52: input.pfs.trigger.commits: -1 is out of range",
+        ),
+        (
+            {"input": "{pfs: {repo: a, glob: /, trigger: {cron_spec: x}}}"},
+            "3:42: input.pfs.trigger: 'x' is no schedule",
+        ),
+        (
+            {"service": "{internal_port: 1}", "input": "{pfs: {repo: a, trigger: {commits: 1}}}"},
+            "3:33: input.pfs.trigger: a service follows a branch itself",
+        ),
+        ({"input": "{git: {url: x}}"}, "3:9: input.git: not supported; `pfs put"),
         ({"input": "{atom: {}}"}, "3:9: input.atom: an old name; write pfs"),
         ({"input": "{pfs: {glob: /}}"}, "3:14: input.pfs: repo is missing"),
         ({"input": "{pfs: {repo: a}}"}, "3:14: input.pfs: glob is missing"),
@@ -362,9 +407,8 @@ def complaint(read: Callable[[], object]) -> str:
     return ""
 
 
-FIELDS = sorted(
-    {s for t in (SPEC, PIPELINE, TRANSFORM, PARALLELISM, DATUM_SET, SERVICE, INPUT, PFS) for s in t.spellings}
-)
+TABLES = (SPEC, PIPELINE, TRANSFORM, PARALLELISM, DATUM_SET, SERVICE, INPUT, PFS, CRON, TRIGGER)
+FIELDS = sorted({spelling for table in TABLES for spelling in table.spellings})
 leaves = st.sampled_from(
     ["", "a", "/", "/*", "master/30", "1s", 0, 1, -5, 2.5, True, False, None, "\0", "é" * 300]
 )

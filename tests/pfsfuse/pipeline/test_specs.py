@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pfsfuse.errors import SpecError
 from pfsfuse.pipeline import (
+    CronInput,
     CrossInput,
     DatumSet,
     GroupInput,
@@ -19,6 +20,7 @@ from pfsfuse.pipeline import (
     Service,
     Spec,
     Transform,
+    Trigger,
     UnionInput,
     inputs,
     parse_service,
@@ -146,6 +148,35 @@ def test_inputs_nest_and_mean_what_is_written():
         )
     )
     assert inputs(read) == (trips, weather, grouped, rain)
+    assert parse(json.dumps(spec_json(read))) == read
+
+
+def test_clocks_and_triggers_mean_what_is_written():
+    tree = {
+        "cross": [
+            {"cron": {"name": "day", "spec": "@daily", "start": "2016-07-01T00:00:00Z", "overwrite": True}},
+            {"pfs": {"repo": "t", "glob": "/", "trigger": {"size": "1K", "commits": 2, "all": True}}},
+            {
+                "pfs": {
+                    "name": "u",
+                    "repo": "t",
+                    "glob": "/",
+                    "trigger": {"branch": "b", "cron_spec": "0 6 * * *"},
+                }
+            },
+        ]
+    }
+    read = parse(small(input=tree))
+    day = CronInput(name="day", repo="a_day", schedule="@daily", start="2016-07-01T00:00:00Z", overwrite=True)
+    grown = Trigger(branch="master", size=1000, commits=2, all=True)
+    assert read.input == CrossInput(
+        members=(
+            day,
+            PfsInput(name="t", repo="t", trigger=grown),
+            PfsInput(name="u", repo="t", trigger=Trigger(branch="b", cron_spec="0 6 * * *")),
+        )
+    )
+    assert [leaf.branch for leaf in inputs(read)] == ["master", "a-trigger-1", "a-trigger-2"]
     assert parse(json.dumps(spec_json(read))) == read
 
 

@@ -13,6 +13,7 @@ from pfsfuse.scheduler.deploy import spec_of
 from pfsfuse.scheduler.history import StoreHistory
 from pfsfuse.scheduler.loop import Scheduler
 from pfsfuse.scheduler.plan import find_arrivals
+from pfsfuse.scheduler.triggers import triggers, unseen
 from pfsfuse.worker.api import Executor
 from store import Commit, Store
 
@@ -72,7 +73,9 @@ def is_settled(store: Store) -> bool:
     specs = {each.name: spec_of(each) for each in ledger.pipelines() if not each.paused}
     arrived = find_arrivals(specs, ledger.cursors(), StoreHistory(store))
     waiting = (job for job in ledger.open_jobs() if job.pipeline in specs)
-    return not arrived and not ledger.requests() and not any(waiting)
+    following = triggers(store).values()
+    moving = any(unseen(store, each) for each in following if not each.trigger.cron_spec)
+    return not arrived and not moving and not ledger.requests() and not any(waiting)
 
 
 def told(store: Store, pipeline: str) -> list[Job]:

@@ -1,0 +1,105 @@
+"""The clock as an input: each cron input has a repo of its own, whose commits hold empty files named by times.
+
+Whoever schedules commits a tick when its time has come; the commit arrives like any other. Ticks that came while nobody
+scheduled are caught up with in one commit, so that one job runs them: the last `CAUGHT_UP` of them, and the commit's
+message says so when there were more. With `overwrite` only the last one counts, and is alone in the commit.
+
+Where a clock stands is told by the newest file alone. So one that jumps forward is caught up with as if nobody had
+scheduled meanwhile, and one that jumps back gives no tick until it has come past the newest file again: no tick comes
+twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pfsfuse.errors import JobError
+from pfsfuse.pipeline import CronInput, Spec, compile_schedule, find_time, inputs, time_name
+from pfsfuse.scheduler.job import Pipeline
+from store import Commit, Store
+
+ORIGIN = "cron"
+CAUGHT_UP = 1000
+"""Ticks that one commit holds at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A cron input of a pipeline."""
+
+    pipeline: Pipeline
+    leaf: CronInput
+
+
+def clocks(pipelines: Iterable[tuple[Pipeline, Spec]]) -> list[Clock]:
+    """All cron inputs."""
+    return [
+        Clock(pipeline, leaf)
+        for pipeline, spec in pipelines
+        for leaf in inputs(spec)
+        if isinstance(leaf, CronInput)
+    ]
+
+
+def tick(store: Store, found: Iterable[Clock], *, now_ns: int) -> int | None:
+    """Commit the ticks whose time has come; when the next one's will."""
+    due = []
+    for clock in found:
+        if store.find_repo(clock.leaf.repo) is None:
+            continue  # deleted by hand: nothing to tick in
+        schedule, since_ns = compile_schedule(clock.leaf.schedule), _since(store, clock)
+        at_most = 1 if clock.leaf.overwrite else CAUGHT_UP
+        times, more = schedule.between(since_ns, now_ns, at_most=at_most)
+        if times:
+            message = time_name(times[-1]) if len(times) == 1 else f"{len(times)} ticks"
+            if more and not clock.leaf.overwrite:
+                message += "; earlier ones are left out"
+            _commit(store, clock.leaf, map(time_name, times), message)
+            since_ns = times[-1]
+        if (next_ns := schedule.after(since_ns)) is not None:
+            due.append(next_ns)
+    return min(due, default=None)
+
+
+def run_cron(store: Store, pipeline: Pipeline, spec: Spec, *, name: str = "", now_ns: int) -> list[Commit]:
+    """A tick now, by hand, of the cron input of this name, or of all. Raises JobError when there is none."""
+    wanted = [clock.leaf for clock in clocks([(pipeline, spec)]) if name in ("", clock.leaf.name)]
+    if not wanted:
+        called = f" {name!r}" if name else ""
+        raise JobError(
+            f"pipeline {pipeline.name!r} has no cron input{called}",
+            hint=f"`pfs pipeline run {pipeline.name}`",
+        )
+    made = []
+    for leaf in wanted:
+        file = time_name(now_ns)
+        head = _head(store, leaf)
+        if head is not None and head.find(file.encode()) is not None:
+            file = f"{file[:-1]}.{now_ns % 1_000_000_000:09}Z"  # twice in a second
+        made.append(_commit(store, leaf, [file], f"{file}, by hand"))
+    return made
+
+
+def _commit(store: Store, leaf: CronInput, files: Iterable[str], message: str) -> Commit:
+    with store.repo(leaf.repo).edit(leaf.branch, message=message, origin=ORIGIN, allow_empty=True) as edit:
+        if leaf.overwrite:
+            edit.remove("")
+        for file in files:
+            edit.write(file, b"")
+    assert edit.result is not None  # allow_empty: there is always a commit
+    return edit.result
+
+
+def _since(store: Store, clock: Clock) -> int:
+    """The newest tick there is; without one, when ticks begin to count."""
+    head = _head(store, clock.leaf)
+    names = [entry.name.decode("utf-8", "replace") for entry in head.list()] if head is not None else []
+    times = [time for name in names if (time := find_time(name)) is not None]
+    start_ns = find_time(clock.leaf.start) if clock.leaf.start else None
+    return max([*times, clock.pipeline.created_ns if start_ns is None else start_ns])
+
+
+def _head(store: Store, leaf: CronInput) -> Commit | None:
+    repo = store.repo(leaf.repo)
+    return repo.head(leaf.branch) if repo.find_branch(leaf.branch) is not None else None
