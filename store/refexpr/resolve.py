@@ -17,7 +17,7 @@ from store.records import CommitRecord
 from store.refexpr.grammar import Back, Ref
 
 _NUMBERED = re.compile(r"(.+)\.(\d{1,18})\Z")
-_DIGITS = re.compile(r"[0-9a-f]{8,32}\Z")
+_DIGITS = re.compile(r"[0-9a-fA-F]{8,32}\Z")
 
 
 class Names(Protocol):
@@ -83,13 +83,15 @@ def _whole(repo: Names, name: str) -> tuple[bool, CommitRecord | None]:
     found, head = repo.find_ref(name)
     if found:
         return True, None if head is None else repo.get_record(head)
-    commit = repo.find_record(CommitId.parse(name)) if len(name) == 32 and _DIGITS.match(name) else None
+    commit = (
+        repo.find_record(CommitId.parse(name.lower())) if len(name) == 32 and _DIGITS.match(name) else None
+    )
     return commit is not None, commit
 
 
 def _abbreviated(repo: Names, ref: Ref, name: str) -> CommitRecord:
     """The one commit whose id begins with `name`."""
-    ids = repo.iter_prefix(name) if _DIGITS.match(name) else []
+    ids = repo.iter_prefix(name.lower()) if _DIGITS.match(name) else []
     if len(ids) > 1:
         raise RefNotFound(
             repo.name, ref.text, why=f"{len(ids)} commits begin with these digits; write more of them"
