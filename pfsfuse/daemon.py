@@ -25,7 +25,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -227,6 +226,9 @@ class _Daemon:
 
 
 def _version() -> str:
+    # A tenth of the time that a daemon needs to start, and few ask.
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version("pfsfuse")
     except PackageNotFoundError:
