@@ -1,5 +1,6 @@
 """The daemon's process: `python -m pfsfuse.mountd`, started by `control.launch` for `pfs mount` and `pfs scheduler`.
 
+It begins when it has read `MountOptions` as a line of JSON from its standard input, and ends when there is none.
 What it prints goes to `<store>/logs/daemon.log` as soon as there is a store; how its start ended goes to the
 descriptor `--ready-fd` as one line of JSON, `Ready` or `Failed`, after which that descriptor is closed.
 """
@@ -33,11 +34,14 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m pfsfuse.mountd")
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--mountpoint", type=Path)
-    parser.add_argument("--options", default="{}", help="MountOptions as JSON")
     parser.add_argument("--dask", help="the address of a cluster; '' starts one")
     parser.add_argument("--ready-fd", type=int, required=True)
     given = parser.parse_args(arguments)
     os.set_inheritable(given.ready_fd, False)
+    orders = sys.stdin.buffer.readline()
+    if not orders:
+        return 0  # whoever wanted a daemon has thought better of it
+    _read_nothing()
     logging.basicConfig(
         level=logging.INFO,
         format="%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s",
@@ -56,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
         daemon.run(
             config,
             mountpoint=given.mountpoint,
-            options=msgspec.json.decode(given.options, type=MountOptions),
+            options=msgspec.json.decode(orders, type=MountOptions),
             prepared=partial(_print_to, address.log_path(given.store)),
             ready=partial(report.send, ready),
         )
@@ -81,6 +85,13 @@ class _Report:
                 self._file.write(msgspec.json.encode(line) + b"\n")
         except BrokenPipeError:
             log.warning("nobody waits for this daemon to start")
+
+
+def _read_nothing() -> None:
+    """Neither we nor our children have a standard input from here on."""
+    descriptor = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    os.dup2(descriptor, 0)
+    os.close(descriptor)
 
 
 def _print_to(path: Path) -> None:

@@ -80,26 +80,31 @@ def mount(
         raise click.UsageError("--autocommit is for what is written, and --read-only lets nothing be written")
     config = with_executor(app.config(), executor, address)
     at = Path(mountpoint).absolute() if mountpoint is not None else config.mountpoint
-    with (
-        app.open_or_create() as opened
-    ):  # what is wrong with the store is said here, before anything is started
-        chosen = views(opened, shown) if shown else None
+
+    def options() -> MountOptions:
+        with (
+            app.open_or_create() as opened
+        ):  # what is wrong with the store is said here, before anything begins
+            chosen = views(opened, shown) if shown else None
+        return MountOptions(
+            read_only=read_only,
+            allow_other=allow_other,
+            autocommit_seconds=autocommit,
+            xattrs=xattrs,
+            views=chosen,
+        )
+
     if print_unit:
+        options()
         click.echo(_unit(config.store, at), nl=False)
         return
-    options = MountOptions(
-        read_only=read_only,
-        allow_other=allow_other,
-        autocommit_seconds=autocommit,
-        xattrs=xattrs,
-        views=chosen,
-    )
     if foreground:
-        serve(config, mountpoint=at, options=options)
+        serve(config, mountpoint=at, options=options())
         return
     from pfsfuse.control import launch
 
-    ready = launch.start_mount(config, at, options)
+    with launch.Starting(config, at) as starting:
+        ready = starting.go(options())
     click.echo(f"mounted at {safe(str(at))} (pid {ready.pid})")
 
 

@@ -150,6 +150,14 @@ def test_a_mountpoint_in_use_is_refused_in_one_line_and_the_first_mount_stays(co
     assert sorted(os.listdir(config.mountpoint)) == [".pfs", "trips"]
 
 
+def test_a_daemon_that_is_not_told_to_begin_leaves_nothing(config: Config) -> None:
+    with launch.Starting(config, config.mountpoint) as starting:
+        pid = starting.pid
+    assert not is_alive(pid)
+    assert not config.store.exists()
+    assert mount_at(config.mountpoint) is None
+
+
 def test_what_the_daemon_complains_of_is_what_the_command_hears(config: Config) -> None:
     config.store.write_text("not a store")
     with pytest.raises(StartFailed, match=str(config.store)) as refused:
