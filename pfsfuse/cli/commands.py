@@ -122,6 +122,7 @@ VERB_NOUN: dict[tuple[str, str], list[str]] = {
     ("stop", "job"): ["job", "stop"],
     ("list", "datum"): ["datum", "list"],
     ("inspect", "datum"): ["datum", "show"],
+    ("next", "datum"): ["datum", "next"],
     ("wait", "job"): ["job", "wait"],
 }
 """pachctl's order of words, taken silently: `pfs list repo` is `pfs repo list`. `put file` and `get file` are

@@ -74,6 +74,25 @@ def list_(app: App, job: str | None, file: str | None, states: tuple[str, ...]) 
 
 
 @datum.add(
+    name="next",
+    examples="""
+    pfs datum next  fails when there is none, so that `while pfs datum next; do …; done` ends
+    pfs datum next --error "no header"  the datum that was there has failed
+    """,
+)
+@click.option("--error", metavar="TEXT", help="Why the datum that was there has failed.")
+def next_(error: str | None) -> None:
+    """Inside a command with datum_batching: end this datum, and wait for the next one.
+
+    When it returns, /pfs shows the next datum and /pfs/.env has its variables. Exits with 1 when there is none left.
+    """
+    from pfsfuse.batch import next_datum
+
+    if next_datum(error) is None:
+        raise SystemExit(1)
+
+
+@datum.add(
     json=True,
     examples="""
     pfs datum show sales 8a4f0c12  what it reads, how it went

@@ -37,6 +37,8 @@ def spec_json(spec: Spec) -> dict[str, Any]:
         written["image"] = transform.image
     if transform.network != "host":
         written["network"] = transform.network
+    if transform.datum_batching:
+        written["datum_batching"] = True
     if transform.user is not None:
         written["user"] = transform.user
     document["transform"] = written

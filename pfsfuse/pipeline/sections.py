@@ -26,6 +26,9 @@ def read_transform(field: Field) -> Transform:
     err_cmd = found["err_cmd"].arguments() if "err_cmd" in found else ()
     if err_cmd and not err_cmd[0]:
         found["err_cmd"].fail("the first item is the program to run")
+    batching = found["datum_batching"].flag() if "datum_batching" in found else False
+    if batching and "image" in found and found["image"].text():
+        found["datum_batching"].fail("not together with image: what asks for the next datum is not in it")
     user = found["user"].argument() if "user" in found else None
     image = _read_image(found["image"]) if "image" in found and not field.reading.ignore_image else ""
     if image and user is not None:
@@ -43,6 +46,7 @@ def read_transform(field: Field) -> Transform:
         err_stdin=found["err_stdin"].arguments() if "err_stdin" in found else (),
         image=image,
         network=_read_network(found["network"]) if "network" in found else "host",
+        datum_batching=batching,
         user=user,
     )
 

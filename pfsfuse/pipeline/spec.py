@@ -39,6 +39,8 @@ class Transform(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The container image to run in; "": the programs of this host."""
     network: Network = "host"
     """What a command can reach: what the host can, or nothing but itself."""
+    datum_batching: bool = False
+    """The command asks for one datum after another, and is started once for many."""
     user: str | None = None
     """Name or number of the user of this host to run as; None: whoever runs the pipelines."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pfsfuse.pipeline import Datum, DatumInput, Spec
+from pfsfuse.pipeline import Datum, DatumInput, Spec, transform_key
 from pfsfuse.scheduler.job import Job
 from pfsfuse.worker.api import Input, Launch, Limits, Task
 from pfsfuse.worker.logfile import log_path
@@ -35,6 +35,7 @@ def task_of(store_path: Path, spec: Spec, job: Job, datum: Datum) -> Task:
             if spec.limits is None
             else Limits(memory=spec.limits.memory, cpu=spec.limits.cpu),
             user=spec.transform.user,
+            batch=f"{spec.name} {transform_key(spec).hex()}" if spec.transform.datum_batching else "",
             timeout_seconds=spec.datum_timeout,
             log=str(log_path(store_path, job.pipeline, job.id, datum.id)),
             inputs=tuple(_shown_together(datum)),

@@ -63,6 +63,8 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     limits: Limits = Limits()
     user: str | None = None
     """Name or number of a user of the host to run as; None: as the worker does. Another one needs root."""
+    batch: str = ""
+    """Launches of one batch are given, one after another, to one command that asks for the next; "" is none."""
     log: str
     """A file on the host; the command's stdout and stderr are appended to it as they come."""
     out: str = ""

@@ -11,8 +11,11 @@ The current directory of this process must not be on a mount that it serves itse
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import signal
+import sys
+import termios
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -79,6 +82,16 @@ class Command:
         with trio.CancelScope(shield=True):
             await self._printed.aclose()
         return 128 - code if code < 0 else code
+
+    def log_to(self, log: Path) -> None:
+        """Append what is printed from now on to another log. Raises OSError."""
+        before, self._log = self._log, Printed(log, time.time_ns)
+        before.close()
+
+    async def drain(self) -> None:
+        """Until what has been printed so far is in the log; `wait` must be running beside this."""
+        while int.from_bytes(fcntl.ioctl(self._printed.fileno(), termios.FIONREAD, bytes(4)), sys.byteorder):
+            await trio.sleep(0.001)
 
     async def _keep_log(self) -> None:
         """Until nobody is left who could print."""

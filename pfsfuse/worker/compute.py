@@ -76,7 +76,7 @@ async def _recover(task: Task, failed: Outcome, runner: Runner, room: Room, stop
     if not task.err_cmd or stopper.asked():
         return failed
     logfile.write_line(Path(task.launch.log), f"{failed.reason.partition(chr(10))[0]}; running err_cmd")
-    launch = replace(task.launch, cmd=task.err_cmd, stdin=task.err_stdin)
+    launch = replace(task.launch, cmd=task.err_cmd, stdin=task.err_stdin, batch="")
     ended = await runner.run(launch, room, stopper)
     seconds = failed.seconds + ended.seconds
     if ended.exit_code == 0 and not ended.reason:

@@ -20,6 +20,7 @@ CLONE_NEWUSER = 0x1000_0000
 MS_REC = 0x4000
 MS_SLAVE = 1 << 19
 MS_BIND = 0x1000
+MS_SHARED = 1 << 20
 MS_REMOUNT = 0x20
 MNT_DETACH = 2
 PR_SET_PDEATHSIG = 1
@@ -82,6 +83,11 @@ def seal(path: Path) -> None:
         kept = os.statvfs(path).f_flag & (os.ST_NOEXEC | os.ST_NOATIME | os.ST_NODIRATIME | os.ST_RELATIME)
         mine = os.ST_RDONLY | os.ST_NOSUID | os.ST_NODEV  # the numbers are those of mount(2)
         _mount(None, path, None, MS_BIND | MS_REMOUNT | mine | _as_mounted(kept), None)
+
+
+def share(path: Path) -> None:
+    """Let what is mounted below `path`, a mountpoint, from now on be seen in namespaces that copy it, too."""
+    _mount(None, path, None, MS_SHARED, None)
 
 
 def detach(path: Path) -> None:

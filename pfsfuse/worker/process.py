@@ -50,7 +50,7 @@ async def work(store: Store, directory: Path, serve: Serve, *, requests: int, re
         nursery = await stack.enter_async_context(trio.open_nursery())
         await nursery.start(partial(serve, Vfs(views), rooms.mountpoint))
         async with trio.open_nursery() as running:
-            desk = Desk(store, Runner(store, views, rooms, host, kind), stream, running)
+            desk = Desk(store, Runner(store, views, rooms, host, kind, running), stream, running)
             await desk.report(Ready(pid=os.getpid(), sandbox=kind))
             while (line := await lines.next_line()) is not None:
                 desk.take(line)

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import trio
+from msgspec.structs import replace as replace_struct
 
 from pfsfuse.errors import JobError
 from pfsfuse.vfs import JobView, JobViews, ViewInput
 from pfsfuse.worker import image, logfile
 from pfsfuse.worker.api import Ended, Launch, Limits
+from pfsfuse.worker.batch import Batches
 from pfsfuse.worker.cgroup import Group, Groups, describe
 from pfsfuse.worker.command import Command
 from pfsfuse.worker.rooms import Rooms
@@ -50,6 +52,22 @@ class Stopper:
             self._command.terminate()
         self._scope.deadline = min(self._scope.deadline, trio.current_time() + grace_seconds)
 
+    async def hold(
+        self, command: Command, timeout_seconds: float | None, wait: Callable[[], Awaitable[object]]
+    ) -> object:
+        """What `wait` gives; None when time was up or an end was wanted, and then the command is still there."""
+        self._command = command
+        self._scope = trio.CancelScope()
+        if timeout_seconds is not None:
+            self._scope.deadline = trio.current_time() + timeout_seconds
+        found: object = None
+        try:
+            with self._scope:
+                found = await wait()
+        finally:
+            self._command = None
+        return found
+
     async def wait_for(self, command: Command, timeout_seconds: float | None) -> int | None:
         """The command's exit code; None when it had to be killed, which has happened then."""
         self._command = command
@@ -72,13 +90,16 @@ class Stopper:
 class Runner:
     """Everything launches in this worker share."""
 
-    def __init__(self, store: Store, views: JobViews, rooms: Rooms, host: Host, kind: Kind) -> None:
+    def __init__(
+        self, store: Store, views: JobViews, rooms: Rooms, host: Host, kind: Kind, nursery: trio.Nursery
+    ) -> None:
         self._store = store
         self._views = views
         self._rooms = rooms
         self._host = host
         self._kind = kind
         self._groups = Groups(os.getpid())
+        self._batches = Batches(rooms.directory, self._start_batch, nursery)
 
     @asynccontextmanager
     async def open_room(self, launch: Launch) -> AsyncIterator[Room]:
@@ -96,7 +117,37 @@ class Runner:
         """Run the command in `room` until it has ended; `started` is called with the sandbox's pid."""
         if stopper.asked():
             return Ended(name=launch.name, exit_code=None, reason="stopped")
+        if launch.batch:
+            try:
+                if (user := find_user(launch.user)) is not None:
+                    await trio.to_thread.run_sync(hand_over, user, room)
+            except JobError as error:
+                return Ended(name=launch.name, exit_code=None, reason=f"cannot be started: {error}")
+            ended = await self._batches.run(launch, room, stopper.hold)
+            return replace_struct(ended, exit_code=None, reason="stopped") if stopper.asked() else ended
         begun = trio.current_time()
+        try:
+            command, group = await self._start(launch, room)
+        except (OSError, ValueError, JobError) as error:  # no memory, too long an argument list, no such user
+            return Ended(name=launch.name, exit_code=None, reason=f"cannot be started: {error}")
+        started(command.pid)
+        try:
+            code = await stopper.wait_for(command, launch.timeout_seconds)
+            starved = group is not None and code != 0 and group.out_of_memory()
+        finally:
+            if group is not None:
+                group.remove()
+        reason = ""
+        if stopper.asked():
+            reason = "stopped"
+        elif code is None:
+            reason = f"timed out after {launch.timeout_seconds:g} s"
+        elif starved and launch.limits.memory is not None:
+            reason = f"out of memory: it may use {launch.limits.memory / (1 << 20):g} MiB (exit code {code})"
+        return Ended(name=launch.name, exit_code=code, reason=reason, seconds=trio.current_time() - begun)
+
+    async def _start(self, launch: Launch, room: Room) -> tuple[Command, Group | None]:
+        """The command of a launch, started in `room`, and what limits it. Raises OSError, ValueError, JobError."""
         group: Group | None = None
         try:
             user = find_user(launch.user)
@@ -121,25 +172,17 @@ class Runner:
                 stdin=launch.stdin,
                 log=Path(launch.log),
             )
-        except (OSError, ValueError, JobError) as error:  # no memory, too long an argument list, no such user
+        except BaseException:
             if group is not None:
                 group.remove()
-            return Ended(name=launch.name, exit_code=None, reason=f"cannot be started: {error}")
-        started(command.pid)
-        try:
-            code = await stopper.wait_for(command, launch.timeout_seconds)
-            starved = group is not None and code != 0 and group.out_of_memory()
-        finally:
-            if group is not None:
-                group.remove()
-        reason = ""
-        if stopper.asked():
-            reason = "stopped"
-        elif code is None:
-            reason = f"timed out after {launch.timeout_seconds:g} s"
-        elif starved and launch.limits.memory is not None:
-            reason = f"out of memory: it may use {launch.limits.memory / (1 << 20):g} MiB (exit code {code})"
-        return Ended(name=launch.name, exit_code=code, reason=reason, seconds=trio.current_time() - begun)
+            raise
+        return command, group
+
+    async def _start_batch(self, launch: Launch, room: Room) -> tuple[Command, Callable[[], None]]:
+        if self._kind != "bubblewrap":
+            raise JobError("datum_batching needs bubblewrap", hint="`apt-get install bubblewrap`")
+        command, group = await self._start(launch, room)
+        return command, (lambda: None) if group is None else group.remove
 
     def _group(self, launch: Launch) -> Group | None:
         """What limits the launch; None when nothing does, which is said in its log when something should."""

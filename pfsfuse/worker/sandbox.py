@@ -73,6 +73,8 @@ class Room:
     """Becomes /tmp, writable (bubblewrap only)."""
     home_inside: Path | None = None
     """Where the command finds `home`; None: at its own path."""
+    switched: bool = False
+    """Whether what /pfs shows is mounted below `view` while the command runs, `out` included (bubblewrap only)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +211,9 @@ def _bubblewrap(room: Room, host: Host) -> Iterator[str]:
     for path in host.granted:
         yield from ("--ro-bind", str(path), str(path))
     yield from ("--bind", str(room.home), str(room.home_inside or room.home))
-    yield from ("--ro-bind", str(room.view), "/pfs", "--bind", str(room.out), "/pfs/out")
+    yield from ("--ro-bind", str(room.view), "/pfs")
+    if not room.switched:
+        yield from ("--bind", str(room.out), "/pfs/out")
     if host.root is None:
         yield from ("--remount-ro", "/")
 

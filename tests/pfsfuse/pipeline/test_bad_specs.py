@@ -132,6 +132,11 @@ def test_the_example_that_the_others_break_is_good():
             {"transform": "{cmd: [x], err_stdin: [y]}"},
             "2:34: transform.err_stdin: there is no err_cmd to give it to",
         ),
+        ({"transform": "{cmd: [x], datum_batching: 1}"}, "2:39: transform.datum_batching: expected true or"),
+        (
+            {"transform": "{cmd: [x], datum_batching: true, image: u}"},
+            "2:39: transform.datum_batching: not together with image",
+        ),
         ({"transform": "{cmd: [x], user: ''}"}, "2:29: transform.user: empty"),
         # inputs
         (

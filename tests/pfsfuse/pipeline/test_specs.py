@@ -389,6 +389,7 @@ transforms = st.builds(
     err_cmd=st.tuples(text.filter(bool), text),
     err_stdin=st.lists(text, max_size=2).map(tuple),
     user=st.none() | text.filter(bool),
+    datum_batching=st.booleans(),
 )
 sets = st.sampled_from(["number", "size_bytes", "per_worker"]).flatmap(
     lambda name: st.builds(DatumSet, **{name: st.integers(1, 1 << 40)})
