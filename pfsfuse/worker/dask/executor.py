@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import trio
-from distributed import Client, Event, KilledWorker, LocalCluster, get_client
+from distributed import Client, Event, KilledWorker, LocalCluster, get_client, get_worker
 
 from pfsfuse.errors import JobError, PfsError
 from pfsfuse.worker.api import Outcome, Task
@@ -40,7 +40,8 @@ STOP_SECONDS = 10.0
 def compute(parcel: Parcel, unwanted: str) -> Return:
     """Runs in a Dask worker: the datum, until the event `unwanted` is set."""
     event = Event(unwanted, client=get_client())
-    return remote.host().compute(parcel, lambda: not event.is_set())
+    scratch = Path(get_worker().local_directory)  # Dask clears away what dead workers leave in theirs
+    return remote.host(scratch).compute(parcel, lambda: not event.is_set())
 
 
 class DaskExecutor:

@@ -40,8 +40,8 @@ SWEEP_AFTER = 64
 class Host:
     """This process, as a place where datums run."""
 
-    def __init__(self, scratch: Path | None = None) -> None:
-        """`scratch` is where the store goes: below the system's directory for temporary files unless given."""
+    def __init__(self, scratch: Path) -> None:
+        """`scratch` is where the store goes; whoever gave it clears it away should this process be killed."""
         self.path = Path(tempfile.mkdtemp(prefix="pfs-dask-", dir=scratch))
         atexit.register(shutil.rmtree, self.path, ignore_errors=True)
         self._store = store.create(self.path / "store")
@@ -111,9 +111,9 @@ _hosts: dict[int, Host] = {}
 _starting = threading.Lock()
 
 
-def host() -> Host:
-    """This process's, made by the first who asks."""
+def host(scratch: Path) -> Host:
+    """This process's, made by the first who asks, below `scratch`."""
     with _starting:
         if os.getpid() not in _hosts:
-            _hosts[os.getpid()] = Host()
+            _hosts[os.getpid()] = Host(scratch)
         return _hosts[os.getpid()]
