@@ -101,7 +101,6 @@ def _read_spec(field: Field, default_name: str) -> Spec:
     parallelism = read_parallelism(found["parallelism_spec"]) if "parallelism_spec" in found else None
     if service is not None and parallelism not in (None, 1):
         found["parallelism_spec"].fail("a service is one process; constant must be 1")
-    transform = read_transform(found["transform"])
     spout = read_spout(found["spout"]) if "spout" in found else None
     if spout is not None:
         for other in ("input", "service", "egress"):
@@ -109,8 +108,6 @@ def _read_spec(field: Field, default_name: str) -> Spec:
                 found[other].fail(f"a spout has no {other}{_INSTEAD.get(other, '')}")
         if parallelism not in (None, 1):
             found["parallelism_spec"].fail("a spout is one process; constant must be 1")
-        if transform.image:
-            found["transform"].fail("a spout has no image: its command is one of this host's programs")
     tree = None
     if "input" in found:
         tree = read_input(found["input"], pipeline=name, for_service=service is not None)
@@ -118,6 +115,9 @@ def _read_spec(field: Field, default_name: str) -> Spec:
         field.fail("input is missing: which repo the pipeline reads, and how it is cut into datums")
     if service is not None and "egress" in found:
         found["egress"].fail("a service has none; what it saves is committed when it stops")
+    transform = read_transform(found["transform"])
+    if spout is not None and transform.image:
+        found["transform"].fail("a spout has no image: its command is one of this host's programs")
     return Spec(
         name=name,
         description=found["description"].text() if "description" in found else "",
