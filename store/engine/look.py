@@ -1,7 +1,7 @@
 """One read transaction, as a context manager.
 
-A class, because three generators inside each other (the gate, LMDB's errors as ours, the transaction) took 12 µs of the
-14 µs of a look, and a mount looks twice for each small file.
+A class, because with three generators inside each other (the gate, LMDB's errors as ours, the transaction) a look took
+7.4 µs instead of 3.3 µs, and a mount looks for each small file.
 """
 
 from __future__ import annotations
