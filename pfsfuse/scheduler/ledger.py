@@ -27,7 +27,7 @@ import msgspec
 from pfsfuse.errors import JobError
 from pfsfuse.scheduler.job import DatumRun, Job, Pipeline, Request
 from pfsfuse.scheduler.plan import Reading
-from store import CommitId, Shelf, Store
+from store import CommitId, Shelf, Store, names
 
 Changes = dict[bytes, bytes | None]
 """What a shelf's `update` takes: None deletes the key."""
@@ -61,6 +61,8 @@ class Ledger:
         ]
 
     def find_pipeline(self, name: str) -> Pipeline | None:
+        if not names.may_be_repo(name):  # its results have a repo of that name
+            return None
         value = self._shelf.get(_key("pipeline", name))
         return None if value is None else msgspec.json.decode(value, type=Pipeline)
 
