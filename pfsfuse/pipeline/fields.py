@@ -38,6 +38,8 @@ class Reading:
     source: str
     ignore_image: bool
     warnings: list[str]
+    file: Callable[[str], str] | None = None
+    """Gives the text of another file that the document names; raises OSError, UnicodeDecodeError."""
 
 
 @dataclass(frozen=True, slots=True)

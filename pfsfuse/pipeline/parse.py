@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import store
 from pfsfuse.pipeline.egress import read_egress
 from pfsfuse.pipeline.fields import Field, Reading
@@ -29,6 +31,7 @@ def parse_specs(
     source: str,
     ignore_image: bool = False,
     warnings: list[str] | None = None,
+    file: Callable[[str], str] | None = None,
 ) -> list[Spec]:
     """Every spec in `text` (JSON or YAML; one, a list, or several documents), in order; at least one.
 
@@ -36,10 +39,14 @@ def parse_specs(
     effect is appended to `warnings`, one line each, worded like the errors. Specs with `service` are accepted; whoever
     takes pipelines only looks at `Spec.service`.
 
+    `file` gives the text of a file that a specification names (a notebook), as seen from where `source` lies; without
+    it such a specification is refused.
+
     Raises SpecError, and nothing else, for the first mistake.
     """
     specs: dict[str, Spec] = {}
-    for document in _documents(text, Reading(source, ignore_image, [] if warnings is None else warnings)):
+    reading = Reading(source, ignore_image, [] if warnings is None else warnings, file)
+    for document in _documents(text, reading):
         spec = _read_spec(document, "")
         if spec.name in specs:
             document.fail(f"a second specification of {spec.name!r}; a name is used once")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from pfsfuse.pipeline.fields import Field
+from pfsfuse.pipeline.notebook import read_notebook
 from pfsfuse.pipeline.reader import shown
 from pfsfuse.pipeline.spec import DatumSet, Network, Service, Spout, Transform
 from pfsfuse.pipeline.tables import DATUM_SET, PARALLELISM, SERVICE, SPOUT, TRANSFORM
@@ -13,11 +14,14 @@ from pfsfuse.pipeline.tables import DATUM_SET, PARALLELISM, SERVICE, SPOUT, TRAN
 def read_transform(field: Field) -> Transform:
     """The `transform` section."""
     found = field.table(TRANSFORM)
-    if "cmd" not in found:
-        field.fail("cmd is missing: the program to run and its arguments")
-    cmd = found["cmd"].arguments()
-    if not cmd or not cmd[0]:
-        found["cmd"].fail("empty; the first item is the program to run")
+    env = _read_env(found["env"]) if "env" in found else {}
+    if "notebook" in found:
+        for other in ("cmd", "stdin"):
+            if other in found:
+                found[other].fail("there is a notebook to run; remove one of them")
+        cmd, stdin = read_notebook(found["notebook"], env)
+    else:
+        cmd, stdin = _read_cmd(field, found)
     working_dir = found["working_dir"].argument() if "working_dir" in found else None
     if working_dir is not None and not working_dir.startswith("/"):
         found["working_dir"].fail("not an absolute path")
@@ -38,8 +42,8 @@ def read_transform(field: Field) -> Transform:
     codes = found["accept_return_code"].items() if "accept_return_code" in found else []
     return Transform(
         cmd=cmd,
-        stdin=found["stdin"].arguments() if "stdin" in found else (),
-        env=_read_env(found["env"]) if "env" in found else {},
+        stdin=stdin,
+        env=env,
         working_dir=working_dir,
         accept_return_code=tuple(sorted({code.whole(0, 255) for code in codes})),
         err_cmd=err_cmd,
@@ -49,6 +53,15 @@ def read_transform(field: Field) -> Transform:
         datum_batching=batching,
         user=user,
     )
+
+
+def _read_cmd(field: Field, found: dict[str, Field]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    if "cmd" not in found:
+        field.fail("cmd is missing: the program to run and its arguments")
+    cmd = found["cmd"].arguments()
+    if not cmd or not cmd[0]:
+        found["cmd"].fail("empty; the first item is the program to run")
+    return cmd, found["stdin"].arguments() if "stdin" in found else ()
 
 
 def _read_image(field: Field) -> str:

@@ -90,9 +90,9 @@ PIPELINE = Table(path="pipeline", taken=_words("name"), refused={"project": _PRO
 TRANSFORM = Table(
     path="transform",
     taken=_words(
-        "cmd stdin env err_cmd err_stdin user datum_batching working_dir accept_return_code image network"
+        "cmd notebook stdin env err_cmd err_stdin user datum_batching working_dir accept_return_code image network"
     ),
-    refused=_all(_LATER, "secrets notebook build"),
+    refused=_all(_LATER, "secrets build"),
     ignored={
         **_all(_KUBERNETES, "image_pull_secrets memory_volume"),
         "dockerfile": "only tells Pachyderm how to build an image",

@@ -162,7 +162,14 @@ def read_specs(file: str, *, ignore_image: bool = False) -> list[Spec]:
 
     spec_text, source, _ = read_spec_file(file)
     warnings: list[str] = []
-    specs = parse_specs(spec_text, source=source, ignore_image=ignore_image, warnings=warnings)
+    beside = Path() if file == "-" else Path(file).parent
+    specs = parse_specs(
+        spec_text,
+        source=source,
+        ignore_image=ignore_image,
+        warnings=warnings,
+        file=lambda name: (beside / name).read_text(encoding="utf-8"),
+    )
     warn(warnings)
     for spec in specs:
         if spec.transform.image:

@@ -138,6 +138,14 @@ def test_the_example_that_the_others_break_is_good():
             "2:39: transform.datum_batching: not together with image",
         ),
         ({"transform": "{cmd: [x], user: ''}"}, "2:29: transform.user: empty"),
+        (
+            {"transform": "{notebook: a.ipynb}"},
+            "2:23: transform.notebook: a notebook can only be read beside a file",
+        ),
+        (
+            {"transform": "{notebook: a.ipynb, cmd: [x]}"},
+            "2:37: transform.cmd: there is a notebook to run; remove one of them",
+        ),
         # inputs
         (
             {"input": "{}"},
