@@ -93,7 +93,7 @@ FAR: dict[str, str] = {
     "pipelines": "`pfs pipeline list`",
     "reset": "`pfs restore` takes back what is staged, `pfs branch move` moves a branch",
     "repos": "`pfs repo list`",
-    "run": "`pfs pipeline create -f FILE`: a pipeline runs by itself when its inputs have new commits",
+    "run": "`pfs pipeline run NAME`; a pipeline runs by itself, too, when its inputs have new commits",
     "services": "`pfs service list`",
     "start": "`pfs mount` starts the mount, pipelines and services",
     "stop": "`pfs umount` stops the mount, `pfs service stop NAME` a service",

@@ -179,3 +179,32 @@ def test_a_pipeline_that_is_read_is_deleted_only_by_force(ok, run, work, sales):
 def test_what_cannot_be_is_one_line_and_an_exit_code(run: Run, words: tuple[str, ...], said: str):
     refused = run("pipeline", *words)
     assert refused.code != 0 and said in refused.err and "Traceback" not in refused.err
+
+
+def test_a_service_is_not_created_here_and_the_message_says_how(run, work):
+    (work / "web.yaml").write_text(SALES + "service: {internal_port: 8000}\n")
+    refused = run("pipeline", "create", "-f", "web.yaml")
+    assert refused.code == 6 and "sales is a service" in refused.err
+    assert "`pfs service create -f FILE` starts it" in refused.err
+
+
+def test_a_notebook_is_read_beside_the_file_that_names_it(ok, run, work):
+    (work / "specs").mkdir()
+    spec = SALES.replace("{cmd: [sh, -c, one]}", "{notebook: july.ipynb}")
+    (work / "specs" / "sales.yaml").write_text(spec)
+    refused = run("pipeline", "create", "-f", "specs/sales.yaml")
+    assert refused.code == 6 and "transform.notebook: july.ipynb: No such file" in refused.err
+    (work / "specs" / "july.ipynb").write_text('{"nbformat": 4, "metadata": {}, "cells": []}')
+    assert ok("pipeline", "create", "-f", "specs/sales.yaml") == "sales\n"
+    (work / "specs" / "july.ipynb").write_text('{"nbformat": 4, "metadata": {"x": 1}, "cells": []}')
+    assert ok("pipeline", "update", "-f", "specs/sales.yaml") == "sales: version 2\n"
+
+
+def test_a_spout_waits_for_a_daemon_and_says_so(ok, run, work):
+    (work / "feed.yaml").write_text("pipeline: {name: feed}\ntransform: {cmd: [x]}\nspout: {}\n")
+    told = ok("pipeline", "create", "-f", "feed.yaml", "--dry-run")
+    assert told.splitlines()[1] == "  its command runs as long as `pfs mount` or `pfs scheduler` does"
+    ok("pipeline", "create", "-f", "feed.yaml")
+    assert json.loads(ok("pipeline", "show", "feed", "--json"))["state"] == "waiting"
+    assert "(spout)" in ok("pipeline", "list")
+    assert "runs all the time" in run("pipeline", "run", "feed").err

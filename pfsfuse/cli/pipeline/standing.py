@@ -59,10 +59,11 @@ def start(app: App, name: str) -> None:
     from pfsfuse.scheduler import Ledger, start_pipeline
 
     with app.open() as opened:
-        get(Ledger(opened), name)
+        spout = "spout" in get(Ledger(opened), name).spec
         job = start_pipeline(opened, name)
     app.refresh()
-    tell(app, job)
+    if not spout:
+        tell(app, job)
 
 
 @click.command(

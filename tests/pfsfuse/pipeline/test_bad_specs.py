@@ -370,6 +370,20 @@ def test_a_mistake_is_refused_where_it_stands(changes, message):
     assert refusal(spec(**changes)).startswith(f"spec:{message}")
 
 
+@pytest.mark.parametrize("field", sorted(SPEC.taken | SPEC.refused.keys()))
+def test_nonsense_in_any_field_is_refused_by_the_field_s_name(field):
+    document = {
+        "pipeline": {"name": "sales"},
+        "transform": {"cmd": ["x"]},
+        "input": {"pfs": {"repo": "trips", "glob": "/"}},
+    }
+    if field == "spout":
+        del document["input"]
+    said = refusal(json.dumps(document | {field: [{"nonsense": 1}]}))
+    place, name, what = said.split(": ", 2)
+    assert place.startswith("spec:1:") and name.split(".")[0].split("[")[0] == field and what
+
+
 def test_two_specs_of_one_name_are_refused():
     assert refusal(spec() + "\n---\n" + spec()).startswith("spec:5:1: a second specification of 'sales'")
 
