@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property, lru_cache
 
 from pfsfuse.pipeline.glob.grammar import Sequence, parse_glob
 from pfsfuse.pipeline.glob.machine import Machine
+from pfsfuse.pipeline.glob.plain import compile_plain
 
 
 class Glob:
@@ -26,6 +28,10 @@ class Glob:
         """Reads "/" + path, and "" for the root."""
         return Machine(self._pieces, self.groups)
 
+    @cached_property
+    def _plain(self) -> re.Pattern[str] | None:
+        return compile_plain(self._pieces)
+
     def matches(self, path: bytes, is_dir: bool = False) -> bool:
         """Whether the file or directory at `path` matches; the root is b"", slashes at the ends mean nothing.
 
@@ -37,7 +43,11 @@ class Glob:
     def captures(self, path: bytes) -> tuple[str, ...] | None:
         """What the groups stand for in a path, "" for those that took no part; None when it does not match."""
         name = path.strip(b"/").decode("utf-8", "surrogateescape")
-        return self.machine.captures(f"/{name}" if name else "")
+        whole = f"/{name}" if name else ""
+        if self._plain is None:
+            return self.machine.captures(whole)
+        match = self._plain.fullmatch(whole)
+        return None if match is None else match.groups("")
 
 
 @lru_cache(maxsize=256)

@@ -334,6 +334,7 @@ def test_the_machine_captures_what_trying_everything_captures_first(glob, path):
     compiled = compile_glob("/" + glob)
     assert compiled.matches(path.encode()) is (found is not None)
     captured = compiled.captures(path.encode())
+    assert captured == compiled.machine.captures(text)  # whether or not it is plain
     assert (captured is None) is (found is None)
     if captured is not None and found is not None:
         outer = {number: text[start:end] for number, (start, end) in found.items()}
