@@ -5,70 +5,92 @@ IEEE TPDS 31(9), 2020. The library's plain-Python implementation serves as the s
 the compiled one equal to it, and recorded boundaries keep a new version of either from moving them in silence.
 
 The sizes: the growth per small edit and the cost of a cold random read follow the chunk size, and very small chunks
-make large files slow to read. They are recorded in the store's header; all files of a store are cut alike.
+make large files slow to read. They are recorded in the store's header; all files of a store are cut alike, also by
+later versions.        store/format/tables.md
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import BinaryIO, cast
+from dataclasses import dataclass
+from typing import BinaryIO, Literal, Self, cast
 
 from pyfastcdc import FastCDC
 
-MINIMUM, AVERAGE, MAXIMUM = 16 << 10, 64 << 10, 256 << 10
-"""Bytes in a chunk. A file below the minimum is one chunk."""
+from store.errors import Corrupt
+from store.format.tables import COARSE, FINE, Cutting
 
-
+Level = Literal[1, 2]
+LEVELS: dict[Cutting, Level] = {COARSE: 1, FINE: 2}
+"""The ways of cutting that there are, and their normalization: how much the sizes of chunks keep to the average."""
 Fill = Callable[[memoryview], int]
 """Reads into a buffer; how many bytes, 0 at the end only."""
 
 
-def _chunker() -> FastCDC:
-    return FastCDC(AVERAGE, min_size=MINIMUM, max_size=MAXIMUM, normalized_chunking=1)
+@dataclass(frozen=True, slots=True)
+class Chunker:
+    """Cuts streams in one certain way."""
 
+    minimum: int
+    """Bytes in a chunk that is not a file's last. A file below this is one chunk."""
+    average: int
+    maximum: int
+    level: Level
+    """Of normalization."""
 
-def cut(stream: BinaryIO) -> Iterator[bytes]:
-    """The chunks of everything left in `stream`, in order; nothing for an empty one. Memory: a few chunks."""
-    for chunk in _chunker().cut_stream(cast("_Readable", stream)):
-        yield bytes(chunk.data)
+    @classmethod
+    def of(cls, cutting: Cutting) -> Self:
+        """The one that a header names. Raises Corrupt for what cannot be."""
+        if cutting not in LEVELS:
+            raise Corrupt("header", f"its chunker is {cutting}")
+        _, minimum, average, maximum = cutting
+        return cls(minimum, average, maximum, LEVELS[cutting])
 
+    def cut(self, stream: BinaryIO) -> Iterator[bytes]:
+        """The chunks of everything left in `stream`, in order; nothing for an empty one. Memory: a few chunks."""
+        for chunk in self._chunker().cut_stream(cast("_Readable", stream)):
+            yield bytes(chunk.data)
 
-def cut_whole(plain: memoryview) -> list[memoryview]:
-    """The chunks of a file that is in memory, as views."""
-    return [plain[chunk.offset : chunk.offset + chunk.length] for chunk in _chunker().cut_buf(plain)]
+    def cut_whole(self, plain: memoryview) -> list[memoryview]:
+        """The chunks of a file that is in memory, as views."""
+        return [plain[chunk.offset : chunk.offset + chunk.length] for chunk in self._chunker().cut_buf(plain)]
 
+    def cut_windows(self, fill: Fill, size: int, keep: int) -> Iterator[list[memoryview]]:
+        """The same chunks as `cut` gives, as views into windows of `size` bytes that `fill` was asked to fill.
 
-def cut_windows(fill: Fill, size: int, keep: int) -> Iterator[list[memoryview]]:
-    """The same chunks as `cut` gives, as views into windows of `size` bytes that `fill` was asked to fill.
+        The last `keep` windows stay as they are; the buffers of earlier ones are used again, since fresh pages cost as
+        much as hashing what is put into them.
+        """
+        buffers: list[memoryview] = []
+        rest = memoryview(b"")
+        number = 0
+        while True:
+            if len(buffers) <= keep:
+                buffers.append(memoryview(bytearray(size + self.maximum)))
+            buffer = buffers[number % (keep + 1)]
+            number += 1
+            buffer[: len(rest)] = rest
+            end, full = len(rest), len(rest) + size
+            while end < full and (count := fill(buffer[end:full])):
+                end += count
+            # A cut is certain only where the longest possible chunk would still have fitted.
+            certain = end if end < full else end - self.maximum
+            chunks, at = [], 0
+            for chunk in self._chunker().cut_buf(buffer[:end]):
+                if chunk.offset > certain:
+                    break
+                at = chunk.offset + chunk.length
+                chunks.append(buffer[chunk.offset : at])
+            if chunks:
+                yield chunks
+            if end < full:
+                return
+            rest = buffer[at:end]
 
-    The last `keep` windows stay as they are; the buffers of earlier ones are used again, since fresh pages cost as much
-    as hashing what is put into them.
-    """
-    buffers: list[memoryview] = []
-    rest = memoryview(b"")
-    number = 0
-    while True:
-        if len(buffers) <= keep:
-            buffers.append(memoryview(bytearray(size + MAXIMUM)))
-        buffer = buffers[number % (keep + 1)]
-        number += 1
-        buffer[: len(rest)] = rest
-        end, full = len(rest), len(rest) + size
-        while end < full and (count := fill(buffer[end:full])):
-            end += count
-        # A cut is certain only where the longest possible chunk would still have fitted.
-        certain = end if end < full else end - MAXIMUM
-        chunks, at = [], 0
-        for chunk in _chunker().cut_buf(buffer[:end]):
-            if chunk.offset > certain:
-                break
-            at = chunk.offset + chunk.length
-            chunks.append(buffer[chunk.offset : at])
-        if chunks:
-            yield chunks
-        if end < full:
-            return
-        rest = buffer[at:end]
+    def _chunker(self) -> FastCDC:
+        return FastCDC(
+            self.average, min_size=self.minimum, max_size=self.maximum, normalized_chunking=self.level
+        )
 
 
 class _Readable:

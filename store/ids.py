@@ -29,6 +29,10 @@ class ObjectId(bytes):
         """The id of the object with these bytes (`b3sum` prints the same)."""
         return cls(blake3(plain).digest())
 
+    def names(self, plain: bytes | memoryview) -> bool:
+        """Whether this is the id of the object with these bytes."""
+        return self == blake3(plain).digest()
+
 
 class CommitId(bytes):
     """16 random bytes, shared by all commits that one change causes. `str()` is its 32 hex digits."""

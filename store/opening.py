@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 from store import header
 from store.engine import Environment, Writing, acquire, release
 from store.errors import Exists, NotAStore, NotWritable
-from store.format.tables import PLAIN, Header
+from store.format import tables
 from store.store import Store
 
 DATA = "data.mdb"
@@ -56,7 +55,7 @@ def create(path: str | Path) -> Store:
     except OSError as error:
         raise NotWritable(where, (error.strerror or str(error)).lower()) from None
     env = acquire(where, create=True)
-    made = Header(PLAIN, time.time_ns(), os.urandom(16))
+    made = tables.new_header()
 
     def work(writing: Writing) -> None:
         if header.find(writing) is not None:

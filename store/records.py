@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 
@@ -81,8 +82,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Extent:
+class Extent(NamedTuple):
     """A stretch of one chunk: what a read of a file turns into."""
 
     chunk: ObjectId

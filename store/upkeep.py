@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from store import copying, fsck, gc, header, stats, upgrade
+from store.chunker import Chunker
 from store.copying import Copied
 from store.engine import Environment, compact
 from store.engine.compact import Compacted, Room
-from store.errors import Corrupt, NewerFormat, NotAStore
+from store.errors import NewerFormat, NotAStore
 from store.format import tables
 from store.format.tables import FORMAT, Header
 from store.fsck import RepairPlan
@@ -119,6 +120,5 @@ class Upkeep:
         unknown = tuple(name for name in found.features if name not in tables.FEATURES)
         if found.format > FORMAT or unknown:
             raise NewerFormat(self.path, found.format, FORMAT, unknown)
-        if found.chunker != Header(0, 0, b"").chunker:
-            raise Corrupt("header", f"its chunker is {found.chunker}")
+        Chunker.of(found.chunker)
         return found

@@ -37,5 +37,8 @@ def _plan(load: Load, name: ObjectId, height: int, size: int, start: int, end: i
     while start < end:
         piece, begins = found.items[index], found.ends[index] - found.items[index].size
         stop = min(end, found.ends[index])
-        yield from _plan(load, ObjectId(piece.id), height - 1, piece.size, start - begins, stop - begins)
+        if height == 1:
+            yield Extent(ObjectId(piece.id), start - begins, stop - start)
+        else:
+            yield from _plan(load, ObjectId(piece.id), height - 1, piece.size, start - begins, stop - begins)
         start, index = stop, index + 1

@@ -6,7 +6,7 @@ import io
 import stat
 from typing import BinaryIO
 
-from store.chunker import MINIMUM, Fill, cut_windows
+from store.chunker import Fill
 from store.contents import ListWriter
 from store.engine import WINDOW, ObjectWriter
 from store.records import SYMLINK_MODE, Entry
@@ -18,13 +18,15 @@ AT_ONCE = 256 << 10
 def write_file(writer: ObjectWriter, data: bytes | BinaryIO, mode: int, mtime_ns: int) -> Entry:
     """Put the bytes of `data`, read to its end; the file's entry, still without a name. Memory: some windows."""
     stream = io.BytesIO(data) if isinstance(data, bytes) else data
-    head = _read_up_to(stream, MINIMUM)
+    chunker = writer.chunker
+    head = _read_up_to(stream, chunker.minimum)
     bits = stat.S_IFREG | stat.S_IMODE(mode)
-    if len(head) < MINIMUM:
+    if len(head) < chunker.minimum:
         content = writer.put(head) if head else None
         return Entry(b"", bits, mtime_ns, len(head), content)
     lists = ListWriter(writer.put)
-    for chunk, size in writer.put_windows(cut_windows(_filling(head, stream), WINDOW, writer.threads + 2)):
+    windows = chunker.cut_windows(_filling(head, stream), WINDOW, writer.threads + 2)
+    for chunk, size in writer.put_windows(windows):
         lists.push(chunk, size)
     found, height = lists.finish()
     return Entry(b"", bits, mtime_ns, lists.size, found, height)

@@ -7,7 +7,6 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO, cast
 
-from store.chunker import MINIMUM, cut
 from store.contents import ListWriter, Range, splice
 from store.edit.files import write_file
 from store.engine import ObjectWriter
@@ -31,13 +30,13 @@ def splice_file(
     for the ranges in `changed` and for its end. Of `content`, which must be seekable, only the neighbourhood of what
     changed is read.
     """
-    if size < MINIMUM:
+    if size < writer.chunker.minimum:
         content.seek(0)
         return write_file(writer, content.read(size), mode, mtime_ns)
 
     def cut_from(offset: int) -> Iterator[bytes]:
         content.seek(offset)
-        return cut(cast(BinaryIO, _UpTo(content, size - offset)))
+        return writer.chunker.cut(cast(BinaryIO, _UpTo(content, size - offset)))
 
     lists = ListWriter(writer.put)
     splice(lists, load, old, changed, size, cut_from, writer.put_chunks)

@@ -90,10 +90,12 @@ class ObjectReader:
         """The bytes of `extents`, joined. Raises Corrupt."""
         if len(extents) == 1 and extents[0].size < GROUP:
             with self._env.read() as reading:
-                plain, unchecked = self._cut(extents[0], *_find(reading, extents[0].chunk, self._unpack))
+                name, start, size = extents[0]
+                plain, number = _find(reading, name, self._unpack)
+                if len(plain) != size:
+                    return bytes(_part(name, plain, number, start, size))
                 found = bytes(plain)
-                if unchecked is not None:
-                    _require(extents[0].chunk, found, unchecked)
+                _require(name, found, number)
                 return found
         size = sum(extent.size for extent in extents)
         return filled(size, lambda buffer: self.fetch_into(extents, buffer))
@@ -104,12 +106,15 @@ class ObjectReader:
         with self._env.read() as reading:
             for group in _groups(extents):
                 copied: list[tuple[ObjectId, memoryview, int]] = []
-                for extent, (plain, place) in zip(group, self._find_all(reading, group), strict=True):
-                    into = buffer[at : at + extent.size]
-                    into[:], unchecked = self._cut(extent, plain, place)
-                    if unchecked is not None:
-                        copied.append((extent.chunk, into, unchecked))
-                    at += extent.size
+                for extent, (plain, number) in zip(group, self._find_all(reading, group), strict=True):
+                    name, start, size = extent
+                    into = buffer[at : at + size]
+                    if len(plain) == size:  # checked where it was copied to
+                        into[:] = plain
+                        copied.append((name, into, number))
+                    else:
+                        into[:] = _part(name, plain, number, start, size)
+                    at += size
                 for name, into, number in copied:
                     _require(name, into, number)
 
@@ -124,28 +129,16 @@ class ObjectReader:
             if extents and extents[0].start and (cut := self._cuts.take(extents[0].chunk)) is not None:
                 pieces.append(memoryview(cut)[extents[0].start : extents[0].start + extents[0].size])
             for group in _groups(extents[len(pieces) :]):
-                for extent, (plain, place) in zip(group, self._find_all(reading, group), strict=True):
+                for extent, (plain, number) in zip(group, self._find_all(reading, group), strict=True):
+                    name, start, size = extent
                     # What lies in the map could become other bytes between the check and their use: it is copied.
                     own = bytes(plain) if _in_map(plain) else plain
-                    piece, unchecked = self._cut(extent, own, place)
-                    if unchecked is not None:
-                        _require(extent.chunk, piece, unchecked)
-                    elif extent is extents[-1] and not extent.start:
-                        self._cuts.put(extent.chunk, own)
-                    pieces.append(piece)
+                    pieces.append(_part(name, own, number, start, size))
+                    if extent is extents[-1] and not start and size < len(own):
+                        self._cuts.put(name, own)
             yield pieces
 
-    @staticmethod
-    def _cut(extent: Extent, plain: View, place: Place) -> tuple[View, int | None]:
-        """The bytes of `extent`. All of a chunk are to be checked where they are copied to: then with their segment."""
-        if len(plain) == extent.size:
-            return plain, place.segment
-        _require(extent.chunk, plain, place.segment)
-        if len(plain) < extent.start + extent.size:
-            raise Corrupt(f"chunk {extent.chunk}", f"it has {len(plain)} bytes, fewer than its file says")
-        return memoryview(plain)[extent.start : extent.start + extent.size], None
-
-    def _find_all(self, reading: Reading, extents: Sequence[Extent]) -> list[tuple[View, Place]]:
+    def _find_all(self, reading: Reading, extents: Sequence[Extent]) -> list[tuple[View, int]]:
         """`_find` for several, together where nothing is wrong with any of them."""
         names = [extent.chunk for extent in extents]
         if len(names) > 1:
@@ -157,23 +150,33 @@ class ObjectReader:
                 pass  # one by one, each is named that is damaged
         return [_find(reading, name, self._unpack) for name in names]
 
-    def _find_places(self, reading: Reading, places: list[Place]) -> list[tuple[View, Place]]:
-        payloads: dict[int, View] = {}
-        for number in {place.segment for place in places}:
-            if (cached := self._cache.get(number)) is not None:
-                payloads[number] = cached
-        missing = list(dict.fromkeys(place.segment for place in places if place.segment not in payloads))
-        records = reading.get_many(SEGMENTS, [number.to_bytes(8, "big") for number in missing])
-        if len(records) < len(missing):
+    def _find_places(self, reading: Reading, places: list[Place]) -> list[tuple[View, int]]:
+        payloads: dict[int, memoryview] = {}
+        wanted: dict[int, int] = {}
+        """The bytes that are asked for of each segment that has to be unpacked."""
+        for number, _, length in places:
+            if number in wanted:
+                wanted[number] += length
+            elif number not in payloads:
+                if (cached := self._cache.get(number)) is None:
+                    wanted[number] = length
+                else:
+                    payloads[number] = memoryview(cached)
+        records = reading.get_many(SEGMENTS, [number.to_bytes(8, "big") for number in wanted])
+        if len(records) < len(wanted):
             raise Corrupt("segment", "one is missing")
-        payloads.update(zip(missing, segment.decode_all(records), strict=True))
-        self._env.residence.touched(len(missing))
-        for place in places:
-            if place.length < len(payload := payloads[place.segment]) and place.segment in missing:
-                self._cache.put(
-                    place.segment, bytes(payload)
-                )  # shared with others, which may be asked for next
-        return [(_slice(payloads[place.segment], place), place) for place in places]
+        self._env.residence.touched(len(wanted))
+        for (number, size), record, payload in zip(
+            wanted.items(), records, segment.decode_all(records), strict=True
+        ):
+            payloads[number] = payload
+            if size < len(payload) and not segment.is_raw(record):
+                self._cache.put(number, bytes(payload))  # what else is in it may be asked for next
+        return [
+            (payload if length == len(payload) else payload[start : start + length], number)
+            for number, start, length in places
+            for payload in (payloads[number],)
+        ]
 
     def _unpack(self, reading: Reading, place: Place) -> View:
         payload: View | None = self._cache.get(place.segment)
@@ -210,14 +213,16 @@ Unpack = Callable[[Reading, Place], View]
 
 def read_object(reading: Reading, name: ObjectId, unpack: Unpack = unpack) -> bytes:
     """The object's bytes. Raises Corrupt when it is missing or is not what its id says."""
-    found, place = _find(reading, name, unpack)
+    found, number = _find(reading, name, unpack)
     plain = bytes(found)
-    _require(name, plain, place.segment)
+    _require(name, plain, number)
     return plain
 
 
-def _find(reading: Reading, name: ObjectId, unpack: Unpack) -> tuple[View, Place]:
-    """What lies where the object should lie, not checked yet, and where that is. Raises Corrupt when nothing does."""
+def _find(reading: Reading, name: ObjectId, unpack: Unpack) -> tuple[View, int]:
+    """What lies where the object should lie, not checked yet, and the number of that segment. Raises Corrupt
+    when nothing does.
+    """
     value = reading.get_raw(OBJECTS, name)
     if value is None:
         raise Corrupt(f"object {name}", "it is missing")
@@ -226,14 +231,17 @@ def _find(reading: Reading, name: ObjectId, unpack: Unpack) -> tuple[View, Place
         payload = unpack(reading, place)
     except Corrupt as error:
         raise Corrupt(f"object {name}", f"{error.record}: {error.why}") from None
-    return _slice(payload, place), place
-
-
-def _slice(payload: View, place: Place) -> View:
-    """What lies at `place` in its segment."""
     if place.length == len(payload):
-        return payload
-    return memoryview(payload)[place.offset : place.offset + place.length]
+        return payload, place.segment
+    return memoryview(payload)[place.offset : place.offset + place.length], place.segment
+
+
+def _part(name: ObjectId, plain: View, number: int, start: int, size: int) -> View:
+    """The bytes from `start` on of the chunk `name`, which is checked. Raises Corrupt."""
+    _require(name, plain, number)
+    if len(plain) < start + size:
+        raise Corrupt(f"chunk {name}", f"it has {len(plain)} bytes, fewer than its file says")
+    return memoryview(plain)[start : start + size]
 
 
 def _in_map(plain: View) -> bool:
@@ -242,9 +250,5 @@ def _in_map(plain: View) -> bool:
 
 
 def _require(name: ObjectId, plain: View, number: int) -> None:
-    if ObjectId.of(plain) != name:
-        raise _mismatch(name, number)
-
-
-def _mismatch(name: ObjectId, number: int) -> Corrupt:
-    return Corrupt(f"object {name}", f"segment {number} holds other bytes")
+    if not name.names(plain):
+        raise Corrupt(f"object {name}", f"segment {number} holds other bytes")

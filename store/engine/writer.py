@@ -1,8 +1,8 @@
 """Writing new objects in large batches.
 
-Chunks of large files get a segment each, so that a small read unpacks little and a sequential read is
-sequential on disk; small objects (nodes, small files) that arrive together share a segment, so that they compress
-together and a scan of many small files is a sequential read.
+Neighbouring chunks of large files share a segment of at most 96 KiB, so that a small read unpacks little and a
+sequential read is sequential on disk; small objects (nodes, small files) that arrive together share a segment, so that
+they compress together and a scan of many small files is a sequential read.
 
     caller      cuts, and says what goes where                   one thread
     pool        hashes, looks up, compresses (`packing.py`)      all cores
@@ -21,11 +21,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ParamSpec, Self, TypeVar
 
+from store.chunker import Chunker
 from store.engine.batches import Batches, Segment
 from store.engine.env import Environment
 from store.engine.packing import LEVEL_SHARED, Packed, Plain, pack
 from store.engine.txn import OBJECTS, Writing
-from store.format import segment
+from store.errors import Corrupt
+from store.format import segment, tables
 from store.ids import ObjectId
 
 __all__ = ["LEVEL_SHARED", "SHARED", "WINDOW", "ObjectWriter"]
@@ -48,6 +50,8 @@ class ObjectWriter:
 
     def __init__(self, env: Environment, *, threads: int | None = None) -> None:
         self._env = env
+        self.chunker = _chunker(env)
+        """How this store's files are cut."""
         self._lease = env.lease()  # before anything is looked up: what is found there must stay
         weakref.finalize(self, self._lease.release)
         self._loose = False
@@ -115,16 +119,12 @@ class ObjectWriter:
 
     def take(self, packed: Iterable[Packed]) -> Iterator[tuple[ObjectId, int]]:
         """Store what `pack` gave; (id, size) for each. Objects that refer to others come after them."""
-        seen = self._seen
         for item in packed:
-            name = item.name
-            if name not in seen:
-                if item.plain is not None:
-                    self._add_small(name, item.plain)
-                elif item.record is not None:
-                    seen.add(name)
-                    self._add(Segment([(name, item.size)], item.record))
-            yield name, item.size
+            if item.segment is not None:
+                self._add_large(item.segment)
+            elif item.plain is not None and item.name not in self._seen:
+                self._add_small(item.name, item.plain)
+            yield item.name, item.size
 
     def present(self, names: Iterable[bytes]) -> set[bytes]:
         """Those of the objects `names` that are in the store already, where they stay as long as this writer lives."""
@@ -165,6 +165,12 @@ class ObjectWriter:
             self._seal_small()
             self._collect_sealed(self.threads + 1)
 
+    def _add_large(self, made: Segment) -> None:
+        before = len(self._seen)
+        self._seen.update(name for name, _ in made.rows)
+        if len(self._seen) > before:  # what else is in it lies in two segments, of which the first one counts
+            self._add(made)
+
     def _seal_small(self) -> None:
         if self._pending:
             objects = list(self._pending.items())
@@ -185,6 +191,14 @@ class ObjectWriter:
             # What the disk has by now is found there; what is not is remembered.
             self._seen = {*self._pending, *self._batches.names()}
             self._seen.update(name for rows, _ in self._sealing for name, _ in rows)
+
+
+def _chunker(env: Environment) -> Chunker:
+    with env.read() as reading:
+        body = reading.get(tables.META, tables.HEADER_KEY)
+    if body is None:
+        raise Corrupt("header", "it is missing")
+    return Chunker.of(tables.decode(tables.Header, body).chunker)
 
 
 def _windows(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:

@@ -25,8 +25,7 @@ from __future__ import annotations
 import struct
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import zstandard
 
@@ -46,8 +45,7 @@ WORTH = 0.95
 """zstd must leave less than this share of the plain bytes; otherwise they are kept raw and cost nothing to read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where an object lies."""
 
     segment: int
@@ -172,6 +170,11 @@ def rows(record: bytes | memoryview) -> list[tuple[ObjectId, int]]:
     return found
 
 
+def is_raw(record: bytes | memoryview) -> bool:
+    """Whether the payload lies there as it is, so that nothing has to be unpacked. Raises only Corrupt."""
+    return _header(record)[0] == RAW
+
+
 def plain_size(record: bytes | memoryview) -> int:
     """The bytes of the payload after decoding, as the header says. Raises only Corrupt."""
     return _header(record)[2]
@@ -186,7 +189,7 @@ def decode_place(value: bytes | memoryview) -> Place:
     """Where the object lies. Raises only Corrupt."""
     if len(value) != PLACE.size:
         raise Corrupt("objects record", f"{PLACE.size} bytes expected, {len(value)} found")
-    return Place(*PLACE.unpack(value))
+    return Place._make(PLACE.unpack(value))
 
 
 def _decompressor() -> zstandard.ZstdDecompressor:

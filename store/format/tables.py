@@ -13,6 +13,8 @@ shelves      shelf, NUL, key                                  the program's own 
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterable
 from typing import TypeVar
 
@@ -24,7 +26,14 @@ from store.records import Entry
 
 PLAIN, FORMAT = 1, 2
 """The format of a store without features, which this version writes; and the newest it reads, where there are some."""
-FEATURES: dict[str, str] = {}
+Cutting = tuple[str, int, int, int]
+"""How files are cut: algorithm, minimum, average and maximum chunk in bytes."""
+COARSE: Cutting = ("fastcdc-2020", 16 << 10, 64 << 10, 256 << 10)
+"""Of every store of format 1."""
+FINE: Cutting = ("fastcdc-2020-nc2", 8 << 10, 32 << 10, 128 << 10)
+"""Of stores made from now on. A store keeps the way it was made with, or files put again would be stored again."""
+FINE_CHUNKS = "fine-chunks"
+FEATURES: dict[str, str] = {FINE_CHUNKS: "files are cut into chunks of 32 KiB, not 64"}
 """What a store may have that format 1 did not, by name, with what it means; all that this version understands. A reader
 refuses a store with any other.
 """
@@ -44,8 +53,8 @@ class Header(msgspec.Struct, frozen=True, array_like=True):
     created_ns: int
     id: bytes
     """16 random bytes that name the store."""
-    chunker: tuple[str, int, int, int] = ("fastcdc-2020", 16 << 10, 64 << 10, 256 << 10)
-    """Algorithm, minimum, average and maximum chunk in bytes: all files of a store are cut alike."""
+    chunker: Cutting = COARSE
+    """All files of a store are cut alike."""
     features: tuple[str, ...] = ()
     """In order; not written where there are none."""
 
@@ -97,6 +106,11 @@ def decode(kind: type[Body], body: bytes) -> Body:
         return msgspec.msgpack.decode(body, type=kind)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise Corrupt(f"{kind.__name__} record", str(error)) from None
+
+
+def new_header() -> Header:
+    """That of a store that is made now."""
+    return with_features(Header(PLAIN, time.time_ns(), os.urandom(16), FINE), [FINE_CHUNKS])
 
 
 def with_features(header: Header, added: Iterable[str]) -> Header:

@@ -20,7 +20,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from store.chunker import cut_windows
 from store.engine import WINDOW, ObjectWriter
 from store.errors import BadName, NotADirectory, SourceChanged, SpecialFile
 from store.ingest.joining import Joiner, Skipped
@@ -216,7 +215,7 @@ class Loader:
                 self._submit()
                 # As many windows stay as they are as may be in the queue.
                 fill = _filling(descriptor)
-                for window in cut_windows(fill, WINDOW, self._writer.threads + 3):
+                for window in self._writer.chunker.cut_windows(fill, WINDOW, self._writer.threads + 3):
                     self._step(Piece())
                     self._window.chunks = self._writer.submit(self._writer.pack, window)
                     self._submit()
@@ -248,7 +247,9 @@ class Loader:
         if not window.steps:
             return
         if self._wanted:
-            window.read = self._writer.submit(read_files, self._wanted, self._writer.pack)
+            window.read = self._writer.submit(
+                read_files, self._wanted, self._writer.chunker, self._writer.pack
+            )
         self._queue.append(window)
         self._window, self._wanted, self._cost, self._entered = Window([]), [], 0, 0
         while len(self._queue) > self._writer.threads + 2:

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from store.chunker import MINIMUM, cut_whole, cut_windows
+from store.chunker import Chunker
 from store.engine import WINDOW, Packed, Plain
 from store.errors import BadName, SourceChanged, SpecialFile
 from store.ingest.listing import row_of
@@ -70,7 +70,7 @@ def open_file(directory: int, name: bytes) -> int:
     return os.open(name, FLAGS, dir_fd=directory)
 
 
-def read_files(wanted: Sequence[Wanted], pack: Pack) -> list[Read | Failure]:
+def read_files(wanted: Sequence[Wanted], chunker: Chunker, pack: Pack) -> list[Read | Failure]:
     """Read the files, together at most WINDOW bytes, and pack their chunks in one go."""
     buffer, at = _buffer(), 0
     plains: list[Plain] = []
@@ -79,20 +79,20 @@ def read_files(wanted: Sequence[Wanted], pack: Pack) -> list[Read | Failure]:
         try:
             descriptor = open_file(each.descriptor, each.name)
             try:
-                if each.size < MINIMUM:
+                if each.size < chunker.minimum:
                     data: Plain = os.read(descriptor, each.size + 1)
                     same = len(data) == each.size
                     pieces: Sequence[Plain] = (data,) if data else ()
                 else:
                     data = buffer[at : at + each.size + 1]
                     same = _fill(descriptor, data) == each.size
-                    pieces = cut_whole(data[: each.size]) if same else ()
+                    pieces = chunker.cut_whole(data[: each.size]) if same else ()
                     at += each.size
                 if same and row_of(os.fstat(descriptor)) == each.row:
                     plains += pieces
                     found.append(len(pieces))
                 else:
-                    found.append(_read_again(descriptor, each.directory + b"/" + each.name, pack))
+                    found.append(_read_again(descriptor, each.directory + b"/" + each.name, chunker, pack))
             finally:
                 os.close(descriptor)
         except FAILURES as error:
@@ -124,7 +124,7 @@ def _fill(descriptor: int, buffer: memoryview) -> int:
     return end
 
 
-def _read_again(descriptor: int, path: bytes, pack: Pack) -> Read:
+def _read_again(descriptor: int, path: bytes, chunker: Chunker, pack: Pack) -> Read:
     """Read a file from its beginning that is not what it looked like. Raises SourceChanged, SpecialFile, OSError.
 
     Memory: its chunks, compressed.
@@ -135,7 +135,7 @@ def _read_again(descriptor: int, path: bytes, pack: Pack) -> Read:
     os.lseek(descriptor, 0, os.SEEK_SET)
     packed: list[Packed] = []
     # /proc/sys refuses to fill large buffers.
-    for window in cut_windows(lambda buffer: os.readv(descriptor, [buffer[:AT_ONCE]]), WINDOW, 1):
+    for window in chunker.cut_windows(lambda buffer: os.readv(descriptor, [buffer[:AT_ONCE]]), WINDOW, 1):
         packed += pack(window)
     if row_of(os.fstat(descriptor)) != row_of(before):
         raise SourceChanged(path)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 
-from store.chunker import MINIMUM, cut_windows
 from store.contents import ListWriter
 from store.engine import WINDOW, ObjectWriter
 from store.errors import IsADirectory, SourceChanged, SpecialFile
@@ -54,8 +53,9 @@ def _read(writer: ObjectWriter, descriptor: int, status: os.stat_result, tell: T
 
     mode, mtime_ns = status.st_mode, clamped(status.st_mtime_ns)
     lists = ListWriter(writer.put)
-    window = max(MINIMUM, min(WINDOW, status.st_size + 1))
-    for chunk, size in writer.put_windows(cut_windows(fill, window, writer.threads + 2)):
+    window = max(writer.chunker.minimum, min(WINDOW, status.st_size + 1))
+    windows = writer.chunker.cut_windows(fill, window, writer.threads + 2)
+    for chunk, size in writer.put_windows(windows):
         lists.push(chunk, size)
     content, height = lists.finish()
     return Entry(b"", mode, mtime_ns, lists.size, None if content is None else bytes(content), height)

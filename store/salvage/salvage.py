@@ -14,7 +14,6 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -28,7 +27,6 @@ from store.format.tables import (
     BRANCH,
     DRAFTS,
     PINS,
-    PLAIN,
     REFS,
     REPOS,
     SHELVES,
@@ -91,7 +89,7 @@ def _header(chosen: Chosen, path: Path) -> Header:
     found = chosen.header
     if found is None:
         chosen.losses.append(Loss("header", None, "it is gone, and with it when the store was made"))
-        return Header(PLAIN, time.time_ns(), os.urandom(16))
+        return tables.new_header()
     unknown = tuple(name for name in found.features if name not in tables.FEATURES)
     if unknown or found.format > tables.FORMAT:
         raise NewerFormat(path, found.format, tables.FORMAT, unknown)

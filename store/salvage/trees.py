@@ -8,7 +8,7 @@ import msgspec
 
 from store.edit import TreeEdit
 from store.engine import Environment, ObjectWriter
-from store.engine.packing import ALONE
+from store.engine.packing import LARGE
 from store.engine.wreck import Wreck
 from store.errors import Corrupt
 from store.format import node
@@ -92,7 +92,7 @@ class Carrier:
         if plain is None:
             self._known[mark] = False
             return None
-        if len(plain) < ALONE:
+        if len(plain) < LARGE:
             self._writer.put(plain)
         else:
             for _ in self._writer.put_chunks([plain]):

@@ -63,6 +63,9 @@ def records() -> dict[str, bytes]:
         "commit-key": commits.key(RESULT, "sales"),
         "commit": commits.encode(COMMIT),
         "header": tables.encode(HEADER),
+        "header-new": tables.encode(
+            tables.with_features(Header(1, NOON, bytes(range(16)), tables.FINE), [tables.FINE_CHUNKS])
+        ),
         "header-features": tables.encode(tables.with_features(HEADER, ["other", "example"])),
         "repo": tables.encode(RepoBody("rides of a day", "user", NOON)),
         "ref-key": tables.ref_key("sales", BRANCH, "master"),

@@ -8,10 +8,10 @@ from typing import BinaryIO
 from blake3 import blake3
 
 from store import names
+from store.chunker import LEVELS
 from store.errors import BadBundle, BadName, Corrupt, Refused
 from store.format import bundle, segment, tables
 from store.format.bundle import BundledCommit, BundleHeader
-from store.format.tables import Header
 from store.ids import ObjectId
 
 PIECE = 1 << 20
@@ -127,7 +127,7 @@ def _checked(header: BundleHeader) -> BundleHeader:
     unknown = [name for name in header.features if name not in tables.FEATURES]
     if header.format > bundle.FORMAT or unknown:
         raise Refused("the bundle was made by a newer version; upgrade pfsfuse")
-    if header.chunker != Header(0, 0, b"").chunker:
+    if header.chunker not in LEVELS:
         raise BadBundle(bundle.where(0), "its files are cut in another way")
     try:
         known = {names.repo(repo.name) for repo in header.repos}

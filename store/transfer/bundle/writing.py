@@ -20,11 +20,11 @@ from store.format.tables import Header
 from store.ids import ObjectId
 from store.transfer.bundle.plan import BundlePlan, Named, missing
 
-ALONE = 16 << 10
-"""Objects of at least so many bytes get a segment of their own, as in a store."""
+LARGE = 16 << 10
+"""Objects of at least so many bytes do not share the segments of small ones, as in a store."""
 SHARED = 256 << 10
 """Bytes of small objects that are put together."""
-LEVEL_ALONE, LEVEL_SHARED = 1, 3
+LEVEL_LARGE, LEVEL_SHARED = 1, 3
 
 Progress = Callable[[int, int], None]
 """Told how many bytes more, before compression, of how many in all."""
@@ -124,8 +124,8 @@ def _segments(
             yield bytes(record), len(payload)
             continue
         for name, plain in objects:
-            if len(plain) >= ALONE:
-                yield segment.encode([(name, plain)], LEVEL_ALONE), len(plain)
+            if len(plain) >= LARGE:
+                yield segment.encode([(name, plain)], LEVEL_LARGE), len(plain)
                 continue
             pending.append((name, plain))
             pending_bytes += len(plain)

@@ -14,13 +14,15 @@ from hypothesis import strategies as st
 
 import store
 from store import contents
-from store.chunker import MAXIMUM, MINIMUM
 from store.contents import ListWriter
 from store.contents.lists import LIMIT, TARGET
 from store.format import chunklist
+from store.format.tables import FINE
 from store.ids import ObjectId
 from store.records import Entry
 from store.testing.strategies import pseudo_random
+
+_, MINIMUM, _, MAXIMUM = FINE
 
 
 def put(opened: store.Store, content: bytes | BinaryIO) -> tuple[store.Entry, int]:
@@ -47,7 +49,7 @@ def reader(opened: store.Store, entry: store.Entry) -> Iterator[bytes]:
         (MINIMUM, 0),
         (MINIMUM + 1, 0),
         (MAXIMUM * 2, 1),
-        (3_000_000, 1),
+        (2_000_000, 1),
         (60_000_000, 2),
     ],
 )

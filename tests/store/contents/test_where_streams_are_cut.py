@@ -11,42 +11,77 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyfastcdc.py import FastCDC as Specification
 
-from store.chunker import AVERAGE, MAXIMUM, MINIMUM, cut
+from store.chunker import LEVELS, Chunker
+from store.format.tables import COARSE, FINE
 from store.testing.strategies import pseudo_random
 
+WAYS = [Chunker.of(cutting) for cutting in LEVELS]
+ways = pytest.mark.parametrize("chunker", WAYS, ids=["coarse", "fine"])
 
-def sizes(plain: bytes) -> list[int]:
-    return [len(chunk) for chunk in cut(io.BytesIO(plain))]
+
+def sizes(chunker: Chunker, plain: bytes) -> list[int]:
+    return [len(chunk) for chunk in chunker.cut(io.BytesIO(plain))]
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.integers(0, 1 << 32), st.integers(0, 700_000), st.sampled_from((256, 4, 1)))
-def test_the_compiled_chunker_cuts_where_the_plain_one_does(seed, size, values):
+@given(st.sampled_from(WAYS), st.integers(0, 1 << 32), st.integers(0, 700_000), st.sampled_from((256, 4, 1)))
+def test_the_compiled_chunker_cuts_where_the_plain_one_does(chunker, seed, size, values):
     plain = bytes(random.Random(seed).choices(range(values), k=size))
-    chunker = Specification(AVERAGE, min_size=MINIMUM, max_size=MAXIMUM, normalized_chunking=1)
-    assert sizes(plain) == [chunk.length for chunk in chunker.cut_buf(plain)]
+    plainly = Specification(
+        chunker.average,
+        min_size=chunker.minimum,
+        max_size=chunker.maximum,
+        normalized_chunking=chunker.level,
+    )
+    assert sizes(chunker, plain) == [chunk.length for chunk in plainly.cut_buf(plain)]
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.integers(0, 9), st.integers(0, 2_000_000))
-def test_chunks_are_the_stream_in_order_within_the_bounds(seed, size):
+@given(st.sampled_from(WAYS), st.integers(0, 9), st.integers(0, 2_000_000))
+def test_chunks_are_the_stream_in_order_within_the_bounds(chunker, seed, size):
     plain = pseudo_random(seed, 100_000)
     plain = (plain * (size // len(plain) + 1))[:size]
-    chunks = list(cut(io.BytesIO(plain)))
+    chunks = list(chunker.cut(io.BytesIO(plain)))
     assert b"".join(chunks) == plain
-    assert all(MINIMUM <= len(chunk) <= MAXIMUM for chunk in chunks[:-1])
-    assert not chunks or 1 <= len(chunks[-1]) <= MAXIMUM
+    assert all(chunker.minimum <= len(chunk) <= chunker.maximum for chunk in chunks[:-1])
+    assert not chunks or 1 <= len(chunks[-1]) <= chunker.maximum
 
 
-def test_a_fixed_stream_is_cut_where_it_always_was():
-    boundaries = list(itertools.accumulate(sizes(pseudo_random(42, 1_000_000))))
-    assert boundaries == RECORDED
+@settings(max_examples=20, deadline=None)
+@given(
+    st.sampled_from(WAYS),
+    st.integers(0, 9),
+    st.integers(0, 1_500_000),
+    st.sampled_from((100_000, 400_000, 2_000_000)),
+)
+def test_windows_of_any_size_are_cut_where_the_whole_stream_is(chunker, seed, size, window):
+    plain = pseudo_random(seed, size)
+    windows = chunker.cut_windows(io.BytesIO(plain).readinto, window, 1)
+    assert [len(chunk) for each in windows for chunk in each] == sizes(chunker, plain)
 
 
+@pytest.mark.parametrize("cutting", [COARSE, FINE], ids=["coarse", "fine"])
+def test_a_fixed_stream_is_cut_where_it_always_was(cutting):
+    assert (
+        list(itertools.accumulate(sizes(Chunker.of(cutting), pseudo_random(42, 1_000_000))))
+        == RECORDED[cutting]
+    )
+
+
+@ways
 @pytest.mark.parametrize("byte", [b"\0", b"\xff", b"a"])
-def test_a_stream_of_one_byte_repeated_is_cut_at_the_maximum(byte):
-    assert sizes(byte * (MAXIMUM * 3 + 5)) == [MAXIMUM] * 3 + [5]
+def test_a_stream_of_one_byte_repeated_is_cut_at_the_maximum(chunker, byte):
+    assert sizes(chunker, byte * (chunker.maximum * 3 + 5)) == [chunker.maximum] * 3 + [5]
 
 
-RECORDED = [70564, 168400, 292720, 381822, 475250, 543419, 639174, 754491, 792877, 915311, 995335, 1000000]
+# fmt: off
+RECORDED = {
+    COARSE: [70564, 168400, 292720, 381822, 475250, 543419, 639174, 754491, 792877, 915311, 995335, 1000000],
+    FINE: [
+        34720, 67867, 104485, 138667, 179099, 218439, 256570, 276417, 327323, 369162, 412591, 467508, 501442,
+        542725, 551157, 601980, 639174, 671956, 719646, 754289, 788149, 821042, 865083, 908377, 943665, 988394,
+        1000000,
+    ],
+}
+# fmt: on
 """Ends of the chunks of that stream. When these change, files put again are stored again: never change them lightly."""

@@ -94,8 +94,10 @@ def test_a_sound_store_is_sound_and_counted(path):
 def test_a_chunk_with_other_bytes_is_found_by_reading_and_names_every_file_that_has_it(path):
     with store.open(path) as data:
         one, two, weather = names(data)
-        chunk = data.extents(data.repo("weather").commit().entry("copy"), 500_000, 1)[0].chunk
-        key = number_of(data, chunk)
+        found = data.repo("weather").commit().entry("copy")
+        key = number_of(data, data.extents(found, 500_000, 1)[0].chunk)
+        chunks = [extent.chunk for extent in data.extents(found, 0, found.size)]
+        chunk = [chunk for chunk in chunks if number_of(data, chunk) == key][-1]
     alter(path, b"segments", key, flip_last)
     assert affected(path)[0] == set()
     found, report = affected(path, read_data=True)
@@ -118,7 +120,7 @@ def test_a_list_that_is_missing_names_the_files(path):
     with store.open(path) as data:
         one, two, weather = names(data)
         entry = data.repo("weather").commit().entry("copy")
-        assert entry.height == 1 and entry.content is not None
+        assert entry.height > 0 and entry.content is not None
     alter(path, b"objects", entry.content, lambda value: None)
     assert affected(path)[0] == {
         f"{one}:dir/large",

@@ -114,7 +114,7 @@ def lie_in_segment(hand: Hand) -> None:
 def misplace(hand: Hand) -> None:
     key, value = hand.all(b"objects")[0]
     place = segment.decode_place(value)
-    hand.raw(b"objects", key, segment.encode_place(replace(place, offset=place.offset + 1)))
+    hand.raw(b"objects", key, segment.encode_place(place._replace(offset=place.offset + 1)))
 
 
 def lose_log_line(hand: Hand) -> None:

@@ -17,6 +17,8 @@ from store.format.tables import HEADER_KEY, META
 from store.testing.invariants import assert_sound
 from store.upgrade import Step
 
+KNOWN = dict(tables.FEATURES)
+
 
 class OldHeader(msgspec.Struct, array_like=True):
     """What versions before features look at."""
@@ -38,21 +40,21 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> tuple[Step, Step]:
         Step("one", "writes one", False, lambda writing: shelve(writing, b"one")),
         Step("two", "writes two", True, lambda writing: shelve(writing, b"two")),
     )
-    monkeypatch.setattr(tables, "FEATURES", {"one": "the first", "two": "the second"})
+    monkeypatch.setattr(tables, "FEATURES", KNOWN | {"one": "the first", "two": "the second"})
     monkeypatch.setattr(upgrade, "STEPS", made)
     return made
 
 
-def test_a_new_store_has_no_features_and_is_of_format_1(data):
-    assert (data.header.format, data.header.features) == (1, ())
+def test_a_new_store_has_all_features_that_there_are(data):
+    assert (data.header.format, data.header.features) == (2, tuple(tables.FEATURES))
     assert data.plan_upgrade().steps == () == data.upgrade().steps
 
 
 def test_an_upgrade_takes_all_steps_in_order_and_a_second_one_none(data, steps):
     assert data.plan_upgrade().steps == steps
-    assert data.header.features == ()
+    assert data.header.features == tuple(KNOWN)
     assert data.upgrade().steps == steps
-    assert (data.header.format, data.header.features) == (2, ("one", "two"))
+    assert (data.header.format, data.header.features) == (2, (*KNOWN, "one", "two"))
     assert [key for key, _ in data.shelf("upgraded").iter()] == [b"one", b"two"]
     assert data.upgrade().steps == ()
     assert_sound(data)
@@ -62,15 +64,21 @@ def test_a_version_that_lacks_a_feature_refuses_and_names_it(tmp_path, steps, mo
     with store.create(tmp_path) as data:
         data.upgrade()
     store.open(tmp_path).close()
-    monkeypatch.setattr(tables, "FEATURES", {"one": "the first"})
+    monkeypatch.setattr(tables, "FEATURES", KNOWN | {"one": "the first"})
     with pytest.raises(store.NewerFormat, match="needs 'two', which this version does not know") as caught:
         store.open(tmp_path)
     assert caught.value.features == ("two",)
     assert caught.value.hint() == "upgrade pfsfuse"
 
 
-def test_a_version_from_before_features_refuses_by_the_number(data, steps):
-    data.upgrade()
+def test_a_version_that_cuts_coarsely_alone_refuses_a_new_store_and_names_why(tmp_path, monkeypatch):
+    store.create(tmp_path).close()
+    monkeypatch.setattr(tables, "FEATURES", {})
+    with pytest.raises(store.NewerFormat, match="needs 'fine-chunks', which this version does not know"):
+        store.open(tmp_path)
+
+
+def test_a_version_from_before_features_refuses_by_the_number(data):
     with data._env.read() as reading:
         old = msgspec.msgpack.decode(reading.get(META, HEADER_KEY) or b"", type=OldHeader)
     assert old.format == 2 > tables.PLAIN
@@ -84,7 +92,8 @@ def test_a_step_that_fails_leaves_the_store_as_it_was(data, steps, monkeypatch):
     monkeypatch.setattr(upgrade, "STEPS", (steps[0], Step("two", "fails", False, fail)))
     with pytest.raises(store.Refused):
         data.upgrade()
-    assert data.header.features == () == tuple(data.shelf("upgraded").iter())
+    assert data.header.features == tuple(KNOWN)
+    assert not list(data.shelf("upgraded").iter())
     assert_sound(data)
 
 
