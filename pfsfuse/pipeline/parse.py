@@ -123,6 +123,11 @@ def _read_spec(field: Field, default_name: str) -> Spec:
     if service is not None and "egress" in found:
         found["egress"].fail("a service has none; what it saves is committed when it stops")
     transform = read_transform(found["transform"])
+    if service is not None or spout is not None:
+        kind = "a service" if service is not None else "a spout"
+        for said in ("err_cmd", "user", "datum_batching"):
+            if getattr(transform, said):
+                found["transform"].fail(f"{said} means something to datums only, and {kind} has none")
     if spout is not None and transform.image:
         found["transform"].fail("a spout has no image: its command is one of this host's programs")
     return Spec(

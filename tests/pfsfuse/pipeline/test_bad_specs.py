@@ -302,6 +302,14 @@ def test_the_example_that_the_others_break_is_good():
         ({"description": "[x]"}, "4:14: description: expected text, found a list"),
         # services
         ({"service": "{}"}, "4:10: service: internal_port is missing"),
+        (
+            {"service": "{internal_port: 1}", "transform": "{cmd: [x], user: nobody}"},
+            "2:12: transform: user means something to datums only, and a service has none",
+        ),
+        (
+            {"spout": "{}", "input": "", "transform": "{cmd: [x], err_cmd: [y]}"},
+            "2:12: transform: err_cmd means something to datums only, and a spout has none",
+        ),
         ({"service": "{internal_port: 70000}"}, "4:26: service.internal_port: 70000 is out of range"),
         (
             {"service": "{internal_port: 1}", "parallelism_spec": "{constant: 2}"},

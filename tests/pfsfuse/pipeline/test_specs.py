@@ -8,6 +8,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pfsfuse.errors import SpecError
 from pfsfuse.pipeline import (
@@ -423,7 +424,9 @@ pipelines = st.builds(
 services = st.builds(
     Spec,
     name=names,
-    transform=transforms,
+    transform=transforms.map(
+        lambda each: replace(each, err_cmd=(), err_stdin=(), user=None, datum_batching=False)
+    ),
     input=st.none() | trees(pinned_leaves | following_leaves),
     service=st.builds(Service, internal_port=ports, external_port=ports),
 )
