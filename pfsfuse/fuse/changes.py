@@ -127,6 +127,10 @@ class Changes:
     def fallocate(self, fh: int, mode: int, offset: int, length: int) -> None:
         self.vfs.writing.allocate(fh, mode, offset, length)
 
+    @when_free
+    def copy_file_range(self, source: int, start: int, target: int, at: int, length: int) -> bytes:
+        return replies.written(self.vfs.copying.copy(source, start, target, at, length))
+
     def fsync(self, fh: int, datasync: bool) -> Later:
         return Later(self.vfs.writing.sync(fh))
 

@@ -136,6 +136,11 @@ class Operations(Changes):
             with suppress(OSError, StoreError):
                 self.session.store(inode, 0, self.vfs.store.fetch(extents))
 
+    def lseek(self, fh: int, offset: int, whence: int) -> bytes:
+        if not self._opens:
+            _stop_asking()  # there is no handle to speak of, and nothing here has holes
+        return replies.offset(self.vfs.copying.seek(fh, offset, whence))
+
     def release(self, fh: int) -> None:
         self.vfs.close(fh)
 

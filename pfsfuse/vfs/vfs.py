@@ -18,6 +18,7 @@ from typing import Protocol
 
 from pfsfuse.vfs import attributes
 from pfsfuse.vfs.branches import WritableBranch
+from pfsfuse.vfs.copying import Copying
 from pfsfuse.vfs.handles import Handles, OpenDirectory, OpenFile, OpenMessage, OpenText, OpenWritten
 from pfsfuse.vfs.inodes import Inodes
 from pfsfuse.vfs.listing import Listing
@@ -79,6 +80,7 @@ class Vfs:
         self.inodes = Inodes(view.root({b"status": self.status, b"stats": self.stats}))
         self.handles = Handles()
         self.writing = Writing(self.inodes, self.handles)
+        self.copying = Copying(self.store, self.handles, self.writing, self.read_plan)
         self.meter = Meter()
         self.committing: Committing | None = None
         """Who commits when a message is written; None: nobody does."""

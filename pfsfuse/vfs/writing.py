@@ -27,7 +27,9 @@ from pfsfuse.vfs.refresh import Refresh
 from pfsfuse.vfs.writable import LiveLeaf, WritableDirectory, Written, WrittenLink, rekey_below
 from pfsfuse.worktree.model import File, Item
 from pfsfuse.worktree.rules import refuse
+from pfsfuse.worktree.scratch import Scratch
 from pfsfuse.worktree.worktree import EXCHANGE
+from store import Entry
 
 NOW = -1
 """A time: that of the call."""
@@ -117,11 +119,29 @@ class Writing:
             entry, store = file.entry, handle.node.branch.store
             assert entry is not None, "a file that was made here is written"
             return lambda: store.fetch(store.extents(entry, offset, size))
-        scratch = handle.scratch or handle.node.branch.open().files.open(file)
-        handle.scratch = scratch
+        scratch = self.scratch(handle)
         if scratch.base is None:
             return scratch.read(offset, size)
         return lambda: scratch.read(offset, size)
+
+    def scratch(self, handle: OpenWritten) -> Scratch:
+        """The bytes of an open file that was written."""
+        if handle.scratch is None:
+            handle.scratch = handle.node.branch.open().files.open(handle.node.file)
+        return handle.scratch
+
+    def give(self, handle: OpenWritten, entry: Entry, tree: Entry) -> bool:
+        """Make an open file hold what `entry` does, a file in `tree`, without copying; False when it is not empty."""
+        node = handle.node
+        node.branch.check_free()
+        worktree = node.branch.open()
+        if not worktree.has(node.file) or not worktree.may_be_given(node.file):
+            return False
+        worktree.give(node.file, entry, tree)
+        for _, other in self._handles.items():
+            if isinstance(other, OpenWritten) and other.node is node:
+                other.scratch = None
+        return True
 
     def allocate(self, fh: int, mode: int, offset: int, length: int) -> None:
         """fallocate(2) without flags; EOPNOTSUPP with."""

@@ -83,6 +83,17 @@ class Files:
                 scratch.close()
             return True
 
+    def drop(self, number: int) -> None:
+        """Close the bytes of a file that has others from here on; its users stay its users.
+
+        The scratch file stays, for a power cut may take back the record that says so; it is used again, or removed when
+        the working tree is opened.
+        """
+        with self._lock:
+            if (scratch := self._open.pop(number, None)) is not None:
+                self.writes += scratch.writes
+                scratch.close()
+
     def is_held(self, number: int) -> bool:
         return number in self._users
 

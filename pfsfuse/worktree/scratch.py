@@ -178,6 +178,27 @@ class Scratch:
             self.base = base if base is not None and base.size else None
             self.shown = 0 if self.base is None else self.base.size
 
+    def seek(self, offset: int, whence: int) -> int:
+        """Where the next data (SEEK_DATA) or hole (SEEK_HOLE) from `offset` on begins. ENXIO beyond the end, and for
+        data when there is none any more. What shows through is data.
+        """
+        size = self.size
+        if offset >= size:
+            raise OSError(errno.ENXIO, os.strerror(errno.ENXIO))
+        with self._lock:
+            if self.base is None:
+                return os.lseek(self._descriptor, offset, whence)
+            pieces = list(self._own.split(offset, size))
+        for start, stop, own in pieces:
+            shown = stop if own else min(stop, max(self.shown, start))
+            if whence == os.SEEK_DATA and shown > start:
+                return start
+            if whence == os.SEEK_HOLE and shown < stop:
+                return shown
+        if whence == os.SEEK_HOLE:
+            return size
+        raise OSError(errno.ENXIO, os.strerror(errno.ENXIO))
+
     def changed(self) -> list[Range] | None:
         """The ranges that are not `base`'s any more, in order; None: all of it, there is nothing below."""
         with self._lock:

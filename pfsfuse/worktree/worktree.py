@@ -17,6 +17,8 @@ import stat
 import time
 from pathlib import Path
 
+import msgspec
+
 from pfsfuse.worktree.bases import Bases
 from pfsfuse.worktree.files import Files
 from pfsfuse.worktree.journal import (
@@ -202,6 +204,29 @@ class Worktree:
         with self.opened(file) as scratch:
             scratch.truncate(size)
             self.note_shown(file, scratch)
+
+    def may_be_given(self, file: File) -> bool:
+        """Whether `give` can be used: the file is empty, and has a name."""
+        return file.folder is not None and file.shown is not None and self.size(file) == 0
+
+    def give(self, file: File, entry: Entry, tree: Entry) -> None:
+        """Make the empty `file` hold what `entry` does, a file in `tree` of this store, without copying any of it.
+
+        It keeps its number, name, permissions and extended attributes. Scratch files of it that were given out by
+        `open` are not its own any more. Raises Conflict when `tree` was collected meanwhile.
+        """
+        assert file.folder is not None, "it has a name"
+        self._bases.keep(tree)
+        held = msgspec.structs.replace(
+            entry, name=file.name, mode=file.mode, mtime_ns=time.time_ns(), xattrs=file.xattrs
+        )
+        self._do(Take(file.number, file.folder.number, held))
+        self._changes += 1
+        twin = self.model.items[file.number]
+        file.entry, file.shown, file.mtime_ns = held, None, twin.mtime_ns
+        assert twin.folder is not None, "it was put there just now"
+        self.model.put(twin.folder, file)
+        self.files.drop(file.number)
 
     def note_shown(self, file: File, scratch: Scratch) -> None:
         """Have the journal say it when less of the store's file shows through, before the file grows again."""

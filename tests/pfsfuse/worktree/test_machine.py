@@ -198,6 +198,28 @@ class Against(RuleBasedStateMachine):
 
         self.both(real, ours)
 
+    @rule(path=PATHS, to=PATHS)
+    def copy_of_the_store(self, path: bytes, to: bytes) -> None:
+        """A new file that is given what the store has, whatever has become of that in the working tree."""
+        tree = found = self.trips.standing("master").tree
+        for name in path.split(b"/"):
+            found = None if found is None or not found.is_dir else self.data.lookup(found, name)
+        if tree is None or found is None or not found.is_file:
+            return
+        entry, content = found, self.data.fetch(self.data.extents(found, 0, found.size))
+
+        def real() -> None:
+            descriptor = os.open(self.real(to), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
+            with open(descriptor, "wb") as file:
+                file.write(content)
+
+        def ours() -> None:
+            item = self.tree.make(*self.folder_of(to), stat.S_IFREG | 0o644)
+            assert isinstance(item, File)
+            self.tree.give(item, entry, tree)
+
+        self.both(real, ours)
+
     @rule(path=PATHS)
     def hold(self, path: bytes) -> None:
         """Keep a file open on both sides, to be written to when it may have another name or none."""
