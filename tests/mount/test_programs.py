@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ import pytest
 import store
 from pfsfuse.testing.mounted import Mounted, mounted
 
+NUMBERS = count()
 PROGRAMS: dict[str, Callable[[Path], None]] = {}
 
 
@@ -173,11 +175,143 @@ def duckdb(directory: Path) -> None:
     run(sys.executable, "-c", code, cwd=directory)
 
 
+@program
+def an_editor_that_saves_safely(directory: Path) -> None:
+    """What vim and its like do: a copy aside, the new text under another name, synced, and renamed over the old one."""
+    text = directory / "text"
+    text.write_text("one\n")
+    text.chmod(0o640)
+    for version in range(5):
+        shutil.copy2(text, directory / "text~")
+        with open(directory / ".text.swp", "w") as swap:
+            swap.write(f"version {version}\n")
+            swap.flush()
+            os.fsync(swap.fileno())
+        shutil.copymode(text, directory / ".text.swp")
+        os.rename(directory / ".text.swp", text)
+        descriptor = os.open(directory, os.O_RDONLY)
+        os.fsync(descriptor)
+        os.close(descriptor)
+    assert text.read_text() == "version 4\n" and text.stat().st_mode & 0o777 == 0o640
+    assert (directory / "text~").read_text() == "version 3\n"
+
+
+@program
+def vim(directory: Path) -> None:
+    needs("vim")
+    (directory / "text").write_text("one\ntwo\n")
+    command = (
+        "vim",
+        "-Nu",
+        "NONE",
+        "-es",
+        "-c",
+        "set backup backupskip=",
+        "-c",
+        "%s/two/three/",
+        "-c",
+        "wq",
+        "text",
+    )
+    run(*command, cwd=directory)
+    assert (directory / "text").read_text() == "one\nthree\n"
+    assert (directory / "text~").read_text() == "one\ntwo\n"
+
+
+@program
+def rsync_in_and_out(directory: Path) -> None:
+    needs("rsync")
+    source = directory / "source"
+    (source / "below").mkdir(parents=True)
+    (source / "below" / "large").write_bytes(os.urandom(2_000_000))
+    (source / "link").symlink_to("below/large")
+    os.utime(source / "below" / "large", ns=(1, 123_456_789))
+    run("rsync", "-a", "source/", "copy", cwd=directory)
+    with open(source / "below" / "large", "r+b") as file:
+        file.seek(1_000_000)
+        file.write(b"changed")
+    run("rsync", "-a", "--inplace", "--no-whole-file", "source/", "copy", cwd=directory)
+    assert run("rsync", "-aci", "--delete", "source/", "copy", cwd=directory) == ""
+    run("diff", "-r", "source", "copy", cwd=directory)
+
+
+@program
+def zip_and_unzip(directory: Path) -> None:
+    needs("zip", "unzip")
+    (directory / "data").mkdir()
+    (directory / "data" / "file").write_bytes(os.urandom(100_000))
+    run("zip", "-qr", "data.zip", "data", cwd=directory)
+    (directory / "data" / "more").write_text("more\n")
+    run("zip", "-q", "data.zip", "data/more", cwd=directory)
+    run("unzip", "-q", "data.zip", "-d", "there", cwd=directory)
+    run("diff", "-r", "data", "there/data", cwd=directory)
+
+
+@program
+def tail_of_a_file_that_grows(directory: Path) -> None:
+    log = directory / "log"
+    log.write_text("first\n")
+    command = ["tail", "-n", "+1", "-f", "--sleep-interval=0.05", log]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as following:
+        assert following.stdout is not None
+        assert following.stdout.readline() == "first\n"
+        for number in range(3):
+            with open(log, "a") as file:
+                file.write(f"line {number}\n")
+            assert following.stdout.readline() == f"line {number}\n"
+        following.kill()
+
+
+@program
+def jupyter_saves_and_restores_a_notebook(directory: Path) -> None:
+    """The part of JupyterLab's server that answers when a notebook is saved, kept, renamed and restored."""
+    code = """
+import asyncio, nbformat
+from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
+
+async def work():
+    manager = AsyncLargeFileManager(root_dir=".")
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 + 1")])
+    await manager.save({"type": "notebook", "content": book}, "a.ipynb")
+    kept = await manager.create_checkpoint("a.ipynb")
+    book.cells.append(nbformat.v4.new_markdown_cell("text"))
+    await manager.save({"type": "notebook", "content": book}, "a.ipynb")
+    await manager.rename("a.ipynb", "b.ipynb")
+    assert len((await manager.get("b.ipynb"))["content"]["cells"]) == 2
+    await manager.restore_checkpoint(kept["id"], "b.ipynb")
+    assert len((await manager.get("b.ipynb"))["content"]["cells"]) == 1
+    await manager.delete("b.ipynb")
+
+asyncio.run(work())
+"""
+    pytest.importorskip("jupyter_server")
+    run(sys.executable, "-c", code, cwd=directory)
+    assert not (directory / "b.ipynb").exists()
+
+
+def needs(*programs: str) -> None:
+    missing = [program for program in programs if shutil.which(program) is None]
+    if missing:
+        pytest.skip(f"there is no {' and no '.join(missing)}")
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[store.Store, Mounted]]:
+    directory = tmp_path_factory.mktemp("programs")
+    with (
+        store.create(directory / "store") as opened,
+        mounted(opened.path, directory / "pfs", "--writable") as mount,
+    ):
+        yield opened, mount
+
+
 @pytest.fixture
-def branch(opened: store.Store, mountpoint: Path) -> Iterator[tuple[Mounted, Path]]:
-    opened.create_repo("trips")
-    with mounted(opened.path, mountpoint, "--writable") as mount:
-        yield mount, mount.path / "trips"
+def branch(shared: tuple[store.Store, Mounted]) -> tuple[Mounted, Path]:
+    """The mount, and a branch of the test's own in it."""
+    opened, mount = shared
+    name = f"trips{next(NUMBERS)}"
+    opened.create_repo(name)
+    return mount, mount.path / name
 
 
 @pytest.mark.slow
