@@ -12,7 +12,7 @@ from pfsfuse.cli import jsonout, text
 from pfsfuse.cli.address import Place, Reference, readable
 from pfsfuse.cli.app import App, pass_app
 from pfsfuse.cli.group import Command
-from pfsfuse.cli.repo import as_json, print_repos
+from pfsfuse.cli.repo import as_json, is_shown, print_repos
 
 if TYPE_CHECKING:
     from store import Entry, Store
@@ -43,9 +43,10 @@ def ls(app: App, refs: tuple[str, ...], long: bool, recursive: bool, exact: bool
     """
     with app.open() as opened:
         if not refs:
-            jsonout.write_list(map(as_json, opened.repos())) if app.json else print_repos(
-                opened.repos_with_heads()
-            )
+            if app.json:
+                jsonout.write_list(as_json(each) for each in opened.repos() if is_shown(each))
+            else:
+                print_repos([line for line in opened.repos_with_heads() if is_shown(line[0])])
             return
         found = [(ref, listing(opened, ref, recursive)) for ref in refs]
         if app.json:

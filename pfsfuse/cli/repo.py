@@ -54,17 +54,24 @@ def create(app: App, name: str, description: str) -> None:
     json=True,
     examples="""
     pfs repo list  names, sizes, heads
+    pfs repo list --all  and those that hold the ticks of clocks
     pfs repo list --json  for programs
     """,
 )
+@click.option("-a", "--all", "all_", is_flag=True, help="Also those of cron inputs, which hold only ticks.")
 @pass_app
-def list_(app: App) -> None:
-    """List all repos."""
+def list_(app: App, all_: bool) -> None:
+    """List repos."""
     with app.open() as opened:
         if app.json:
-            jsonout.write_list(map(as_json, opened.repos()))
+            jsonout.write_list(as_json(each) for each in opened.repos() if all_ or is_shown(each))
         else:
-            print_repos(opened.repos_with_heads())
+            print_repos([line for line in opened.repos_with_heads() if all_ or is_shown(line[0])])
+
+
+def is_shown(repo: Repo) -> bool:
+    """Whether people would look for it in a list: not the repo of a cron input."""
+    return repo.origin != "cron"
 
 
 @repo.add(

@@ -98,4 +98,6 @@ def test_a_clock_ticks_by_hand(ok: Ok, run: Run, work: Path) -> None:
     ok("pipeline", "create", "-f", "nightly.yaml")
     assert ok("run", "cron", "nightly").startswith("nightly_night@master.1 ")
     assert len(ok("ls", "nightly_night").splitlines()) == 1
+    assert "nightly_night" not in ok("repo", "list") + ok("ls")
+    assert "nightly_night" in ok("repo", "list", "--all")
     assert "has no cron input 'day'" in run("pipeline", "run-cron", "nightly", "day").err
