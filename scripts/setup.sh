@@ -33,9 +33,9 @@ missing_packages() {
     command -v bwrap >/dev/null || echo bubblewrap
     find_python >/dev/null || echo python3 python3-venv python3-dev
     local extra
-    for extra in "$@"; do
-        command -v "$extra" >/dev/null && continue
-        echo "$extra"
+    for extra in "$@"; do # PACKAGE, or COMMAND=PACKAGE where they have different names
+        command -v "${extra%%=*}" >/dev/null && continue
+        echo "${extra#*=}"
         [ "$extra" != chromium ] || echo fonts-dejavu-core # without any font its pages are empty
     done
 }

@@ -44,7 +44,8 @@ def merge(store: Store, trees: Iterable[Layer]) -> Entry:
 
 
 def graft(store: Store, base: Entry, gone: Iterable[Layer], come: Iterable[Layer]) -> Entry | None:
-    """`base`, an earlier union, without the trees `gone`, which it has in it, and with the trees `come`.
+    """`base`, an earlier union, without the trees `gone`, which it has in it, and with the trees `come`. What goes and
+    comes back as it was keeps its time.
 
     None where that is not to be told from `base` alone: a tree that goes has directories, which others may have made
     too; or there is a collision, of which `merge` knows both sides.

@@ -72,9 +72,10 @@ def tree_of(store: Store, files: Mapping[str, bytes], number: int) -> Entry:
 
 
 def shape(store: Store, directory: Entry) -> list[tuple[Entry, object]]:
-    """Everything about a tree but the times of its root, which nobody wrote."""
+    """Everything about a tree but times: a file that is written again as it was keeps its own."""
     return [
-        (entry, shape(store, entry) if entry.is_dir else None) for entry in store.iter_directory(directory)
+        (entry.name, entry.mode, entry.identity(), shape(store, entry) if entry.is_dir else None)
+        for entry in store.iter_directory(directory)
     ]
 
 
