@@ -20,11 +20,12 @@ JOBS = {
 """Ways to write a file."""
 
 
-def fio(branch: Path, *more: str) -> None:
+def fio(branch: Path, *more: str, notes: Path) -> None:
+    """Run every job on `branch`; in the directory `notes` fio keeps how far it got."""
     for name, ways in JOBS.items():
         command = ["fio", f"--name={name}", f"--directory={branch}", *ways, "--size=7m", "--thread"]
         command += ["--verify=crc32c", "--verify_fatal=1", "--randseed=7", *more]
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = subprocess.run(command, capture_output=True, text=True, cwd=notes)
         assert done.returncode == 0, f"{name} {more}: {done.stdout}{done.stderr}"
 
 
@@ -34,10 +35,10 @@ def test_what_fio_has_written_it_finds_in_the_branch_in_its_draft_and_in_the_com
     with store.create(tmp_path / "store") as opened:
         trips = opened.create_repo("trips")
         with mounted(tmp_path / "store", tmp_path / "pfs", "--writable") as mount:
-            fio(mount.path / "trips", "--do_verify=1")
-            fio(mount.path / "trips", "--do_verify=0")  # over what is there
+            fio(mount.path / "trips", "--do_verify=1", notes=tmp_path)
+            fio(mount.path / "trips", "--do_verify=0", notes=tmp_path)  # over what is there
             mount.stage()
-            fio(mount.path / "trips", "--verify_only")
+            fio(mount.path / "trips", "--verify_only", notes=tmp_path)
             trips.commit_draft(message="written by fio")
         with mounted(tmp_path / "store", tmp_path / "pfs") as mount:
             # A copy, since fio opens what it verifies for writing.
@@ -45,4 +46,4 @@ def test_what_fio_has_written_it_finds_in_the_branch_in_its_draft_and_in_the_com
     (tmp_path / "copy").chmod(0o755)
     for file in (tmp_path / "copy").iterdir():
         file.chmod(0o644)
-    fio(tmp_path / "copy", "--verify_only")
+    fio(tmp_path / "copy", "--verify_only", notes=tmp_path)
