@@ -6,7 +6,7 @@ import contextlib
 
 import trio
 
-from pfsfuse.service.ports import LOOPBACK
+from pfsfuse.service.ports import LOOPBACK, refused
 
 PIECE = 1 << 16
 
@@ -14,7 +14,7 @@ PIECE = 1 << 16
 async def forward(external_port: int, internal_port: int) -> None:
     """Pass connections on until cancelled; what is open then is closed.
 
-    Raises OSError when the external port cannot be listened on.
+    Raises ServiceError, naming the port, when it cannot be listened on: somebody may have taken it since it was free.
     """
 
     async def serve(outer: trio.SocketStream) -> None:
@@ -25,7 +25,11 @@ async def forward(external_port: int, internal_port: int) -> None:
                 nursery.start_soon(_copy, outer, inner)
                 nursery.start_soon(_copy, inner, outer)
 
-    await trio.serve_tcp(serve, external_port, host=LOOPBACK)
+    try:
+        listeners = await trio.open_tcp_listeners(external_port, host=LOOPBACK)
+    except OSError as error:
+        raise refused(external_port, "port", error) from None
+    await trio.serve_listeners(serve, listeners)
 
 
 async def _copy(source: trio.SocketStream, target: trio.SocketStream) -> None:

@@ -24,10 +24,11 @@ def require_free(port: int, *, what: str) -> None:
         except OverflowError:
             raise ServiceError(f"{what} {port} is not a port", hint="ports are 1 to 65535") from None
         except OSError as error:
-            raise _refused(port, what, error) from None
+            raise refused(port, what, error) from None
 
 
-def _refused(port: int, what: str, error: OSError) -> ServiceError:
+def refused(port: int, what: str, error: OSError) -> ServiceError:
+    """Why listening on `port` failed, with the way out; `what` as for `require_free`."""
     if error.errno == errno.EADDRINUSE:
         return ServiceError(
             f"{what} {port} is taken on {LOOPBACK}",

@@ -104,6 +104,13 @@ def test_what_is_sent_to_the_external_port_arrives_at_the_internal_one(port: int
     assert trio.run(main) == b"x" * 1_000_000
 
 
+def test_a_port_that_somebody_took_at_the_last_moment_is_refused_by_its_number() -> None:
+    with socket.create_server((LOOPBACK, 0)) as server:
+        taken = server.getsockname()[1]
+        with pytest.raises(ServiceError, match=rf"port {taken} is taken on 127.0.0.1"):
+            trio.run(forward, taken, taken)
+
+
 def test_a_client_that_hangs_up_or_a_service_that_is_down_does_not_end_the_forwarding(
     port: int, free_port: Callable[[], int]
 ) -> None:
