@@ -40,7 +40,7 @@ def complete(ok, surroundings, trips, tmp_path):
     ("line", "offered"),
     [
         ("pfs bra", ["branch"]),
-        ("pfs branch ", ["create", "delete", "list", "move"]),
+        ("pfs branch ", ["create", "delete", "list", "move", "untrigger"]),
         ("pfs put --rec", ["--recursive"]),
         ("pfs ls tr", ["trips"]),
         ("pfs ls ", ["trips", "weather"]),
