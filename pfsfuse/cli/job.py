@@ -161,6 +161,7 @@ def logs(
     Datums whose result was known before have not run; asked for by --datum or --input, they show the log of the job
     that computed them. Of a datum that printed more than 16 MiB the beginning and the end are kept.
     """
+    from pfsfuse.errors import JobError
     from pfsfuse.scheduler import Ledger, find_datum, spec_of_job
     from pfsfuse.scheduler.logs import reading
 
@@ -171,7 +172,14 @@ def logs(
             given = spec_of_job(opened, found)
             only = [find_datum(opened, given, found, each).datum.id for each in datums]
             for path in paths:
-                only += reading(opened, given, found, path)
+                read = reading(opened, given, found, path)
+                if not read:
+                    name = f"{found.pipeline}@{found.id[:8]}"
+                    raise JobError(
+                        f"no datum of {name} reads {safe(path)!r}",
+                        hint=f"`pfs datum list {name}` shows what each of them reads",
+                    )
+                only += read
         since_ns = time.time_ns() - round(since * 1e9) if since is not None else 0
         any_log = write_logs(
             opened, found, only=only, since_ns=since_ns, tail=tail, follow=follow, as_json=app.json
@@ -263,7 +271,12 @@ def find(ledger: Ledger, job: str, *, open_first: bool = False) -> Job:
     from pfsfuse.errors import JobError
 
     pipeline, _, id = job.partition("@")
-    get(ledger, pipeline)
+    given = get(ledger, pipeline)
+    if "spout" in given.spec:
+        raise JobError(
+            f"{pipeline!r} is a spout: it runs all the time, and has no jobs",
+            hint=f"`pfs pipeline show {pipeline}` shows how it is, and where its log is",
+        )
     if id:
         if not ID.fullmatch(id):
             raise JobError(

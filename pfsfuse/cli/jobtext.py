@@ -69,7 +69,7 @@ def print_job(job: Job) -> None:
         [
             ("job", f"{job.pipeline}@{job.id}"),
             ("state", state(job)),
-            ("reason", text.safe(job.reason)),
+            ("reason", text.safe(text.first_line(job.reason))),
             ("created", text.when(job.created_ns)),
             ("took", took(job)),
             ("datums", counts(job)),
@@ -82,6 +82,9 @@ def print_job(job: Job) -> None:
     )
     for each in job.inputs:
         click.echo(f"  /pfs/{each.name}  {each.repo}@{each.branch} {each.commit}")
+    if printed := job.reason.splitlines()[1:]:  # the end of what a command that failed has printed
+        click.echo()
+        text.lines(f"  {text.safe(line)}" for line in printed)
 
 
 def print_datums(datums: Iterable[JobDatum]) -> None:

@@ -58,8 +58,10 @@ def preview(store: Store, spec: Spec) -> Iterator[Datum]:
     """The datums that a job of `spec` would have if its inputs were read now, each once, in order; nothing is run.
 
     Raises RepoNotFound and RefNotFound for an input that is not there, and JobError for one that holds nothing, or that
-    comes into being with the pipeline.
+    comes into being with the pipeline, and for a spout.
     """
+    if spec.spout is not None:
+        raise JobError(f"{spec.name!r} is a spout: it runs all the time on no input, and has no datums")
     commits = []
     for leaf in inputs(spec):
         if isinstance(leaf, CronInput):

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from scheduling import put, settle, spec, told
 
@@ -217,3 +218,22 @@ def test_bars_are_in_the_order_of_the_graph_and_say_how_far(opened: Store) -> No
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("1h30m", 5400), ("1.5m", 90), ("2d", 172800)])
 def test_a_length_of_time_is_numbers_with_units(text: str, seconds: float) -> None:
     assert Span().convert(text, None, None) == seconds
+
+
+def test_a_path_that_no_datum_reads_is_named_instead_of_an_empty_log(run, opened: Store) -> None:
+    refused = run("job", "logs", "sales", "--input", "trips:nothing")
+    assert refused.code == 11
+    assert "reads 'trips:nothing'; `pfs datum list sales@" in refused.err
+
+
+def test_what_a_failed_command_printed_stands_on_lines_of_its_own(
+    ok: Callable[..., str], opened: Store
+) -> None:
+    ledger = Ledger(opened)
+    job = ledger.jobs("sales")[0]
+    ledger.put_job(msgspec.structs.replace(job, reason="datum 1 failed\none\n\x1b[2Jtwo"))
+    shown = ok("job", "show", "sales")
+    assert [line.split()[1:] for line in shown.splitlines() if line.startswith("reason:")] == [
+        ["datum", "1", "failed"]
+    ]
+    assert shown.endswith("\n\n  one\n  \\x1b[2Jtwo\n")

@@ -208,3 +208,37 @@ def test_a_spout_waits_for_a_daemon_and_says_so(ok, run, work):
     assert json.loads(ok("pipeline", "show", "feed", "--json"))["state"] == "waiting"
     assert "(spout)" in ok("pipeline", "list")
     assert "runs all the time" in run("pipeline", "run", "feed").err
+
+
+@pytest.mark.parametrize(
+    "command", ["job show", "job logs", "job wait", "job stop", "job retry", "datum list"]
+)
+def test_what_is_asked_about_the_jobs_of_a_spout_has_the_answer_that_it_has_none(ok, run, work, command):
+    (work / "feed.yaml").write_text("pipeline: {name: feed}\ntransform: {cmd: [x]}\nspout: {}\n")
+    ok("pipeline", "create", "-f", "feed.yaml")
+    refused = run(*command.split(), "feed")
+    assert (refused.code, refused.out) == (11, "")
+    assert "'feed' is a spout" in refused.err and "`pfs pipeline show feed`" in refused.err
+
+
+def test_the_specification_of_a_spout_has_no_datums_to_list(run, work):
+    (work / "feed.yaml").write_text("pipeline: {name: feed}\ntransform: {cmd: [x]}\nspout: {}\n")
+    refused = run("datum", "list", "-f", "feed.yaml")
+    assert (refused.code, refused.out) == (11, "") and "'feed' is a spout" in refused.err
+
+
+@pytest.mark.usefixtures("sales")
+def test_without_a_terminal_and_a_named_editor_none_is_opened(run, monkeypatch):
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.delenv("EDITOR", raising=False)
+    refused = run("pipeline", "edit", "sales")
+    assert (
+        refused.code == 1 and "not on a terminal" in refused.err and "pfs pipeline update -f" in refused.err
+    )
+
+
+@pytest.mark.usefixtures("sales")
+def test_an_editor_that_fails_is_named_with_how_to_choose_another(run, monkeypatch):
+    monkeypatch.setenv("VISUAL", "/no/such/editor")
+    refused = run("pipeline", "edit", "sales")
+    assert refused.code == 1 and "/no/such/editor" in refused.err and "VISUAL or EDITOR names" in refused.err

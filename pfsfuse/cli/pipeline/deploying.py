@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -124,7 +126,7 @@ def edit(app: App, name: str, reprocess: bool, keep_results: bool) -> None:
             draft.write(before)
         path, kept = Path(draft.name), False
         try:
-            click.edit(filename=str(path))
+            open_editor(path)
             after, source, _ = read_spec_file(str(path))
             if after == before and results == "default":
                 click.echo(f"{name}: not changed", err=True)
@@ -144,6 +146,24 @@ def edit(app: App, name: str, reprocess: bool, keep_results: bool) -> None:
         finally:
             if not kept:
                 path.unlink(missing_ok=True)
+
+
+def open_editor(path: Path) -> None:
+    """Returns when the editor was left. Raises CommandError when it failed, or when there is no terminal for one.
+
+    Where there is none, what VISUAL or EDITOR names may still be a program that edits by itself.
+    """
+    if not (os.environ.get("VISUAL") or os.environ.get("EDITOR")) and not (
+        sys.stdin.isatty() and sys.stdout.isatty()
+    ):
+        raise CommandError(
+            "not on a terminal, so nothing can be edited",
+            hint="`pfs pipeline spec NAME` prints it, `pfs pipeline update -f FILE` takes it",
+        )
+    try:
+        click.edit(filename=str(path))
+    except click.ClickException as error:
+        raise CommandError(error.message, hint="VISUAL or EDITOR names the editor") from error
 
 
 def which_results(reprocess: bool, keep_results: bool) -> Results:
