@@ -139,7 +139,12 @@ def create(
         if at is not None:
             repo.create_branch(name.name, commit_at(opened, repo, at))
         set_trigger(opened, name.repo, name.name, trigger, now_ns=time.time_ns())
-    click.echo(f"{name.name} follows {said(trigger)}", err=True)
+        awaited = (
+            ""
+            if any(each.name == source for each in repo.branches())
+            else f" (there is no branch {source!r} yet)"
+        )
+    click.echo(f"{name.name} follows {said(trigger)}{awaited}", err=True)
     app.refresh()
 
 

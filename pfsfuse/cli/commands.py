@@ -78,6 +78,21 @@ SECTIONS: dict[str, dict[str, Lazy]] = {
 
 COMMANDS: dict[str, Lazy] = {name: lazy for section in SECTIONS.values() for name, lazy in section.items()}
 
+FAR_VERBS: dict[tuple[str, str], str] = {
+    (
+        "pipeline",
+        "logs",
+    ): "`pfs job logs PIPELINE` shows what it prints, `pfs pipeline log PIPELINE` its versions",
+    ("pipeline", "rerun"): "`pfs pipeline run PIPELINE`, or `pfs pipeline update PIPELINE --reprocess`",
+    (
+        "pipeline",
+        "wait",
+    ): "`pfs job wait PIPELINE`, or `pfs wait REPO` for everything that follows from a commit",
+    ("service", "logs"): "`pfs service show NAME` says where its log is",
+    ("job", "log"): "`pfs job logs PIPELINE`",
+}
+"""What people look for under a noun, and where it is."""
+
 FAR: dict[str, str] = {
     "add": "`pfs put FILE REPO` adds data and commits it; with --stage it only adds",
     "checkout": "every commit is a directory already: `pfs mount`, then /pfs/REPO@REF",

@@ -47,7 +47,9 @@ def glob(app: App, ref: str, pattern: str) -> None:
         if app.json:
             jsonout.write_list(_as_json(compiled, path, entry) for path, entry in found)
         else:
-            text.lines(_line(compiled, path, entry) for path, entry in found)
+            count = text.lines(_line(compiled, path, entry) for path, entry in found)
+            if not count:
+                click.echo(f"nothing in {text.safe(ref)} matches {text.safe(pattern)!r}", err=True)
 
 
 def _as_json(glob: Glob, path: bytes, entry: Entry) -> dict[str, Any]:

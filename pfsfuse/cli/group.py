@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from pfsfuse.cli.app import App
-from pfsfuse.cli.commands import ALIASES, COMMANDS, FAR, ROOT_EXAMPLES, SECTIONS, VERB_NOUN, Lazy
+from pfsfuse.cli.commands import ALIASES, COMMANDS, FAR, FAR_VERBS, ROOT_EXAMPLES, SECTIONS, VERB_NOUN, Lazy
 
 COMPLETE = "_PFS_COMPLETE"
 """The variable by which a shell's completion script asks what could be typed."""
@@ -99,6 +99,13 @@ class Group(click.Group):
             return made
 
         return decorate
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if not ctx.resilient_parsing and (there := FAR_VERBS.get((self.name or "", args[0]))):
+            raise click.UsageError(f"no command {args[0]!r} here: {there}", ctx=ctx)
+        return super().resolve_command(ctx, args)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         write_examples(formatter, self.examples)

@@ -161,10 +161,12 @@ def _host_error(error: OSError) -> str:
 def _usage(error: click.UsageError) -> int:
     if isinstance(error, click.MissingParameter) and error.ctx is not None and (said := _one_missing(error)):
         return _say(said, f"try `{error.ctx.command_path} --help`") or USAGE
-    message, guess, near = error.format_message().partition(" Did you mean ")
+    message, guess, near = (
+        error.format_message().replace(" (Did you ", " Did you ").partition(" Did you mean ")
+    )
     message = message[:1].lower() + message[1:].rstrip(".")
     if guess:
-        hint = f"did you mean {near}"
+        hint = f"did you mean {near.rstrip(')')}"
     elif error.ctx is None or "`" in message:
         hint = ""
     else:

@@ -99,11 +99,17 @@ def fields(pairs: Iterable[tuple[str, str]]) -> None:
         click.echo(click.style(f"{name}:".ljust(width + 2), bold=True) + value)
 
 
-def lines(found: Iterable[str]) -> None:
-    """Print each, colours only on a terminal; `click.echo` flushes after each line, which 100,000 of them feel."""
+def lines(found: Iterable[str]) -> int:
+    """Print each, colours only on a terminal, and return how many there were.
+
+    `click.echo` flushes after each line, which 100,000 of them feel.
+    """
     output = sys.stdout
     context = click.get_current_context(silent=True)
     color = context.color if context is not None else None
     plain = not (output.isatty() if color is None else color)
+    count = 0
     for each in found:
         output.write((click.unstyle(each) if plain else each) + "\n")
+        count += 1
+    return count

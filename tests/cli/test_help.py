@@ -111,6 +111,16 @@ def test_a_near_miss_gets_a_suggestion(run):
     assert run("brnach").err == "pfs: error: no command 'brnach'; did you mean 'branch'?\n"
 
 
+def test_what_is_looked_for_under_the_wrong_noun_is_found_by_its_message(run):
+    assert "`pfs job logs PIPELINE`" in run("pipeline", "logs", "sales").err
+    assert "`pfs job wait PIPELINE`" in run("pipeline", "wait", "sales").err
+
+
+def test_guesses_at_an_option_are_questions_not_brackets(run):
+    said = run("pipeline", "spec", "sales", "--json").err
+    assert "; did you mean one of: " in said and "(" not in said and ")" not in said
+
+
 @pytest.mark.parametrize("words", [[], ["repo"], ["pipeline"]], ids=" ".join)
 def test_without_a_command_there_is_help_and_an_error(words, run):
     result = run(*words)

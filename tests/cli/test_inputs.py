@@ -39,7 +39,12 @@ def test_a_glob_shows_what_it_matches_and_captures(ok: Ok) -> None:
     assert ok("glob", "rides", "/") == "/\n"
     (found,) = json.loads(ok("glob", "--json", "rides@master", "/!(1*)"))
     assert (found["path"], found["captures"]) == ("2-a", ["2-a"])
-    assert ok("glob", "rides", "/nothing") == ""
+
+
+@pytest.mark.usefixtures("rides")
+def test_a_glob_that_matches_nothing_says_so_beside_its_output(run: Run) -> None:
+    found = run("glob", "rides", "/nothing")
+    assert (found.code, found.out, found.err) == (0, "", "nothing in rides matches '/nothing'\n")
 
 
 @pytest.mark.usefixtures("rides")
@@ -78,7 +83,7 @@ def test_a_branch_is_told_to_follow_another_and_not_to(ok: Ok, run: Run) -> None
     said = run(
         "branch", "create", "rides@master", "-t", "staging", "--trigger-commits", "2", "--trigger-size", "1K"
     )
-    assert said.err == "master follows staging: 1,000 bytes or 2 commits\n"
+    assert said.err == "master follows staging: 1,000 bytes or 2 commits (there is no branch 'staging' yet)\n"
     assert (
         ok("branch", "list", "rides").splitlines()[-1] == "master follows staging: 1,000 bytes or 2 commits"
     )
