@@ -162,6 +162,7 @@ def logs(
     that computed them. Of a datum that printed more than 16 MiB the beginning and the end are kept.
     """
     from pfsfuse.errors import JobError
+    from pfsfuse.role import Role, is_played
     from pfsfuse.scheduler import Ledger, find_datum, spec_of_job
     from pfsfuse.scheduler.logs import reading
 
@@ -180,6 +181,11 @@ def logs(
                         hint=f"`pfs datum list {name}` shows what each of them reads",
                     )
                 only += read
+        if follow and not found.ended and not is_played(opened.path, Role.SCHEDULER):
+            click.echo(
+                "nobody runs pipelines for this store, so nothing comes until `pfs mount` or `pfs scheduler` does",
+                err=True,
+            )
         since_ns = time.time_ns() - round(since * 1e9) if since is not None else 0
         any_log = write_logs(
             opened, found, only=only, since_ns=since_ns, tail=tail, follow=follow, as_json=app.json

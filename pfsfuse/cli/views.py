@@ -24,7 +24,10 @@ def views(store: Store, given: Sequence[str]) -> dict[str, str]:
         before, named, after = text.partition("=")
         name, ref = (before, after) if named else (text, text)
         if not name or "/" in name or name in RESERVED or len(name.encode("utf-8", "surrogateescape")) > 255:
-            raise CommandError(f"{safe(text)}: {safe(name)!r} cannot be the name of a directory")
+            raise CommandError(
+                f"--view {safe(text)!r}: {safe(name)!r} cannot be the name of a directory",
+                hint="write [NAME=]REPO[@REF]",
+            )
         if name in found:
             raise CommandError(
                 f"two views are called {safe(name)}", hint="give one of them another name: NAME=REF"

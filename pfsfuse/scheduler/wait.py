@@ -51,11 +51,7 @@ def wait_for(store: Store, commit: Commit, *, unscheduled_too: bool = False) -> 
         for job in found.failed:
             raise _loss(job)
         if found.stopped:
-            name = found.stopped[0]
-            raise JobError(
-                f"pipeline {name!r} is stopped, and its job for this commit has not ended",
-                hint=f"`pfs pipeline start {name}`",
-            )
+            raise _stopped(found.stopped[0])
         if not found.pending:
             return list(found.outputs)
         _wait_change(store, seen, found.pending, unscheduled_too=unscheduled_too)
@@ -63,7 +59,7 @@ def wait_for(store: Store, commit: Commit, *, unscheduled_too: bool = False) -> 
 
 def wait_for_job(store: Store, job: Job, *, unscheduled_too: bool = False) -> Job:
     """Return the record of a job once it has succeeded. Raises as `wait_for` does; JobError also when its pipeline was
-    deleted."""
+    deleted, or is stopped."""
     ledger = Ledger(store)
     while True:
         seen = store.last_txnid()
@@ -74,7 +70,16 @@ def wait_for_job(store: Store, job: Job, *, unscheduled_too: bool = False) -> Jo
             raise _loss(now)
         if now.ended:
             return now
+        if ledger.pipeline(job.pipeline).paused:
+            raise _stopped(job.pipeline)
         _wait_change(store, seen, (job.pipeline,), unscheduled_too=unscheduled_too)
+
+
+def _stopped(pipeline: str) -> JobError:
+    return JobError(
+        f"pipeline {pipeline!r} is stopped, and its job for this commit has not ended",
+        hint=f"`pfs pipeline start {pipeline}`",
+    )
 
 
 def _loss(job: Job) -> JobError:

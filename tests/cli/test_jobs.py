@@ -237,3 +237,20 @@ def test_what_a_failed_command_printed_stands_on_lines_of_its_own(
         ["datum", "1", "failed"]
     ]
     assert shown.endswith("\n\n  one\n  \\x1b[2Jtwo\n")
+
+
+def test_the_job_of_a_stopped_pipeline_is_not_waited_for(ok: Callable[..., str], run, opened: Store) -> None:
+    ok("pipeline", "run", "sales")
+    ok("pipeline", "stop", "sales")
+    refused = run("job", "wait", "sales")
+    assert refused.code == 11 and "'sales' is stopped" in refused.err
+    assert "`pfs pipeline start sales`" in refused.err
+
+
+def test_who_follows_a_log_that_nobody_writes_is_told_so(
+    ok: Callable[..., str], run, opened: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ok("pipeline", "run", "sales")
+    monkeypatch.setattr("pfsfuse.cli.job.write_logs", lambda *_, **__: True)
+    assert run("job", "logs", "sales").err == ""
+    assert "nobody runs pipelines for this store" in run("job", "logs", "sales", "-f").err

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import store
+from pfsfuse.service.spouts.record import SpoutStatus, put_spout
 from tests.cli.conftest import Run
 
 SALES = """
@@ -219,6 +221,16 @@ def test_what_is_asked_about_the_jobs_of_a_spout_has_the_answer_that_it_has_none
     refused = run(*command.split(), "feed")
     assert (refused.code, refused.out) == (11, "")
     assert "'feed' is a spout" in refused.err and "`pfs pipeline show feed`" in refused.err
+
+
+def test_a_spout_that_its_daemon_has_left_waits_for_the_next(ok, work, store_path):
+    (work / "feed.yaml").write_text("pipeline: {name: feed}\ntransform: {cmd: [x]}\nspout: {}\n")
+    ok("pipeline", "create", "-f", "feed.yaml")
+    with store.open(store_path) as opened:
+        put_spout(opened, "feed", SpoutStatus(state="stopped"))
+    assert json.loads(ok("pipeline", "show", "feed", "--json"))["state"] == "waiting"
+    ok("pipeline", "stop", "feed")
+    assert json.loads(ok("pipeline", "show", "feed", "--json"))["state"] == "stopped"
 
 
 def test_the_specification_of_a_spout_has_no_datums_to_list(run, work):

@@ -208,11 +208,11 @@ def spout_log(opened: Store, found: Pipeline) -> str:
 
 def state_of(found: Pipeline, job: Job | None, spout: SpoutStatus | None = None) -> str:
     """stopped; running or waiting, while a job is; idle; failed, when the newest job was not a success. Of a spout:
-    what it says itself, waiting until it has run."""
+    what it says itself; waiting until it runs, and while nobody keeps it running."""
     if found.paused:
         return "stopped"
     if "spout" in found.spec:
-        return spout.state if spout else "waiting"
+        return spout.state if spout and spout.state != "stopped" else "waiting"
     if job is None or job.state == "success":
         return "idle"
     return {"created": "waiting", "running": "running", "egressing": "running"}.get(job.state, "failed")
