@@ -254,3 +254,4 @@ def test_an_editor_that_fails_is_named_with_how_to_choose_another(run, monkeypat
     monkeypatch.setenv("VISUAL", "/no/such/editor")
     refused = run("pipeline", "edit", "sales")
     assert refused.code == 1 and "/no/such/editor" in refused.err and "VISUAL or EDITOR names" in refused.err
+    assert "what you wrote" not in refused.err

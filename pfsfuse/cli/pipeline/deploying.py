@@ -124,9 +124,10 @@ def edit(app: App, name: str, reprocess: bool, keep_results: bool) -> None:
             "w", encoding="utf-8", prefix=f"{name}-", suffix=".yaml", delete=False
         ) as draft:
             draft.write(before)
-        path, kept = Path(draft.name), False
+        path, edited, kept = Path(draft.name), False, False
         try:
             open_editor(path)
+            edited = True
             after, source, _ = read_spec_file(str(path))
             if after == before and results == "default":
                 click.echo(f"{name}: not changed", err=True)
@@ -140,8 +141,9 @@ def edit(app: App, name: str, reprocess: bool, keep_results: bool) -> None:
                 )
             deploy_all(app, opened, specs, update=True, results=results)
         except (PfsError, StoreError, CommandError):
-            kept = True
-            click.echo(f"what you wrote is in {path}", err=True)
+            if edited:
+                kept = True
+                click.echo(f"what you wrote is in {path}", err=True)
             raise
         finally:
             if not kept:
