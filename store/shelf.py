@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from store.engine import Environment, Writing, presence
 from store.errors import Conflict, Exists
@@ -93,15 +93,7 @@ class Pins:
 
     def put_all(self, pins: Mapping[bytes, tuple[Entry, bytes]]) -> None:
         """Several pins, each a tree and its note, in one transaction; otherwise as `put`."""
-        bodies = {_checked(name): tables.encode(PinBody(tree, note)) for name, (tree, note) in pins.items()}
-
-        def work(writing: Writing) -> None:
-            for tree, _ in pins.values():
-                presence.require(writing, tree)
-            for name, body in bodies.items():
-                writing.put(PINS, name, body)
-
-        self._env.write(work)
+        self._env.write(pinning(pins))
         self._env.leases.settle()
 
     def get(self, name: bytes) -> Pin | None:
@@ -119,6 +111,19 @@ class Pins:
     def delete(self, name: bytes) -> None:
         """Let go of `name`, if it is there."""
         self._env.write(lambda writing: writing.delete(PINS, _checked(name)))
+
+
+def pinning(pins: Mapping[bytes, tuple[Entry, bytes]]) -> Callable[[Writing], None]:
+    """What sets pins, each a tree and its note, in a transaction; raises Conflict as `Pins.put` does."""
+    bodies = {_checked(name): tables.encode(PinBody(tree, note)) for name, (tree, note) in pins.items()}
+
+    def work(writing: Writing) -> None:
+        for tree, _ in pins.values():
+            presence.require(writing, tree)
+        for name, body in bodies.items():
+            writing.put(PINS, name, body)
+
+    return work
 
 
 def _checked(key: bytes) -> bytes:

@@ -1,8 +1,8 @@
 """A task: run the launch, keep what it wrote, or say well why not.
 
 1. a clean room; the command runs in it               a crash here leaves scratch, and no pin
-2. /pfs/out is written into the store as a tree       a crash here leaves objects that nothing names
-3. the tree is pinned as `datum/<id>`                 from here on the datum is never computed again
+2. /pfs/out is written into the store, in batches     a crash here leaves objects that nothing names
+3. the last batch, and with it the pin `datum/<id>`   from here on the datum is never computed again
 
 When an attempt fails, `err_cmd` runs where it ran: in the room as it was left, with the same inputs and the same time.
 If that succeeds, the datum has recovered, and is not tried again; nothing is kept, so that the next job computes it.
@@ -24,7 +24,7 @@ from pfsfuse.worker.api import Ended, Outcome, Task, datum_pin
 from pfsfuse.worker.links import Shown, settle_links
 from pfsfuse.worker.runner import Runner, Stopper
 from pfsfuse.worker.sandbox import TMP, Room
-from store import CommitId, Store, StoreError
+from store import CommitId, Entry, Store, StoreError
 
 ROOM_LEFT = 1 << 20
 """Bytes: with less than this, a disk counts as full."""
@@ -36,7 +36,7 @@ async def compute(task: Task, runner: Runner, store: Store, stopper: Stopper) ->
     seconds, outcome = 0.0, None
     tries = max(1, task.tries)
     try:
-        shown = await trio.to_thread.run_sync(_shown, store, task)
+        shown = _shown(store, task)
     except (StoreError, OSError) as error:
         return _failed(task, None, str(error))
     read_bytes = _size(shown)
@@ -88,11 +88,28 @@ async def _recover(task: Task, failed: Outcome, runner: Runner, room: Room, stop
 
 def _keep(store: Store, task: Task, room: Room, ended: Ended, shown: dict[str, Shown]) -> Outcome:
     """Steps 2 and 3. In a thread: it hashes, compresses and syncs."""
+    read_bytes = _size(shown)
+
+    def said(tree: Entry) -> bytes:
+        return note.encode(
+            note.Note(
+                pipeline=task.pipeline,
+                job=task.job,
+                seconds=round(ended.seconds, 6),
+                exit_code=ended.exit_code,
+                files=tree.files,
+                size=tree.size,
+                read_bytes=read_bytes,
+                finished_ns=time.time_ns(),
+            )
+        )
+
     with store.edit_tree() as edit:
-        edit.put_directory(room.out)
-        settle_links(edit, room.out, shown, (TMP, room.home))
-        tree = edit.save()
-    outcome = Outcome(
+        if os.listdir(room.out):
+            edit.put_directory(room.out, passing=True)
+            settle_links(edit, room.out, shown, (TMP, room.home))
+        tree = edit.save_pinned(datum_pin(task.datum), said)
+    return Outcome(
         datum=task.datum,
         state="success",
         exit_code=ended.exit_code,
@@ -100,18 +117,6 @@ def _keep(store: Store, task: Task, room: Room, ended: Ended, shown: dict[str, S
         files=tree.files,
         size=tree.size,
     )
-    said = note.Note(
-        pipeline=task.pipeline,
-        job=task.job,
-        seconds=round(ended.seconds, 6),
-        exit_code=ended.exit_code,
-        files=tree.files,
-        size=tree.size,
-        read_bytes=_size(shown),
-        finished_ns=time.time_ns(),
-    )
-    store.pins.put(datum_pin(task.datum), tree, note.encode(said))
-    return outcome
 
 
 def _shown(store: Store, task: Task) -> dict[str, Shown]:

@@ -17,6 +17,8 @@ from pfsfuse.errors import JobError
 
 CLONE_NEWNS = 0x0002_0000
 CLONE_NEWUSER = 0x1000_0000
+MS_NOSUID = 0x2
+MS_NOEXEC = 0x8
 MS_REC = 0x4000
 MS_SLAVE = 1 << 19
 MS_BIND = 0x1000
@@ -71,17 +73,24 @@ def mount_tmpfs(path: Path) -> None:
     _mount(b"tmpfs", path, b"tmpfs", 0, b"mode=0755")
 
 
+def mount_devpts(path: Path) -> None:
+    """Pseudo-terminals of their own at `path`. Raises OSError."""
+    _mount(b"devpts", path, b"devpts", MS_NOSUID | MS_NOEXEC, b"newinstance,ptmxmode=0666,mode=620")
+
+
 def bind(source: Path, path: Path) -> None:
     """Show `source`, with all that is mounted in it, at `path` too. Raises OSError."""
     _mount(os.fsencode(source), path, None, MS_BIND | MS_REC, None)
 
 
-def seal(path: Path) -> None:
-    """Make what is mounted at `path` read-only, without setuid programs and devices; left as it is where that
-    may not be changed (in a user namespace, say)."""
+def seal(path: Path, *, devices: bool = False) -> None:
+    """Make what is mounted at `path` read-only, without setuid programs and, unless they are wanted, devices; left as
+    it is where that may not be changed (in a user namespace, say)."""
     with contextlib.suppress(OSError):
         kept = os.statvfs(path).f_flag & (os.ST_NOEXEC | os.ST_NOATIME | os.ST_NODIRATIME | os.ST_RELATIME)
-        mine = os.ST_RDONLY | os.ST_NOSUID | os.ST_NODEV  # the numbers are those of mount(2)
+        mine = (
+            os.ST_RDONLY | os.ST_NOSUID | (0 if devices else os.ST_NODEV)
+        )  # the numbers are those of mount(2)
         _mount(None, path, None, MS_BIND | MS_REMOUNT | mine | _as_mounted(kept), None)
 
 

@@ -45,7 +45,7 @@ async def work(store: Store, directory: Path, serve: Serve, *, requests: int, re
     views = JobViews(store)
     lines = LineReader(trio.lowlevel.FdStream(requests))
     async with AsyncExitStack() as stack:
-        host = stack.enter_context(sandbox.open_root(kind, surveyed, directory / "root"))
+        host = stack.enter_context(sandbox.open_root(kind, surveyed, directory))
         stream = await stack.enter_async_context(trio.lowlevel.FdStream(reports))
         nursery = await stack.enter_async_context(trio.open_nursery())
         await nursery.start(partial(serve, Vfs(views), rooms.mountpoint))

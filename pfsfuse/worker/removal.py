@@ -10,6 +10,18 @@ import tempfile
 from pathlib import Path
 
 
+def remove_empty(path: Path) -> bool:
+    """Remove a directory in which there are but empty directories, as a command that wrote nothing leaves its room;
+    whether it is gone. A fifth of what `remove_tree` costs, and too little for a thread."""
+    try:
+        for name in os.listdir(path):
+            os.rmdir(path / name)
+        os.rmdir(path)
+    except OSError:
+        return False
+    return True
+
+
 def remove_tree(path: Path) -> None:
     """Remove a directory whatever the modes in it, however deep; what is not there, or cannot be removed, is left."""
     with contextlib.suppress(RecursionError):  # which is how rmtree goes down

@@ -20,7 +20,7 @@ import trio
 from pfsfuse.processes import is_alive
 from pfsfuse.worker import cgroup
 from pfsfuse.worker.api import Launch
-from pfsfuse.worker.removal import remove_tree
+from pfsfuse.worker.removal import remove_empty, remove_tree
 from pfsfuse.worker.sandbox import Room
 
 PREFIX = "worker-"
@@ -68,5 +68,6 @@ class Rooms:
         try:
             yield room
         finally:
-            with trio.CancelScope(shield=True):
-                await trio.to_thread.run_sync(remove_tree, own)
+            if not remove_empty(own):
+                with trio.CancelScope(shield=True):
+                    await trio.to_thread.run_sync(remove_tree, own)

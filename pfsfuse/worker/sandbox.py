@@ -89,6 +89,8 @@ class Host:
     """Directories it must see although they are below the host's /tmp: this Python and this package."""
     root: Path | None = None
     """What `hostroot.build` has put together; None: each launch binds what it needs itself."""
+    devices: Path | None = None
+    """What `hostroot.build_devices` has put together; None: bwrap does, for each launch."""
 
 
 def choose(host: Host) -> Kind:
@@ -134,23 +136,29 @@ def survey(store: Path, mounts: Sequence[str]) -> Host:
 
 @contextmanager
 def open_root(kind: Kind, host: Host, where: Path) -> Iterator[Host]:
-    """`host` with its root put together, for a bubblewrap that has less to do; as it is where that is not allowed.
+    """`host` with its root and devices put together, for a bubblewrap that has less to do; as it is where that is not
+    allowed.
 
-    What it is put together from is gone from `where` afterwards: nobody who removes directories meets the host in it.
+    What they are put together from is gone from `where` afterwards, a directory: nobody who removes directories meets
+    the host in it.
     """
     if kind != "bubblewrap":
         yield host
         return
+    root, devices = where / "root", where / "dev"
     try:
         try:
-            root = hostroot.build(host.top, where)
+            host = replace(host, root=hostroot.build(host.top, root))
         except OSError as error:
             log.warning("commands see more of the host than they need: %s", error)
-            yield host
-        else:
-            yield replace(host, root=root)
+        try:
+            host = replace(host, devices=hostroot.build_devices(devices))
+        except OSError as error:
+            log.warning("each launch puts together a /dev of its own: %s", error)
+        yield host
     finally:
-        detach(where)
+        detach(root)
+        detach(devices)
 
 
 def image_host(kind: Kind, root: Path) -> Host:
@@ -205,7 +213,11 @@ def _bubblewrap(room: Room, host: Host) -> Iterator[str]:
         yield from _host_binds(host)
     else:
         yield from ("--ro-bind", str(host.root), "/")
-    yield from ("--dev", "/dev", "--proc", "/proc", "--bind", str(room.tmp), str(TMP))
+    if host.devices is None:
+        yield from ("--dev", "/dev")
+    else:
+        yield from ("--dev-bind", str(host.devices), "/dev", "--tmpfs", "/dev/shm")  # noqa: S108  not the host's
+    yield from ("--proc", "/proc", "--bind", str(room.tmp), str(TMP))
     for path in host.hidden:
         yield from ("--tmpfs", str(path))
     for path in host.granted:

@@ -19,6 +19,8 @@ import stat
 from dataclasses import dataclass, field
 from types import EllipsisType
 
+from msgspec.structs import replace
+
 from store import tree
 from store.edit.laying import lay_over
 from store.errors import IsADirectory, NotADirectory
@@ -56,6 +58,11 @@ class Overlaid:
         self.base = base
         """May be replaced by another at any time."""
         self.overlay = Overlay()
+
+    @property
+    def untouched(self) -> bool:
+        """Whether there is nothing below and nothing on top."""
+        return self.base is None and self.overlay == Overlay()
 
     def find(self, path: bytes) -> Entry | None:
         """The entry at `path` as it would be saved, or None. A changed directory answers with what is below
@@ -184,13 +191,23 @@ class _Laying:
                 continue
             changes[below] = new
             moved = moved or new is None or there is None
-        root = tree.edit(_content(old), old.height if old else 0, changes, self.load, self.save)
         mode = overlay.mode if overlay.mode is not None else stat.S_IMODE(old.mode) if old else 0o755
         kept = old.mtime_ns if old is not None and not moved else self.now_ns
+        mtime_ns = kept if overlay.mtime_ns is None else overlay.mtime_ns
+        if overlay.laid is not None and old is not None and not changes:
+            # As it was laid, which need not be readable yet.
+            return replace(
+                old,
+                name=name,
+                mode=stat.S_IFDIR | mode,
+                mtime_ns=mtime_ns,
+                xattrs=_attributes(overlay, old),
+            )
+        root = tree.edit(_content(old), old.height if old else 0, changes, self.load, self.save)
         return Entry(
             name=name,
             mode=stat.S_IFDIR | mode,
-            mtime_ns=kept if overlay.mtime_ns is None else overlay.mtime_ns,
+            mtime_ns=mtime_ns,
             size=root.size,
             content=root.id,
             height=root.height,

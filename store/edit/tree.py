@@ -24,6 +24,7 @@ from store.engine import Environment, ObjectWriter
 from store.errors import Exists, IsADirectory, NotADirectory, PathNotFound, Refused, show
 from store.ingest import Loader, Memory, Skipped, Tell, load_file
 from store.records import Entry
+from store.shelf import pinning
 from store.trees import Trees
 
 AnyPath = str | bytes
@@ -41,7 +42,9 @@ class TreeEdit:
     ) -> None:
         self._now_ns = time.time_ns() if now_ns is None else now_ns
         self._trees = trees
-        self._overlaid = Overlaid(trees, base, self._now_ns)
+        self._held = Overlaid(trees, base, self._now_ns)
+        self._unwritten = False
+        """Whether what it holds cannot be read yet: one whole directory, which the last transaction is to write."""
         self._replaced = False
         """Whether the base is a grafted root: then no head that comes later takes its place."""
         self._writer = ObjectWriter(env)
@@ -220,15 +223,17 @@ class TreeEdit:
         progress: Tell | None = None,
         skipped: list[Skipped] | None = None,
         checksum: bool = False,
+        passing: bool = False,
     ) -> None:
         """Put everything below the host's directory `source` below `path`, with modes, mtimes and symlinks as they are.
 
         Files are read, hashed and compressed on all cores; those that have not changed since they were last put from
-        the same place are not read, unless `checksum` is set. Names for which `skip` holds are left out, with what is
-        below them. `progress` is told how many files and bytes more were dealt with. What cannot be put is added to
-        `skipped` and left out, and what the repo has there stays; without such a list the first one is raised: OSError,
-        SourceChanged, SpecialFile, BadName. Raises NotADirectory and IsADirectory when the repo has the one where
-        `source` has the other. After an error the edit holds what it held before.
+        the same place are not read, unless `checksum` is set. Of a `passing` directory, which will be gone and never be
+        put again, nothing is remembered. Names for which `skip` holds are left out, with what is below them. `progress`
+        is told how many files and bytes more were dealt with. What cannot be put is added to `skipped` and left out,
+        and what the repo has there stays; without such a list the first one is raised: OSError, SourceChanged,
+        SpecialFile, BadName. Raises NotADirectory and IsADirectory when the repo has the one where `source` has the
+        other. After an error the edit holds what it held before.
         """
         raw = names.path(path)
         there = self._overlaid.find(raw)
@@ -240,12 +245,20 @@ class TreeEdit:
                 raise what.error
             skipped.append(what)
 
-        if self._memory is None:
+        if self._memory is None and not passing:
             self._memory = Memory(self._directory)
         loader = Loader(
-            self._trees, self._writer, self._memory, fail=fail, tell=progress, skip=skip, checksum=checksum
+            self._trees,
+            self._writer,
+            None if passing else self._memory,
+            fail=fail,
+            tell=progress,
+            skip=skip,
+            checksum=checksum,
         )
-        self._overlaid.put_over(raw, loader.load(os.fsencode(source), there, raw))
+        waits = passing and not raw and self._overlaid.untouched
+        self._overlaid.put_over(raw, loader.load(os.fsencode(source), there, raw, write=not waits))
+        self._unwritten = waits
 
     def find(self, path: AnyPath) -> Entry | None:
         """The entry at `path` as it would be saved, or None. A changed directory answers with what is below
@@ -257,6 +270,14 @@ class TreeEdit:
         """Write everything and give the new root; durable on return."""
         root = self._save_tree()
         self._writer.flush()
+        return root
+
+    def save_pinned(self, name: bytes, note: Callable[[Entry], bytes]) -> Entry:
+        """The same, and keep the new root as the pin `name`, with the note that `note` makes for it: one transaction
+        where `save` and `Pins.put` take two. A pin of that name is replaced.
+        """
+        root = self._save_tree()
+        self._writer.flush(pinning({name: (root, note(root))}))
         return root
 
     @property
@@ -281,4 +302,12 @@ class TreeEdit:
         for file, path in self._unclosed.items():
             if not file.closed:
                 raise Refused(f"{show(path)} is still being written; close it before the edit ends")
-        return self._overlaid.lay(self._writer.put)
+        return self._held.lay(self._writer.put)
+
+    @property
+    def _overlaid(self) -> Overlaid:
+        """What it holds, to be read and changed."""
+        if self._unwritten:
+            self._writer.write_out()
+            self._unwritten = False
+        return self._held

@@ -68,8 +68,9 @@ class Loader:
         self._opened: set[int] = set()
         self._joiner = Joiner(trees, writer, memory, fail=fail, tell=tell, opened=self._opened)
 
-    def load(self, source: bytes, base: Entry | None, place: bytes = b"") -> Entry:
-        """Everything below the host's directory `source`, as an entry; durable on return.
+    def load(self, source: bytes, base: Entry | None, place: bytes = b"", *, write: bool = True) -> Entry:
+        """Everything below the host's directory `source`, as an entry; durable on return, unless the writer is left to
+        `write` what is small later.
 
         `base` is the directory of the repo that it is going to be laid over (None: none), `place` its path: what is
         there already keeps its times. Raises OSError when `source` itself cannot be read, NotADirectory and
@@ -86,7 +87,8 @@ class Loader:
             self._submit()
             while self._queue:
                 self._joiner.take(self._queue.popleft())
-            self._joiner.save()
+            if write:
+                self._joiner.save()
         finally:
             for window in self._queue:
                 window.settle()

@@ -123,6 +123,5 @@ def take_return(store: Store, task: Task, given: Return) -> Outcome:
     if outcome.state == "success":
         with store.edit_tree() as edit:
             put_tar(edit, io.BytesIO(given.written))
-            tree = edit.save()
-        store.pins.put(datum_pin(task.datum), tree, given.note)
+            edit.save_pinned(datum_pin(task.datum), lambda _: given.note)
     return outcome

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pfsfuse.worker.removal import remove_tree
+from pfsfuse.worker.removal import remove_empty, remove_tree
 from pfsfuse.worker.rooms import Rooms, remove_stale
 
 
@@ -20,6 +20,14 @@ def test_a_tree_is_removed_and_what_its_links_point_to_is_left(tmp_path: Path) -
     assert not (tmp_path / "tree").exists() and (tmp_path / "kept" / "file").exists()
 
 
+def test_what_holds_more_than_empty_directories_is_not_removed_as_empty(tmp_path: Path) -> None:
+    for name, below in (("empty", "out"), ("deep", "out/below"), ("links", "out")):
+        (tmp_path / name / below).mkdir(parents=True)
+    (tmp_path / "links" / "link").symlink_to(tmp_path / "deep")
+    assert [remove_empty(tmp_path / name) for name in ("empty", "deep", "links")] == [True, False, False]
+    assert not (tmp_path / "empty").exists() and (tmp_path / "deep" / "out" / "below").exists()
+
+
 def test_removing_what_is_not_there_is_no_error(tmp_path: Path) -> None:
     remove_tree(tmp_path / "missing")
 
@@ -29,7 +37,7 @@ def test_without_root_modes_do_not_keep_a_tree_from_being_removed() -> None:
     code = """
 import os, sys, tempfile
 from pathlib import Path
-from pfsfuse.worker.removal import remove_tree
+from pfsfuse.worker.removal import remove_empty, remove_tree
 os.setuid(65534)
 scratch = tempfile.TemporaryDirectory()
 top = Path(scratch.name)

@@ -48,6 +48,37 @@ def listening() -> Iterator[int]:
 CALL = ("python3", "-c", "import socket, sys; socket.create_connection(('127.0.0.1', int(sys.argv[1])), 5)")
 
 
+DEVICES = """
+set -e
+ls /dev; echo x > /dev/null; head -c 4 /dev/zero | wc -c; head -c 4 /dev/urandom | wc -c; echo said > /dev/stdout
+echo x > /dev/shm/mine; python3 -c 'import os; print(os.ttyname(os.openpty()[1]))'
+for path in /dev/mine /dev/pts/mine; do ! touch $path 2> /dev/null; done"""
+
+
+@with_bubblewrap
+def test_a_command_has_the_devices_that_programs_expect_and_can_add_none(tried) -> None:
+    ended, printed = tried(DEVICES)
+    assert ended.exit_code == 0, printed
+    names = [
+        "core",
+        "fd",
+        "full",
+        "null",
+        "ptmx",
+        "pts",
+        "random",
+        "shm",
+        "stderr",
+        "stdin",
+        "stdout",
+        "tty",
+        "urandom",
+        "zero",
+    ]
+    assert printed.splitlines() == [*names, "4", "4", "said", "/dev/pts/0"]
+    assert "mine" not in tried("ls /dev/shm")[1]
+
+
 def test_the_host_s_network_is_there_unless_the_launch_is_to_have_none(tried, listening: int) -> None:
     assert tried((*CALL, str(listening)))[0].exit_code == 0
     ended, printed = tried((*CALL, str(listening)), network=False)

@@ -87,3 +87,29 @@ def test_an_update_that_expects_what_is_no_longer_there_changes_nothing(data):
         with pytest.raises(store.Conflict, match=r"was changed"):
             shelf.update({b"l": b"newer"}, expect=wrong)
     assert shelf.get(b"l") == b"new"
+
+
+def test_a_passing_directory_is_saved_and_pinned_in_one_transaction(data, tmp_path):
+    (tmp_path / "out" / "below").mkdir(parents=True)
+    (tmp_path / "out" / "below" / "file").write_bytes(b"1")
+    before = data.last_txnid()
+    with data.edit_tree() as edit:
+        edit.put_directory(tmp_path / "out", passing=True)
+        tree = edit.save_pinned(b"datum", lambda root: b"%d" % root.files)
+    assert data.last_txnid() == before + 1
+    assert data.pins.get(b"datum") == store.Pin(b"datum", tree, b"1")
+    with data.edit_tree() as again:
+        again.put_directory(tmp_path / "out")
+        assert again.save() == tree
+
+
+def test_a_passing_directory_can_be_changed_before_it_is_saved(data, tmp_path):
+    (tmp_path / "out" / "below").mkdir(parents=True)
+    (tmp_path / "out" / "below" / "file").write_bytes(b"1")
+    with data.edit_tree() as edit:
+        edit.put_directory(tmp_path / "out", passing=True)
+        edit.remove("below/file")
+        edit.write("below/other", b"2")
+        tree = edit.save_pinned(b"datum", lambda root: b"")
+    (below,) = data.iter_directory(tree)
+    assert [entry.name for entry in data.iter_directory(below)] == [b"other"]
