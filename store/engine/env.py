@@ -26,6 +26,7 @@ from typing import Any, TypeVar
 import lmdb
 
 from store.engine import glance
+from store.engine.access import Access
 from store.engine.failures import MAX_READERS, as_ours
 from store.engine.lease import Lease, Leases
 from store.engine.lockfile import reserve
@@ -57,7 +58,8 @@ class Environment:
         self._closed = False
         self._is_held = self._is_calm = self._is_copy = self._is_broken_copy = False
         self._map_size = map_size
-        self.residence = Residence((path / "data.mdb").resolve())
+        data = (path / "data.mdb").resolve()
+        self.residence, self.access = Residence(data), Access(data)
         self.leases = Leases(path)
         with as_ours(self.path):
             # Before anything is read: what a sweep drops from now on may be in this process' hands.
@@ -73,6 +75,7 @@ class Environment:
         if not writable and not os.stat(self.path / "data.mdb").st_size:
             raise NotAStore(self.path, "data.mdb is empty")  # LMDB would want to write to it
         self._env = self._map(writable, create, self._map_size)
+        self.access.close()
         try:
             self._env.reader_check()
             with PageFile(self.path / "data.mdb") as file, self._env.begin() as txn:
@@ -143,6 +146,7 @@ class Environment:
     def close(self) -> None:
         """End the use of the store by this object; open transactions must have ended."""
         self.leases.close()
+        self.access.close()
         if not self._is_broken_copy:
             self._env.close()
 
@@ -189,6 +193,7 @@ class Environment:
 
     def dump(self, descriptor: int) -> None:
         """Write the last state's pages in use to a file or pipe, as a database. They are not used again meanwhile."""
+        self.access.in_order()
         with as_ours(self.path), self._passing():
             self._env.copyfd(descriptor, compact=True)
 
@@ -220,6 +225,7 @@ class Environment:
         """
         with as_ours(self.path):
             self._become_writable()
+        self.access.in_order()
         while True:
             try:
                 with as_ours(self.path), self._passing():
@@ -291,6 +297,7 @@ class Environment:
         with self._shut():
             self._check_room(size)
             self._env.set_mapsize(size)
+            self.access.close()
 
     def _check_room(self, size: int) -> None:
         """Raise NotWritable when the address space has no room for a map of `size` bytes (`ulimit -v`).

@@ -89,6 +89,7 @@ class ObjectReader:
     def fetch(self, extents: Sequence[Extent]) -> bytes:
         """The bytes of `extents`, joined. Raises Corrupt."""
         if len(extents) == 1 and extents[0].size < GROUP:
+            self._env.access.note(extents)
             with self._env.read() as reading:
                 name, start, size = extents[0]
                 plain, number = _find(reading, name, self._unpack)
@@ -103,6 +104,7 @@ class ObjectReader:
     def fetch_into(self, extents: Sequence[Extent], buffer: memoryview) -> None:
         """Fill `buffer`, which has room for exactly these bytes. Raises Corrupt; then what is in it is worthless."""
         at = 0
+        self._env.access.note(extents)
         with self._env.read() as reading:
             for group in _groups(extents):
                 copied: list[tuple[ObjectId, memoryview, int]] = []
@@ -125,6 +127,7 @@ class ObjectReader:
         For who passes them on at once: to join a MiB is to copy it, into memory that the kernel has to clear first.
         """
         pieces: list[View] = []
+        self._env.access.note(extents)
         with self._env.read() as reading:
             if extents and extents[0].start and (cut := self._cuts.take(extents[0].chunk)) is not None:
                 pieces.append(memoryview(cut)[extents[0].start : extents[0].start + extents[0].size])
@@ -162,6 +165,7 @@ class ObjectReader:
                     wanted[number] = length
                 else:
                     payloads[number] = memoryview(cached)
+        self._env.access.ask_for(reading.number, wanted)
         records = reading.get_many(SEGMENTS, [number.to_bytes(8, "big") for number in wanted])
         if len(records) < len(wanted):
             raise Corrupt("segment", "one is missing")
@@ -181,6 +185,7 @@ class ObjectReader:
     def _unpack(self, reading: Reading, place: Place) -> View:
         payload: View | None = self._cache.get(place.segment)
         if payload is None:
+            self._env.access.ask_for(reading.number, (place.segment,))
             payload = unpack(reading, place)
             self._env.residence.touched()
             if len(payload) > place.length and isinstance(payload, bytes):
