@@ -7,9 +7,10 @@
 
 A process that dies before 4 leaves a directory with a dot in front of its name, and nothing at the destination.
 
-The copy has all repos, commits, drafts, pins and shelves of one moment. What belongs to running processes stays behind:
-their sockets (`run`), what they have logged (`logs`), what they have not committed (`scratch`). It has another id than
-the original: the two go different ways from now on, and what differs must not have one name. Commits keep their ids.
+The copy has all repos, commits, drafts, pins and shelves of one moment. What a program on top keeps beside the database
+stays behind: sockets (`run`), what was logged (`logs`), what jobs and services have not committed (`scratch`), what was
+written through a mount and is not in a draft yet (`worktrees`). It has another id than the original: the two go
+different ways, and what differs must not have one name. Commits keep their ids.
 """
 
 from __future__ import annotations

@@ -30,7 +30,8 @@ def copy(app: App, dest: str, read_data: bool, within: bool) -> None:
     """Copy the store to a new or empty directory, as it is at this moment, while everything else goes on.
 
     The copy has every repo with its drafts, and no free pages. It is checked, and is at DEST only when it is whole and
-    on the disk. Not copied: logs, and what services have not committed yet.
+    on the disk. Not copied: logs, what services have not committed yet, and what was written through a mount and is not
+    staged; `pfs status` stages it.
     """
     if not within:
         flags = ["--read-data"] if read_data else []
