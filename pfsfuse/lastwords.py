@@ -44,7 +44,6 @@ def install(store: str) -> None:
     if faulthandler.is_enabled():
         return
     where = (store if store.isprintable() else ascii(store)).encode("utf-8", "backslashreplace")
-
     advice = b"; `pfs store check` says what is damaged, `pfs store salvage DIR` gets out what can be read\n"
 
     def say(number: int, info: Any, _: int | None) -> None:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
-from pfsfuse.egress.error import EgressError
+from pfsfuse.egress.errors import EgressError
 from pfsfuse.errors import SpecError
 from pfsfuse.pipeline import Egress
 from store import Commit

@@ -12,7 +12,7 @@ import stat
 from collections.abc import Callable
 from urllib.parse import unquote, urlsplit
 
-from pfsfuse.egress.error import EgressError
+from pfsfuse.egress.errors import EgressError
 from store import Commit, Entry
 
 BESIDE = b".pfs-egress-"

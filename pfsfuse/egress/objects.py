@@ -12,7 +12,7 @@ from datetime import timedelta
 import obstore
 from obstore.exceptions import BaseError, NotSupportedError, PermissionDeniedError, UnauthenticatedError
 
-from pfsfuse.egress.error import EgressError
+from pfsfuse.egress.errors import EgressError
 from store import Commit
 
 AT_ONCE = 8 << 20

@@ -15,7 +15,7 @@ import pandas
 import sqlalchemy
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from pfsfuse.egress.error import EgressError
+from pfsfuse.egress.errors import EgressError
 from pfsfuse.pipeline import FileFormat
 from store import Commit
 
