@@ -8,7 +8,7 @@ README.md says what inputs and globs mean.
 
     reader/      text to values with places: JSON and YAML        fields   one value, typed, with its place
     tables       every field's fate                               sections, input_section  what each section means
-    notebook     a notebook as a transform
+    notebook     a notebook as a transform                        limits, egress  what these two sections mean
     parse        the ways in                legacy   the 1.3 job   render   the way back
     spec, input  the types                  glob/    which paths   datum    identity
     enumerate    spec and commits to datums                        graph    order among pipelines
