@@ -234,6 +234,15 @@ def test_a_repo_and_a_branch_with_uncommitted_changes_are_deleted_by_force_only(
     ok("store", "check")
 
 
+def test_a_copy_of_a_store_has_what_was_written_through_a_mount(ok, staged, store_path):
+    with store.open(store_path) as data:
+        tree = Worktree(place(store_path, "trips", "master"), data, "trips", "master", None)
+        tree.make(tree.model.root, b"written", 0o100644)
+        tree.close()
+    ok("store", "copy", "backup")
+    assert "A written" in ok("--store", "backup", "status", "trips")
+
+
 @pytest.fixture
 def damaged_journal(ok, staged, weather, store_path):
     """Something was written to trips through a mount that is gone, and its journal is damaged since."""
@@ -258,6 +267,9 @@ def test_a_damaged_journal_stops_what_is_about_its_branch_alone(ok, run, damaged
     result = run("repo", "delete", "trips", "--yes")
     assert result.code == 1 and str(damaged_journal) in result.err
     assert "staged on" in ok("status", "weather")
+    result = run("store", "copy", "backup")
+    assert result.code == 13 and "not in the copy: what was written to" in result.err
+    assert "weather" in ok("--store", "backup", "repo", "list")
     ok("commit", "weather", "-m", "weather")
     damaged_journal.parent.rename(damaged_journal.parents[2] / "away")
     ok("commit", "trips", "-m", "what was staged otherwise")

@@ -11,6 +11,7 @@ from pfsfuse.cli.app import App, pass_app
 from pfsfuse.cli.group import Command
 from pfsfuse.cli.store.child import exit_as_child
 from pfsfuse.cli.store.line import shown_progress
+from pfsfuse.errors import WorktreeError
 
 
 @click.command(
@@ -29,9 +30,9 @@ from pfsfuse.cli.store.line import shown_progress
 def copy(app: App, dest: str, read_data: bool, within: bool) -> None:
     """Copy the store to a new or empty directory, as it is at this moment, while everything else goes on.
 
-    The copy has every repo with its drafts, and no free pages. It is checked, and is at DEST only when it is whole and
-    on the disk. Not copied: logs, what services have not committed yet, and what was written through a mount and is not
-    staged; `pfs status` stages it.
+    The copy has every repo with its drafts, what was written through mounts among them, and no free pages. It is
+    checked, and is at DEST only when it is whole and on the disk. Not copied: logs, and what services have not
+    committed yet.
     """
     if not within:
         flags = ["--read-data"] if read_data else []
@@ -39,7 +40,7 @@ def copy(app: App, dest: str, read_data: bool, within: bool) -> None:
             app, ["copy", *flags, "--", os.path.abspath(dest)], "`pfs store salvage` gets out what it can"
         )
     app.supervised = True
-    with app.open() as opened, shown_progress("copy") as progress:
+    with app.open(drafts=True) as opened, shown_progress("copy") as progress:
         done = opened.copy(dest, read_data=read_data, progress=progress)
     if app.json:
         jsonout.write(
@@ -52,6 +53,8 @@ def copy(app: App, dest: str, read_data: bool, within: bool) -> None:
                 "read_data": read_data,
             }
         )
-        return
-    found = f"{text.plural(done.report.repos, 'repo')} with {text.plural(done.report.commits, 'commit')}"
-    click.echo(f"{text.safe(str(done.path))}: {found}, {text.size(done.size)}")
+    else:
+        found = f"{text.plural(done.report.repos, 'repo')} with {text.plural(done.report.commits, 'commit')}"
+        click.echo(f"{text.safe(str(done.path))}: {found}, {text.size(done.size)}")
+    if app.not_staged:
+        raise WorktreeError(f"not in the copy: {app.not_staged[0]}", hint=app.not_staged[0].hint)
