@@ -48,12 +48,14 @@ def graft(store: Store, base: Entry, gone: Iterable[Layer], come: Iterable[Layer
     comes back as it was keeps its time.
 
     None where that is not to be told from `base` alone: a tree that goes has directories, which others may have made
-    too; or there is a collision, of which `merge` knows both sides.
+    too; or it is not what `base` has in it, another pipeline having computed the same datum since; or there is a
+    collision, of which `merge` knows both sides.
     """
     with store.edit_tree(base) as edit:
         for _, tree in gone:
             for entry in store.iter_directory(tree):
-                if entry.is_dir:
+                there = edit.find(entry.name)
+                if entry.is_dir or there is None or there.identity() != entry.identity():
                     return None
                 edit.remove(entry.name)
         try:

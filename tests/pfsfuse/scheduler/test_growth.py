@@ -14,6 +14,7 @@ from pfsfuse.pipeline import enumerate_datums, find_changes
 from pfsfuse.scheduler import create_pipeline, output
 from pfsfuse.scheduler.growth import find_growth
 from pfsfuse.testing.executor import FakeExecutor
+from pfsfuse.worker.api import datum_pin
 from store import Commit, Entry, Store
 
 names = st.sampled_from(["a", "b", "c", "d"])
@@ -136,6 +137,21 @@ def test_a_path_that_an_earlier_job_had_written_is_a_collision_with_both_in_the_
     reason = told(store, "sales")[-1].reason
     assert "/pfs/out/same is written by datum" in reason
     assert "trips:/a" in reason and "trips:/b" in reason
+
+
+def test_a_result_that_another_pipeline_has_computed_anew_since_is_no_part_of_the_basis(store: Store) -> None:
+    head = put(store, "trips", {"a": b"1", "b": b"2"})
+    create_pipeline(store, sales := spec("sales", "trips"))
+    settle(store, FakeExecutor(store))
+    _, second = enumerate_datums(sales, [head])
+    with store.edit_tree() as edit:
+        edit.write("named by a clock", b"")
+        edit.save_pinned(datum_pin(second.id), lambda tree: b"")
+    with store.repo("trips").edit() as changing:
+        changing.remove("b")
+    settle(store, FakeExecutor(store))
+    assert told(store, "sales")[-1].state == "success"
+    assert files(store.repo("sales").head()) == {"a": b"/a"}
 
 
 def test_another_specification_begins_from_nothing(store: Store) -> None:
