@@ -23,7 +23,7 @@ from pfsfuse.scheduler import output
 from pfsfuse.scheduler.job import Job
 from pfsfuse.scheduler.tasks import describe
 from pfsfuse.worker.api import datum_pin
-from store import Commit, CommitId, Store
+from store import Commit, CommitId, Entry, Store
 
 LEAST_CHANGES = 1000
 """So many paths may change whatever the size of the basis; beyond that, a quarter of its datums."""
@@ -93,16 +93,10 @@ def find_growth(store: Store, spec: Spec, job: Job) -> Growth | None:
     return Growth(made, changes, basis.total - len(changes.go) + len(changes.come))
 
 
-def commit_growth(store: Store, job: Job, growth: Growth) -> bool:
-    """Commit the basis's output with the changes; False, and nothing changed, when it must be merged anew."""
+def merge_growth(store: Store, growth: Growth) -> Entry | None:
+    """The basis's output with the changes; None when it must be merged anew."""
     gone, come = _layers(store, growth.changes.go), _layers(store, growth.changes.come)
-    if gone is None or come is None:
-        return False
-    tree = output.graft(store, growth.basis.tree, gone, come)
-    if tree is None:
-        return False
-    output.commit_output(store, job, tree)
-    return True
+    return None if gone is None or come is None else output.graft(store, growth.basis.tree, gone, come)
 
 
 def _layers(store: Store, datums: tuple[Datum, ...]) -> list[output.Layer] | None:

@@ -20,6 +20,7 @@ the one that holds the scheduler lock moves cursors and runs jobs.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -27,7 +28,7 @@ import msgspec
 from pfsfuse.errors import JobError
 from pfsfuse.scheduler.job import DatumRun, Job, Pipeline, Request
 from pfsfuse.scheduler.plan import Reading
-from store import CommitId, Shelf, Store, names
+from store import CommitId, Conflict, Shelf, Store, names
 
 Changes = dict[bytes, bytes | None]
 """What a shelf's `update` takes: None deletes the key."""
@@ -60,11 +61,13 @@ class Ledger:
             msgspec.json.decode(value, type=Pipeline) for _, value in self._shelf.iter(_key("pipeline", ""))
         ]
 
-    def find_pipeline(self, name: str) -> Pipeline | None:
+    def find_pipeline(self, name: str, *, made_ns: int | None = None) -> Pipeline | None:
+        """The pipeline of this name; with `made_ns`, only the one that was made then."""
         if not names.may_be_repo(name):  # its results have a repo of that name
             return None
         value = self._shelf.get(_key("pipeline", name))
-        return None if value is None else msgspec.json.decode(value, type=Pipeline)
+        found = None if value is None else msgspec.json.decode(value, type=Pipeline)
+        return found if found is not None and made_ns in (None, found.created_ns) else None
 
     def pipeline(self, name: str) -> Pipeline:
         """Raises JobError when there is none."""
@@ -166,16 +169,17 @@ class Ledger:
             hint=f"`pfs job list {pipeline}` shows its jobs",
         )
 
-    def put_job(self, job: Job, runs: Iterable[DatumRun] = ()) -> bool:
-        """Record a job as it is now, and datums that it has run; False, and nothing changed, when its pipeline is
-        gone."""
-        if self.find_pipeline(job.pipeline) is None:
-            return False
+    def put_job(self, job: Job, runs: Iterable[DatumRun] = (), *, made_ns: int | None = None) -> bool:
+        """Record a job as it is now, and datums that it has run; False, and nothing changed, when its pipeline is gone:
+        also when another of its name, not made at `made_ns`, has taken its place."""
         changes = _job_changes(job)
         for run in runs:
             changes[_key("datum", job.pipeline, job.id, run.datum)] = msgspec.json.encode(run)
-        self._shelf.update(changes)
-        return True
+        while (pipeline := self.find_pipeline(job.pipeline, made_ns=made_ns)) is not None:
+            with suppress(Conflict):  # it was updated, or deleted, since we looked
+                self._shelf.update(changes, expect=_expected({job.pipeline: pipeline}))
+                return True
+        return False
 
     def datum_runs(self, job: Job, datum: str = "") -> dict[str, DatumRun]:
         """The datums that a job has run, those whose id starts with `datum`, by id."""

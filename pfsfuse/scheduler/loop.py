@@ -27,7 +27,7 @@ from pfsfuse.pipeline import Spec
 from pfsfuse.role import Role, RoleLock
 from pfsfuse.scheduler.deploy import spec_of
 from pfsfuse.scheduler.history import StoreHistory
-from pfsfuse.scheduler.job import Job, Pipeline, Request, State
+from pfsfuse.scheduler.job import Job, Pipeline, Request
 from pfsfuse.scheduler.ledger import Ledger
 from pfsfuse.scheduler.logs import remove_logs
 from pfsfuse.scheduler.plan import branches_read, find_arrivals, plan_jobs
@@ -141,7 +141,7 @@ class Scheduler:
         try:
             with running.scope:
                 if isinstance(step, Fail):
-                    await self._end_unrun(step)
+                    await self._end_unrun(step, running.pipeline)
                 else:
                     await self._run(step.job, running)
         except* StoreError as group:
@@ -155,9 +155,8 @@ class Scheduler:
     async def _run(self, job: Job, running: _Running) -> None:
         spec = self._spec(running.pipeline)
         if spec is None:
-            await self._record_loss(
-                job, "failed", "the pipeline's specification cannot be read by this version"
-            )
+            said = "the pipeline's specification cannot be read by this version"
+            await self._record_loss(running.pipeline, job, said)
             return
         run = running.run = JobRun(
             self._store,
@@ -166,6 +165,7 @@ class Scheduler:
             job,
             self._now_ns,
             stands=running.pipeline.stands,
+            made_ns=running.pipeline.created_ns,
         )
         try:
             await run.run()
@@ -177,17 +177,20 @@ class Scheduler:
             raise  # its end could not be recorded
         except* Exception as group:
             log.exception("job %s@%s", job.pipeline, job.id)
-            await self._record_loss(
-                run.job, "failed", f"internal error, see the daemon's log: {_first(group)!r}"
-            )
+            said = f"internal error, see the daemon's log: {_first(group)!r}"
+            await self._record_loss(running.pipeline, run.job, said)
 
-    async def _record_loss(self, job: Job, state: State, reason: str) -> None:
-        lost = replace(job, state=state, reason=reason, finished_ns=self._now_ns())
-        await trio.to_thread.run_sync(self._ledger.put_job, lost)
+    async def _record_loss(self, pipeline: Pipeline, job: Job, reason: str) -> None:
+        lost = replace(job, state="failed", reason=reason, finished_ns=self._now_ns())
+        put = partial(self._ledger.put_job, lost, made_ns=pipeline.created_ns)
+        await trio.to_thread.run_sync(put)
 
-    async def _end_unrun(self, step: Fail) -> None:
-        ended = partial(end_unrun, self._store, step.job, step.state, step.reason, self._now_ns())
-        await trio.to_thread.run_sync(lambda: self._ledger.put_job(ended()))
+    async def _end_unrun(self, step: Fail, pipeline: Pipeline) -> None:
+        def end() -> None:
+            ended = end_unrun(self._store, step.job, step.state, step.reason, self._now_ns())
+            self._ledger.put_job(ended, made_ns=pipeline.created_ns)
+
+        await trio.to_thread.run_sync(end)
 
     # ---- in threads
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import trio
@@ -28,7 +29,7 @@ from pfsfuse.scheduler import output
 from pfsfuse.scheduler.datums import datums_of, find_work, run_of
 from pfsfuse.scheduler.drain import drain
 from pfsfuse.scheduler.egressing import push_out
-from pfsfuse.scheduler.growth import Growth, commit_growth, note_basis
+from pfsfuse.scheduler.growth import Growth, merge_growth, note_basis
 from pfsfuse.scheduler.job import DatumRun, Job
 from pfsfuse.scheduler.ledger import Ledger
 from pfsfuse.scheduler.results import adopt
@@ -44,7 +45,7 @@ PROGRESS_SECONDS = 1.0
 
 
 class PipelineGone(Exception):
-    """The pipeline was deleted while its job ran; there is nothing left to record."""
+    """The pipeline was deleted while its job ran, and perhaps made anew; there is nothing left to record."""
 
 
 class JobRun:
@@ -59,12 +60,15 @@ class JobRun:
         now_ns: Callable[[], int],
         *,
         stands: Sequence[str] = (),
+        made_ns: int | None = None,
     ) -> None:
+        """`made_ns` is when the pipeline was made: nothing is done for another of its name."""
         self._store = store
         self._executor = executor
         self._spec = spec
         self._now_ns = now_ns
         self._stands = stands
+        self._made_ns = made_ns
         self.job = job
         """As far as it has come."""
         self._limit = trio.CancelScope()
@@ -191,12 +195,20 @@ class JobRun:
                 await self._record()
 
     def _commit(self, growth: Growth | None) -> None:
-        if self._recovered or growth is None or not commit_growth(self._store, self.job, growth):
+        tree = None if self._recovered or growth is None else merge_growth(self._store, growth)
+        if tree is None:
             datums = datums_of(self._store, self._spec, self.job)
             layers = (self._layer(datum) for datum in datums if datum.id not in self._recovered)
-            output.commit_output(self._store, self.job, output.merge(self._store, layers))
+            tree = output.merge(self._store, layers)
+        self._require_pipeline()  # merging took its time
+        output.commit_output(self._store, self.job, tree)
         if not self._recovered:
             note_basis(self._store, self._spec, self.job)
+
+    def _require_pipeline(self) -> None:
+        """Before anything is written to the output repo, which may be that of another pipeline by now."""
+        if Ledger(self._store).find_pipeline(self.job.pipeline, made_ns=self._made_ns) is None:
+            raise PipelineGone(self.job.pipeline)
 
     def _layer(self, datum: Datum) -> output.Layer:
         pin = self._store.pins.get(datum_pin(datum.id))
@@ -211,7 +223,7 @@ class JobRun:
             return False
         state: Any = "success" if made.state == "finished" else "failed"
         self.job = replace(self.job, state=state, reason=made.reason, finished_ns=made.finished_ns)
-        if not Ledger(self._store).put_job(self.job, self._unrecorded):
+        if not Ledger(self._store).put_job(self.job, self._unrecorded, made_ns=self._made_ns):
             raise PipelineGone(self.job.pipeline)
         return True
 
@@ -224,6 +236,7 @@ class JobRun:
 
     async def _lose(self, state: str, reason: str) -> None:
         with trio.CancelScope(shield=True):
+            await trio.to_thread.run_sync(self._require_pipeline)
             if await trio.to_thread.run_sync(self._settled):
                 return  # it was the record of its success that failed
             log.info("job %s@%s %s: %s", self.job.pipeline, self.job.id, state, reason)
@@ -242,7 +255,8 @@ class JobRun:
     async def _record(self, **changes: Any) -> None:
         self.job = replace(self.job, **changes)
         runs = tuple(self._unrecorded)
-        if not await trio.to_thread.run_sync(Ledger(self._store).put_job, self.job, runs):
+        put = partial(Ledger(self._store).put_job, self.job, runs, made_ns=self._made_ns)
+        if not await trio.to_thread.run_sync(put):
             raise PipelineGone(self.job.pipeline)
         del self._unrecorded[: len(runs)]
 

@@ -14,13 +14,13 @@ from scheduling import files, is_settled, put, run, settle, settled, spec, told
 from pfsfuse.errors import DaemonError, JobError, SpecError
 from pfsfuse.pipeline import Spec, parse_specs
 from pfsfuse.role import Role, RoleLock, is_played
-from pfsfuse.scheduler import Job, Ledger, create_pipeline, delete_pipeline, loop, wait_for
+from pfsfuse.scheduler import Job, Ledger, create_pipeline, delete_pipeline, loop, output, wait_for
 from pfsfuse.scheduler.job import DatumRun
 from pfsfuse.scheduler.loop import Scheduler
 from pfsfuse.scheduler.steps import Fail, Run
 from pfsfuse.testing.executor import FakeExecutor
 from pfsfuse.worker.api import Task
-from store import Exists, Full, Provenance, RefNotFound, RepoNotFound, Store
+from store import Entry, Exists, Full, Provenance, RefNotFound, RepoNotFound, Store
 
 
 def test_a_new_pipeline_runs_at_once_on_the_current_head(store: Store) -> None:
@@ -241,10 +241,12 @@ def test_a_job_whose_end_cannot_be_recorded_stays_open_until_it_can(
     monkeypatch.setattr(loop, "RETRY_SECONDS", 0.01)
     full, put_job = [True], Ledger.put_job
 
-    def put_job_where_there_is_room(ledger: Ledger, job: Job, runs: Iterable[DatumRun] = ()) -> bool:
+    def put_job_where_there_is_room(
+        ledger: Ledger, job: Job, runs: Iterable[DatumRun] = (), **more: int
+    ) -> bool:
         if job.ended and full:
             raise Full("no space left")
-        return put_job(ledger, job, runs)
+        return put_job(ledger, job, runs, **more)
 
     monkeypatch.setattr(Ledger, "put_job", put_job_where_there_is_room)
     create_pipeline(store, spec("sales", "trips"))
@@ -269,11 +271,13 @@ def test_a_job_whose_success_could_not_be_recorded_at_first_has_not_failed(
 ) -> None:
     put_job = Ledger.put_job
 
-    def put_job_where_there_is_room(ledger: Ledger, job: Job, runs: Iterable[DatumRun] = ()) -> bool:
+    def put_job_where_there_is_room(
+        ledger: Ledger, job: Job, runs: Iterable[DatumRun] = (), **more: int
+    ) -> bool:
         if job.state == "success":
             monkeypatch.undo()  # once is enough
             raise Full("no space left")
-        return put_job(ledger, job, runs)
+        return put_job(ledger, job, runs, **more)
 
     monkeypatch.setattr(Ledger, "put_job", put_job_where_there_is_room)
     create_pipeline(store, spec("sales", "trips"))
@@ -381,6 +385,39 @@ def test_deleting_a_pipeline_stops_its_job(store: Store) -> None:
 
     run(go)
     assert told(store, "sales") == [] and store.find_repo("sales") is None
+
+
+def test_a_pipeline_made_anew_in_mid_merge_does_not_get_the_output_of_the_one_before(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store, "trips", {"1": b"a"})
+    create_pipeline(store, spec("sales", "trips", cmd="old"))
+    merge, merged = output.merge, []
+
+    def merge_while_another_is_made(store: Store, trees: Iterable[output.Layer]) -> Entry:
+        tree = merge(store, trees)
+        merged.append(tree)
+        if len(merged) == 1:
+            delete_pipeline(store, "sales")
+            create_pipeline(store, spec("sales", "trips", cmd="new"))
+        return tree
+
+    monkeypatch.setattr(output, "merge", merge_while_another_is_made)
+    executor = FakeExecutor(store, transform=lambda task: {"by": task.launch.cmd[2].encode()})
+    while len(merged) < 2:
+        settle(store, executor)
+    assert files(store.repo("sales").head()) == {"by": b"new"}
+
+
+@pytest.mark.parametrize("ended", ["failed", "success"])
+def test_the_end_of_a_job_is_not_recorded_with_another_pipeline_of_the_name(store: Store, ended) -> None:
+    put(store, "trips", {"1": b"a"})
+    made = create_pipeline(store, spec("sales", "trips"))
+    (job,) = told(store, "sales")
+    delete_pipeline(store, "sales")
+    create_pipeline(store, spec("sales", "trips", cmd="other"))
+    assert not Ledger(store).put_job(replace(job, state=ended), made_ns=made.created_ns)
+    assert [each.state for each in told(store, "sales")] == ["created"]
 
 
 def test_a_job_that_takes_too_long_is_killed(store: Store) -> None:

@@ -168,11 +168,11 @@ def test_a_job_that_is_found_committed_knows_how_its_datums_went(
 ) -> None:
     put_job = Ledger.put_job
 
-    def lose_the_end(ledger: Ledger, job: Job, runs: Iterable[DatumRun] = ()) -> bool:
+    def lose_the_end(ledger: Ledger, job: Job, runs: Iterable[DatumRun] = (), **more: int) -> bool:
         if job.state == "success":
             monkeypatch.undo()
             raise KeyboardInterrupt  # the scheduler is gone
-        return put_job(ledger, job, runs)
+        return put_job(ledger, job, runs, **more)
 
     monkeypatch.setattr(Ledger, "put_job", lose_the_end)
     create_pipeline(store, spec("sales", "trips"))
