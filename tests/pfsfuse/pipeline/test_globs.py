@@ -395,6 +395,8 @@ def test_names_that_no_entry_can_have_are_not_asked_for(commit_of, glob):
         "/" + "{*a,*aa}" * 30 + "b",
         "/" + "*a" + "?" * 200,
         "/" + "*(*(*(a)))" * 9 + "b",
+        "/" + "{a,aa}" * 125 + "?(b)",
+        "/" + "?(a)" * 300 + "@(" + "a" * 125 + ")",
     ],
 )
 @pytest.mark.timeout(60)  # backtracking would take longer than the age of the universe
