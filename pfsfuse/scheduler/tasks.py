@@ -35,13 +35,22 @@ def task_of(store_path: Path, spec: Spec, job: Job, datum: Datum) -> Task:
             if spec.limits is None
             else Limits(memory=spec.limits.memory, cpu=spec.limits.cpu),
             user=spec.transform.user,
-            batch=f"{spec.name} {transform_key(spec).hex()}" if spec.transform.datum_batching else "",
+            batch=_batch(spec),
             timeout_seconds=spec.datum_timeout,
             log=str(log_path(store_path, job.pipeline, job.id, datum.id)),
             inputs=tuple(_shown_together(datum)),
             env={**spec.transform.env, **_variables(job, datum)},
         ),
     )
+
+
+def _batch(spec: Spec) -> str:
+    """Which running command may take the datums of `spec`: "" is none. One that was started before an update may not,
+    when it could do more than it may now, or less."""
+    if not spec.transform.datum_batching:
+        return ""
+    memory, cpu = (None, None) if spec.limits is None else (spec.limits.memory, spec.limits.cpu)
+    return f"{spec.name} {transform_key(spec).hex()} {spec.transform.network} {memory} {cpu}"
 
 
 def describe(datum: Datum) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from scheduling import spec
 
 from pfsfuse.pipeline import DatumInput, make_datum
@@ -51,6 +52,17 @@ def test_the_matches_of_a_group_are_shown_in_one_directory_and_its_key_is_told()
         "PFS_DATUM_rain_JOIN_ON": "x",
         "PACH_DATUM_rain_JOIN_ON": "x",
     }
+
+
+@pytest.mark.parametrize("change", [{"network": "none"}, {"memory": "1G"}, {"cpu": 1}])
+def test_a_command_that_runs_already_takes_no_datums_of_a_version_that_may_use_other_things(change) -> None:
+    def batch(**change: object) -> str:
+        limits = {name: each for name, each in change.items() if name != "network"}
+        transform = {"cmd": ["x"], "datum_batching": True, "network": change.get("network", "host")}
+        given = spec("sales", "trips", transform=transform, **({"resource_limits": limits} if limits else {}))
+        return task_of(Path("/store"), given, JOB, make_datum(b"key", ())).launch.batch
+
+    assert batch() == batch() != batch(**change)
 
 
 def test_a_datum_of_thousands_of_matches_is_described_by_some() -> None:
