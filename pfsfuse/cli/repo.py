@@ -103,9 +103,11 @@ def delete(app: App, name: str, yes: bool, force: bool) -> None:
 
     Refused while something is staged, or was written through a mount, and is not committed.
     """
+    from pfsfuse.scheduler import Ledger
+
     with app.open(drafts=True) as opened:
         found = repo_only(opened, name)
-        if found.origin == "pipeline":
+        if found.origin == "pipeline" and Ledger(opened).find_pipeline(name) is not None:
             raise CommandError(
                 f"{name} holds what a pipeline computes",
                 hint=f"`pfs pipeline delete {name}` deletes the pipeline first",

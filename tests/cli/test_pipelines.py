@@ -37,6 +37,13 @@ def sales(ok: Ok, work: Path, trips: None) -> Path:
     return path
 
 
+def test_what_a_deleted_pipeline_left_is_deleted_as_a_repo(ok: Ok, run: Run, sales: Path) -> None:
+    assert "pipeline delete sales" in run("repo", "delete", "sales", "--yes").err
+    ok("pipeline", "delete", "sales", "--yes", "--keep-repo")
+    ok("repo", "delete", "sales", "--yes")
+    assert "sales" not in ok("repo", "list")
+
+
 @pytest.mark.parametrize(
     "text",
     [
