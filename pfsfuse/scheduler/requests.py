@@ -7,13 +7,14 @@ ended by itself, or a newer one has taken its place.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection
 
 from msgspec.structs import replace
 
-from pfsfuse.errors import JobError
+from pfsfuse.errors import JobError, SpecError
 from pfsfuse.pipeline import Spec
 from pfsfuse.role import Role, RoleLock, is_played
 from pfsfuse.scheduler import output
@@ -22,7 +23,9 @@ from pfsfuse.scheduler.history import StoreHistory
 from pfsfuse.scheduler.job import WORDS, Job, Pipeline, Request, State
 from pfsfuse.scheduler.ledger import Ledger
 from pfsfuse.scheduler.plan import plan_retry
-from store import CommitId, Store
+from store import CommitId, Store, StoreError
+
+log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.05
 
@@ -84,21 +87,36 @@ def answer(
 ) -> None:
     """Carry out what can be: all but the end of jobs that are `running` (pipeline, id), which run in this process.
 
-    To be called by the process that schedules only.
+    One that cannot be carried out is logged, stays, and holds up no other. To be called by the process that schedules
+    only.
     """
     ledger = Ledger(store)
     for request in ledger.requests():
-        job = ledger.find_job(request.pipeline, request.job)
-        changed: tuple[Job, ...] = ()
-        if job is None or request.pipeline not in pipelines:
-            pass
-        elif request.kind == "retry" and job.lost and _newer(ledger, job) is None:
-            changed = _again(store, ledger, pipelines, job, request.id, now_ns)
-        elif request.kind == "stop" and not job.ended:
-            if (job.pipeline, job.id) in running:
-                continue
-            changed = (end_unrun(store, job, "killed", request.reason, now_ns),)
-        ledger.apply(changed, {}, answered=(request,))
+        try:
+            _answer_one(store, ledger, pipelines, request, now_ns, running)
+        except (StoreError, SpecError) as error:
+            log.error("%s of job %s@%s: %s", request.kind, request.pipeline, request.job, error)
+
+
+def _answer_one(
+    store: Store,
+    ledger: Ledger,
+    pipelines: dict[str, Pipeline],
+    request: Request,
+    now_ns: int,
+    running: Collection[tuple[str, str]],
+) -> None:
+    job = ledger.find_job(request.pipeline, request.job)
+    changed: tuple[Job, ...] = ()
+    if job is None or request.pipeline not in pipelines:
+        pass
+    elif request.kind == "retry" and job.lost and _newer(ledger, job) is None:
+        changed = _again(store, ledger, pipelines, job, request.id, now_ns)
+    elif request.kind == "stop" and not job.ended:
+        if (job.pipeline, job.id) in running:
+            return
+        changed = (end_unrun(store, job, "killed", request.reason, now_ns),)
+    ledger.apply(changed, {}, answered=(request,))
 
 
 def end_unrun(store: Store, job: Job, state: State, reason: str, now_ns: int) -> Job:

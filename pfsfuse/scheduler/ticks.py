@@ -11,17 +11,22 @@ twice.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pfsfuse.errors import JobError
 from pfsfuse.pipeline import CronInput, Spec, compile_schedule, find_time, inputs, time_name
 from pfsfuse.scheduler.job import Pipeline
-from store import Commit, Store
+from store import Commit, Store, StoreError
+
+log = logging.getLogger(__name__)
 
 ORIGIN = "cron"
 CAUGHT_UP = 1000
 """Ticks that one commit holds at most."""
+AGAIN_NS = 10_000_000_000
+"""Before a clock whose ticks could not be committed is looked at again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +48,32 @@ def clocks(pipelines: Iterable[tuple[Pipeline, Spec]]) -> list[Clock]:
 
 
 def tick(store: Store, found: Iterable[Clock], *, now_ns: int) -> int | None:
-    """Commit the ticks whose time has come; when the next one's will."""
+    """Commit the ticks whose time has come; when the next one's will. A clock whose ticks cannot be committed is
+    logged, tried again later, and holds up no other."""
     due = []
     for clock in found:
         if store.find_repo(clock.leaf.repo) is None:
             continue  # deleted by hand: nothing to tick in
-        schedule, since_ns = compile_schedule(clock.leaf.schedule), _since(store, clock)
-        at_most = 1 if clock.leaf.overwrite else CAUGHT_UP
-        times, more = schedule.between(since_ns, now_ns, at_most=at_most)
-        if times:
-            message = time_name(times[-1]) if len(times) == 1 else f"{len(times)} ticks"
-            if more and not clock.leaf.overwrite:
-                message += "; earlier ones are left out"
-            _commit(store, clock.leaf, map(time_name, times), message)
-            since_ns = times[-1]
-        if (next_ns := schedule.after(since_ns)) is not None:
-            due.append(next_ns)
-    return min(due, default=None)
+        try:
+            due.append(_tick(store, clock, now_ns))
+        except StoreError as error:
+            log.error("no tick in %s@%s: %s", clock.leaf.repo, clock.leaf.branch, error)
+            due.append(now_ns + AGAIN_NS)
+    return min((each for each in due if each is not None), default=None)
+
+
+def _tick(store: Store, clock: Clock, now_ns: int) -> int | None:
+    """The same, of one clock. Raises what committing raises."""
+    schedule, since_ns = compile_schedule(clock.leaf.schedule), _since(store, clock)
+    at_most = 1 if clock.leaf.overwrite else CAUGHT_UP
+    times, more = schedule.between(since_ns, now_ns, at_most=at_most)
+    if times:
+        message = time_name(times[-1]) if len(times) == 1 else f"{len(times)} ticks"
+        if more and not clock.leaf.overwrite:
+            message += "; earlier ones are left out"
+        _commit(store, clock.leaf, map(time_name, times), message)
+        since_ns = times[-1]
+    return schedule.after(since_ns)
 
 
 def run_cron(store: Store, pipeline: Pipeline, spec: Spec, *, name: str = "", now_ns: int) -> list[Commit]:

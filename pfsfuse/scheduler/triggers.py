@@ -13,6 +13,7 @@ past, so it does not move twice.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,7 +24,12 @@ from pfsfuse.errors import SpecError
 from pfsfuse.pipeline import Growth, Trigger, compile_schedule, fires
 from pfsfuse.scheduler.history import StoreHistory
 from pfsfuse.scheduler.plan import Arrival
-from store import Commit, CommitId, Conflict, Repo, Store
+from store import Commit, CommitId, Conflict, Repo, Store, StoreError
+
+log = logging.getLogger(__name__)
+
+AGAIN_NS = 10_000_000_000
+"""Before a branch that could not be moved is looked at again."""
 
 _Key = tuple[str, str]
 
@@ -106,13 +112,18 @@ def unseen(store: Store, each: Following) -> Sequence[Arrival]:
 
 
 def move_branches(store: Store, *, now_ns: int) -> Moved:
-    """Move each branch whose time has come, once at most."""
+    """Move each branch whose time has come, once at most. One that cannot be moved (a tag has taken its name, the disk
+    is full) is logged, tried again later, and holds up no other."""
     moved, due = False, []
     for each in triggers(store).values():
         try:
             now = _scheduled(store, each, now_ns) if each.trigger.cron_spec else _committed(store, each)
         except Conflict:
             moved = True  # somebody else has moved it: look again
+            continue
+        except StoreError as error:
+            log.error("%s@%s cannot follow %s: %s", each.repo, each.branch, each.trigger.branch, error)
+            due.append(now_ns + AGAIN_NS)
             continue
         if now is None:
             moved = True

@@ -13,6 +13,7 @@ from pfsfuse.errors import JobError
 from pfsfuse.scheduler import DatumRun, Job, Ledger, create_pipeline, request_retry, stop_job
 from pfsfuse.scheduler.datums import find_datum, iter_datums
 from pfsfuse.scheduler.loop import Scheduler
+from pfsfuse.scheduler.requests import answer
 from pfsfuse.testing.executor import FakeExecutor
 from store import Store
 
@@ -183,6 +184,18 @@ def test_a_job_that_is_found_committed_knows_how_its_datums_went(
     settle(store, FakeExecutor(store))
     (job,) = told(store, "sales")
     assert (job.state, job.total, job.done, job.recovered) == ("success", 2, 1, 1)
+
+
+def test_a_request_that_cannot_be_carried_out_stays_and_holds_up_no_other(store: Store) -> None:
+    create_pipeline(store, spec("sales", "trips"))
+    create_pipeline(store, spec("unread", "trips"))
+    put(store, "trips", {"1": b"a"})
+    settle(store, FakeExecutor(store, "fail fail"))
+    ledger = Ledger(store)
+    unread = replace(ledger.pipeline("unread"), spec={"of": "a later version"})
+    request_retry(store, told(store, "sales")[0])
+    answer(store, {"unread": unread, "sales": ledger.pipeline("sales")}, now_ns=1)
+    assert [each.kind for each in ledger.requests()] == ["retry"]
 
 
 def test_a_datum_is_found_by_the_start_of_its_id(store: Store) -> None:

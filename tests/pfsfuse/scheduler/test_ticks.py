@@ -12,9 +12,9 @@ from pfsfuse.scheduler import create_pipeline, delete_pipeline, update_pipeline
 from pfsfuse.scheduler.deploy import spec_of
 from pfsfuse.scheduler.ledger import Ledger
 from pfsfuse.scheduler.loop import Scheduler
-from pfsfuse.scheduler.ticks import CAUGHT_UP, clocks, run_cron, tick
+from pfsfuse.scheduler.ticks import AGAIN_NS, CAUGHT_UP, clocks, run_cron, tick
 from pfsfuse.testing.executor import FakeExecutor
-from store import Exists, Store
+from store import Exists, Full, Repo, Store
 
 
 def ns(text: str) -> int:
@@ -127,6 +127,23 @@ def test_a_repo_of_somebody_else_is_not_taken_for_a_clock(store: Store) -> None:
     with pytest.raises(Exists):
         create_pipeline(store, hourly())
     assert Ledger(store).find_pipeline("sales") is None
+
+
+def test_a_clock_whose_tick_cannot_be_committed_holds_up_no_other(
+    sales: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = spec("again", input={"cron": {"name": "clock", "spec": "@hourly"}})
+    create_pipeline(sales, other, now_ns=MIDNIGHT)
+    repo = Store.repo
+
+    def repo_or_full(store: Store, name: str) -> Repo:
+        if name == "again_clock":
+            raise Full("no space left")
+        return repo(store, name)
+
+    monkeypatch.setattr(Store, "repo", repo_or_full)
+    assert tick_at(sales, MIDNIGHT + HOUR) == MIDNIGHT + HOUR + AGAIN_NS
+    assert names(sales) == ["2030-01-01T01:00:00Z"]
 
 
 def test_a_tick_starts_a_job(sales: Store) -> None:

@@ -11,7 +11,7 @@ from scheduling import files, put, settle, spec, told
 from pfsfuse.errors import SpecError
 from pfsfuse.pipeline import Trigger, make_trigger
 from pfsfuse.scheduler import create_pipeline, delete_pipeline
-from pfsfuse.scheduler.triggers import move_branches, set_trigger, triggers
+from pfsfuse.scheduler.triggers import AGAIN_NS, move_branches, set_trigger, triggers
 from pfsfuse.testing.executor import FakeExecutor
 from store import Store
 
@@ -160,6 +160,20 @@ def test_what_is_no_condition_is_refused(conditions, why) -> None:
     with pytest.raises(SpecError) as caught:
         make_trigger("staging", **conditions)
     assert why in str(caught.value)
+
+
+def test_a_branch_that_cannot_be_moved_holds_up_no_other(store: Store) -> None:
+    add(store, 1)
+    for branch in ("broken", "calm"):
+        follow(store, branch, "staging", commits=1)
+    store.repo("trips").delete_branch("broken")
+    add(store, 1)
+    head = store.repo("trips").head("staging")
+    assert head is not None
+    store.repo("trips").create_tag("broken", head)
+    moved = move_branches(store, now_ns=0)
+    assert moved.any and moved.due_ns == AGAIN_NS
+    assert heads(store)["calm"] == 2
 
 
 def test_a_repo_made_anew_has_no_trigger_of_the_one_before(store: Store) -> None:
