@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 
+from pfsfuse.worktree import holes
 from pfsfuse.worktree.journal import sync_directory
 from pfsfuse.worktree.model import File
-from pfsfuse.worktree.scratch import Scratch
+from pfsfuse.worktree.scratch import WHOLE, Scratch
 from store import Entry, Store
 
 
@@ -31,9 +33,15 @@ class Files:
         self.writes = 0
         """Changes of bytes so far, of all files that were closed."""
 
+    @cached_property
+    def show_through(self) -> bool:
+        """Whether holes may stand for what the store has. Tried once, when it matters first. Raises OSError."""
+        return holes.are_told(self._directory)
+
     def make(self, file_number: int, base: Entry | None) -> int:
         """A new scratch file that reads as `base`; up to where that shows through. Raises OSError."""
-        scratch = Scratch.make(self._path(file_number), self._fetch, base)
+        whole = base is not None and base.size > WHOLE and not self.show_through
+        scratch = Scratch.make(self._path(file_number), self._fetch, base, whole=whole)
         scratch.close()
         self._unsynced.add(file_number)
         return scratch.shown

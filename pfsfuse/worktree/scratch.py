@@ -9,7 +9,8 @@ So the scratch file's own holes say what is still the store's: nothing else has 
 and it is right after a crash, whatever of it reached the disk. Beyond `shown` nothing of the store's file shows
 through: after `truncate` down and up again there are zeros.
 
-A file up to WHOLE bytes is copied at its first write, and has nothing below it.
+A file up to WHOLE bytes is copied at its first write, and has nothing below it; where holes are not told (`holes.py`) a
+file of any size.
 """
 
 from __future__ import annotations
@@ -22,11 +23,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from pfsfuse.worktree.holes import BLOCK, data_of
 from pfsfuse.worktree.ranges import Range, Ranges
 from store import Entry
 
-BLOCK = 4096
-"""Bytes that become the scratch file's own together; what file systems allocate, or a divisor of it."""
 WHOLE = 1 << 20
 """Bytes of a file that is copied when it is first written to: less than one request more."""
 STEP = 1 << 22
@@ -48,13 +48,15 @@ class Scratch:
         """Bytes of `base` that may show through."""
         self._lock = threading.Lock()
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self._own = Ranges(_data(self._descriptor)) if base is not None else Ranges()
+        self._own = Ranges(data_of(self._descriptor)) if base is not None else Ranges()
         self.writes = 0
         """Changes of the bytes so far, to tell whether there was one since."""
 
     @classmethod
-    def make(cls, path: Path, fetch: Fetch, base: Entry | None) -> Scratch:
-        """A new scratch file that reads as `base` (None: empty). Raises OSError (ENOSPC); then it is not there."""
+    def make(cls, path: Path, fetch: Fetch, base: Entry | None, *, whole: bool = False) -> Scratch:
+        """A new scratch file that reads as `base` (None: empty), or is a copy of it (`whole`). Raises OSError (ENOSPC);
+        then it is not there.
+        """
         size = 0 if base is None else base.size
         small = size <= WHOLE
         made = cls(path, fetch, None if small else base, 0 if small else size)
@@ -62,6 +64,8 @@ class Scratch:
             os.ftruncate(made._descriptor, size)
             if base is not None and small and size:
                 _write_all(made._descriptor, 0, fetch(base, 0, size))
+            elif whole:
+                made.copy_all()
             if base is not None:
                 os.utime(made._descriptor, ns=(base.mtime_ns, base.mtime_ns))
         except BaseException:
@@ -258,18 +262,3 @@ def _write_all(descriptor: int, offset: int, data: bytes | memoryview) -> int:
 def _exactly(descriptor: int, offset: int, size: int) -> bytes:
     """`size` bytes, zeros in place of what lies beyond the end: it may be cut off meanwhile."""
     return os.pread(descriptor, size, offset).ljust(size, b"\0")
-
-
-def _data(descriptor: int) -> list[Range]:
-    """Where the file has data rather than holes, in whole blocks."""
-    found, at, size = [], 0, os.fstat(descriptor).st_size
-    while at < size:
-        try:
-            start = os.lseek(descriptor, at, os.SEEK_DATA)
-        except OSError as error:
-            if error.errno == errno.ENXIO:
-                break
-            raise
-        at = os.lseek(descriptor, start, os.SEEK_HOLE)
-        found.append((start // BLOCK * BLOCK, -(-at // BLOCK) * BLOCK))
-    return found

@@ -10,8 +10,9 @@ from pfsfuse.worktree.model import File, Folder, Model, path_of
 from store import Entry
 
 
-def kept(model: Model, file: File) -> list[Record]:
-    """Have `model` know an open file where it was in the old one, if it is there; the records that do."""
+def kept(model: Model, files: Files, file: File) -> list[Record]:
+    """Have `model` know an open file where it was in the old one, if it is there; the records that do. Raises OSError,
+    when it cannot be tried what holes are worth."""
     if file.folder is None:
         return []
     records: list[Record] = []
@@ -30,7 +31,7 @@ def kept(model: Model, file: File) -> list[Record]:
     if not isinstance(entry, Entry) or entry.is_dir or entry.is_symlink:
         return records
     own: list[Record] = [Take(file.number, folder.number, entry)]
-    own += [] if file.shown is None else [Write(file.number, entry.size)]
+    own += [] if file.shown is None else [Write(file.number, entry.size if files.show_through else 0)]
     for record in own:
         model.apply(record)
     return records + own
@@ -46,6 +47,6 @@ def go_on(model: Model, files: Files, file: File) -> None:
     assert twin.folder is not None, "it was taken just now"
     file.entry, file.shown = twin.entry, twin.shown
     model.put(twin.folder, file)
-    if file.shown is not None:
+    if file.shown:
         with suppress(OSError):  # no room: it keeps its own bytes, which are the same
             files.open(file).rest_on(file.entry)

@@ -300,7 +300,7 @@ class Worktree:
             records.append(Begin(self.repo, self.branch, None if commit is None else bytes(commit)))
             model.apply(records[0])
             for file in held:
-                records += kept(model, file)
+                records += kept(model, self.files, file)
         self._journal.replace(records)
         self.model = model
         for file in held:
