@@ -163,8 +163,7 @@ class SpoutKeeper:
 
     def _take_in_thread(self, message: str) -> None:
         name = self.pipeline.name
-        made = self._basin.take(branch=self._spec.output_branch, message=message or f"{name}: spout")
-        if made is not None:
+        for made in self._basin.take(branch=self._spec.output_branch, message=message or f"{name}: spout"):
             Ledger(self._store).note_made(name, str(made.id), self.pipeline.version)
 
     async def _report(self, **changes: Any) -> None:

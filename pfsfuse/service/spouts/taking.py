@@ -64,15 +64,19 @@ class Basin:
         )
         return Look(files, self._message())
 
-    def take(self, *, branch: str, message: str) -> Commit | None:
-        """Commit what is complete; None when nothing was, or nothing differs from the head.
+    def take(self, *, branch: str, message: str) -> list[Commit]:
+        """Commit what is complete: in one commit, after another of what was left in `taken`; in none when there was
+        nothing, or nothing differs from the head.
 
         Raises StoreError or OSError when it cannot be; what was moved is committed by the next call.
         """
+        # What was left comes first: what is in `out` by now need not fit beside it.
+        left = self._commit(branch, message)
+        remove_tree(self._taken)
         self._move()
         made = self._commit(branch, message)
         remove_tree(self._taken)
-        return made
+        return [each for each in (left, made) if each is not None]
 
     def acknowledge(self) -> None:
         """Remove the marker: what was closed when it was written has been committed."""
@@ -97,8 +101,6 @@ class Basin:
                 continue
             target = os.path.join(taken, path)
             os.makedirs(os.path.dirname(target), exist_ok=True)
-            if os.path.isdir(target) and not os.path.islink(target):
-                remove_tree(Path(os.fsdecode(target)))  # left by a crash, and a file now
             try:
                 os.replace(os.path.join(out, path), target)
             except FileNotFoundError:

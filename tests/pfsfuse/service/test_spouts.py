@@ -22,7 +22,7 @@ from pfsfuse.scheduler import (
 from pfsfuse.service.spouts.record import find_spout, log_path
 from pfsfuse.service.spouts.spouts import Spouts
 from pfsfuse.service.spouts.taking import Basin
-from store import Commit, Store
+from store import Commit, Full, Store
 
 
 def files(commit: Commit | None) -> dict[str, bytes]:
@@ -40,10 +40,28 @@ def basin(store: Store) -> Basin:
 
 
 def take(basin: Basin) -> Commit | None:
-    return basin.take(branch="master", message="m")
+    return (basin.take(branch="master", message="m") or [None])[-1]
 
 
 # ---- what is taken
+
+
+def test_what_could_not_be_committed_comes_before_a_directory_of_its_name(
+    store: Store, basin: Basin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*given: object) -> None:
+        if (basin.top / "taken").exists():
+            raise Full("no space left")
+
+    (basin.out / "a").write_bytes(b"1")
+    with monkeypatch.context() as broken:
+        broken.setattr(Basin, "_commit", full)
+        with pytest.raises(Full):
+            take(basin)
+    (basin.out / "a").mkdir()
+    (basin.out / "a" / "b").write_bytes(b"2")
+    assert files(take(basin)) == {"a/b": b"2"}
+    assert [files(each) for each in store.repo("spout").log()] == [{"a/b": b"2"}, {"a": b"1"}]
 
 
 def test_what_is_closed_is_taken_and_what_is_open_waits(store: Store, basin: Basin) -> None:
@@ -97,7 +115,7 @@ def test_what_a_crash_left_on_its_way_is_committed_by_the_next(store: Store, bas
     # between steps 1 and 2
     (basin.top / "taken").mkdir()
     (basin.out / "1").rename(basin.top / "taken" / "1")
-    assert sorted(files(Basin(store, "spout").take(branch="master", message="m"))) == ["1", "2"]
+    assert sorted(files(take(Basin(store, "spout")))) == ["1", "2"]
     # between steps 2 and 3
     (basin.top / "taken").mkdir()
     (basin.top / "taken" / "1").write_bytes(b"x")
