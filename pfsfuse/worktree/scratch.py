@@ -49,6 +49,8 @@ class Scratch:
         self._lock = threading.Lock()
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._own = Ranges(data_of(self._descriptor)) if base is not None else Ranges()
+        self._taken_over = 0
+        """How often the file was emptied because the store has it: what was read meanwhile is to be read again."""
         self.writes = 0
         """Changes of the bytes so far, to tell whether there was one since."""
 
@@ -83,16 +85,23 @@ class Scratch:
 
     def read(self, offset: int, size: int) -> bytes:
         """Up to `size` bytes, clipped at the end of the file. Raises Corrupt when the store's part is damaged."""
-        if self.base is None:
-            return os.pread(self._descriptor, size, offset)
-        end = min(offset + size, self.size)
-        with self._lock:
-            pieces = list(self._own.split(offset, end))
-            base, shown = self.base, self.shown
-        return b"".join(
-            _exactly(self._descriptor, start, stop - start) if own else self._below(base, shown, start, stop)
-            for start, stop, own in pieces
-        )
+        while True:
+            with self._lock:
+                taken_over, base, shown = self._taken_over, self.base, self.shown
+                end = min(offset + size, self.size) if base is not None else offset
+                pieces = list(self._own.split(offset, end))
+            if base is None:
+                found = os.pread(self._descriptor, size, offset)
+            else:
+                found = b"".join(
+                    _exactly(self._descriptor, start, stop - start)
+                    if own
+                    else self._below(base, shown, start, stop)
+                    for start, stop, own in pieces
+                )
+            # Not under the lock, which would keep who writes waiting for the store.
+            if taken_over == self._taken_over:
+                return found
 
     def _below(self, base: Entry | None, shown: int, start: int, stop: int) -> bytes:
         """What shows through from `start` to `stop`."""
@@ -175,6 +184,7 @@ class Scratch:
                 os.utime(descriptor, ns=(status.st_mtime_ns, status.st_mtime_ns))
                 os.fsync(descriptor)
                 os.rename(fresh, self.path)
+                self._taken_over += 1
                 os.dup2(descriptor, self._descriptor, inheritable=False)
             finally:
                 os.close(descriptor)

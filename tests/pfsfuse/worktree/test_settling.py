@@ -48,6 +48,30 @@ def content(tree: Worktree, name: bytes) -> bytes:
         return scratch.read(0, scratch.size)
 
 
+def test_who_reads_while_the_store_takes_over_sees_what_was_written(opened):
+    large = LARGE * 2
+    with opened.repo("trips").edit() as edit:
+        edit.write("large", large)
+    tree = opened_tree(opened)
+    file = tree.take(tree.model.root, b"large")
+    scratch = tree.open(file)
+    scratch.write(2 << 20, b"new")
+    now = scratch.read(0, scratch.size)
+    with opened.repo("trips").edit() as edit:
+        edit.write("large", now)
+    entry, fetch, taken = edit.result.find("large"), scratch._fetch, []
+
+    def fetch_while_it_is_taken_over(entry_: store.Entry, offset: int, size: int) -> bytes:
+        if not taken:
+            taken.append(scratch.rest_on(entry))  # as the loop does while a thread reads
+        return fetch(entry_, offset, size)
+
+    scratch._fetch = fetch_while_it_is_taken_over
+    assert scratch.read(0, scratch.size) == now
+    tree.release(file)
+    tree.close()
+
+
 def test_a_record_that_does_not_fit_leaves_the_journal_readable(opened):
     tree = opened_tree(opened)
     file = written(tree, b"file", b"1")
