@@ -122,14 +122,12 @@ def print_datum(found: JobDatum) -> None:
         ]
     )
     for each in found.datum.inputs:
-        click.echo(
-            f"  /pfs/{each.name}  {each.repo}@{each.branch} {each.commit} {text.safe(_path(each.path))}"
-        )
+        click.echo(f"  /pfs/{each.name}  {each.repo}@{each.branch} {each.commit} {text.safe(each.rooted)}")
 
 
 def reads(datum: Datum) -> str:
     """`trips:/7-01-16, weather:/`."""
-    return text.safe(", ".join(f"{each.name}:{_path(each.path)}" for each in datum.inputs))
+    return text.safe(", ".join(f"{each.name}:{each.rooted}" for each in datum.inputs))
 
 
 def datum_json(found: JobDatum) -> dict[str, Any]:
@@ -156,13 +154,9 @@ def _inputs_json(datum: Datum) -> list[dict[str, Any]]:
             "repo": each.repo,
             "branch": each.branch,
             "commit": str(each.commit),
-            "path": _path(each.path),
+            "path": each.rooted,
             **({"join_on": each.join_on} if each.join_on else {}),
             **({"group_by": each.group_by} if each.group_by else {}),
         }
         for each in datum.inputs
     ]
-
-
-def _path(path: str) -> str:
-    return "/" + path.lstrip("/")

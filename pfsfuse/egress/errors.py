@@ -12,3 +12,8 @@ class EgressError(JobError):
         super().__init__(message, hint=hint)
         self.final = final
         """Trying again would not help."""
+
+
+def first_line(error: Exception) -> str:
+    """Of what a library says: it may be pages of XML."""
+    return str(error).strip().partition("\n")[0][:300]

@@ -12,7 +12,7 @@ from datetime import timedelta
 import obstore
 from obstore.exceptions import BaseError, NotSupportedError, PermissionDeniedError, UnauthenticatedError
 
-from pfsfuse.egress.errors import EgressError
+from pfsfuse.egress.errors import EgressError, first_line
 from store import Commit
 
 AT_ONCE = 8 << 20
@@ -41,9 +41,9 @@ def push(commit: Commit, url: str, between: Callable[[], None]) -> None:
                 with commit.open(path) as source:
                     obstore.put(bucket, key, source)
     except (PermissionDeniedError, UnauthenticatedError, NotSupportedError) as error:
-        raise EgressError(f"egress to {url}: {_line(error)}", final=True) from None
+        raise EgressError(f"egress to {url}: {first_line(error)}", final=True) from None
     except (BaseError, OSError, ValueError) as error:
-        raise EgressError(f"egress to {url}: {_line(error)}") from None
+        raise EgressError(f"egress to {url}: {first_line(error)}") from None
 
 
 def _key(path: bytes) -> str:
@@ -52,8 +52,3 @@ def _key(path: bytes) -> str:
     except UnicodeDecodeError:
         shown = path.decode("utf-8", "backslashreplace")
         raise EgressError(f"{shown} is not UTF-8, and names of objects are", final=True) from None
-
-
-def _line(error: Exception) -> str:
-    """The first line of what may be pages of XML."""
-    return str(error).strip().partition("\n")[0][:300]

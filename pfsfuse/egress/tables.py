@@ -15,7 +15,7 @@ import pandas
 import sqlalchemy
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from pfsfuse.egress.errors import EgressError
+from pfsfuse.egress.errors import EgressError, first_line
 from pfsfuse.pipeline import FileFormat
 from store import Commit
 
@@ -40,9 +40,9 @@ def push(commit: Commit, url: str, format: FileFormat, between: Callable[[], Non
         finally:
             engine.dispose()
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
-        raise EgressError(f"egress to {shown}: {_line(error)}", final=True) from None
+        raise EgressError(f"egress to {shown}: {first_line(error)}", final=True) from None
     except (SQLAlchemyError, OSError) as error:
-        raise EgressError(f"egress to {shown}: {_line(error)}") from None
+        raise EgressError(f"egress to {shown}: {first_line(error)}") from None
 
 
 def _tables(commit: Commit) -> Iterator[tuple[str, list[bytes]]]:
@@ -68,7 +68,7 @@ def _insert(
     except (ValueError, KeyError, pandas.errors.ParserError) as error:
         name = path.decode("utf-8", "backslashreplace")
         raise EgressError(
-            f"/pfs/out/{name} is not {format.type} as it should be: {_line(error)}", final=True
+            f"/pfs/out/{name} is not {format.type} as it should be: {first_line(error)}", final=True
         ) from None
 
 
@@ -86,7 +86,3 @@ def _rows(source: IO[bytes], format: FileFormat) -> Iterator[pandas.DataFrame]:
             yield rows[columns] if columns else rows
     else:
         yield pandas.read_parquet(source, columns=columns)
-
-
-def _line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0][:300]

@@ -45,6 +45,11 @@ class DatumInput(Struct, frozen=True, gc=False):
     group_by: str = ""
     """What the input's `group_by` made of the match."""
 
+    @property
+    def rooted(self) -> str:
+        """The path with its leading slash."""
+        return "/" + self.path.lstrip("/")
+
 
 class Datum(Struct, frozen=True):
     """One match, or one combination of matches, of a spec's globs."""

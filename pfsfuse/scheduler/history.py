@@ -62,9 +62,7 @@ class StoreHistory:
         if found is not None and (repo, branch) in self._heads:
             id = self._heads[repo, branch]
             return found, None if id is None else self._store.find_commit(repo, id)
-        if found is None or found.find_branch(branch) is None:
-            return found, None
-        return found, found.head(branch)
+        return found, None if found is None else found.find_head(branch)
 
 
 def _arrival(repo: str, branch: str, commit: Commit, *, moved: bool = False) -> Arrival:

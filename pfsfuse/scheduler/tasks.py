@@ -55,7 +55,7 @@ def _batch(spec: Spec) -> str:
 
 def describe(datum: Datum) -> str:
     """The datum in words: the start of its id, and what it reads."""
-    named = [f"{each.name}:{_rooted(each.path)}" for each in datum.inputs]
+    named = [f"{each.name}:{each.rooted}" for each in datum.inputs]
     if len(named) > _DESCRIBED:
         named[_DESCRIBED:] = [f"and {len(named) - _DESCRIBED} more"]
     return f"datum {datum.id[:8]} ({', '.join(named)})"
@@ -67,7 +67,7 @@ def _shown_together(datum: Datum) -> Iterator[Input]:
     for each in datum.inputs:
         named.setdefault(each.name, []).append(each)
     for name, (first, *more) in named.items():
-        paths = (_rooted(each.path) for each in (first, *more))
+        paths = (each.rooted for each in (first, *more))
         yield Input(name=name, repo=first.repo, commit=str(first.commit), paths=tuple(paths))
 
 
@@ -94,8 +94,4 @@ def _variables(job: Job, datum: Datum) -> dict[str, str]:
 
 
 def _shown(given: DatumInput) -> str:
-    return f"/pfs/{given.name}{_rooted(given.path).rstrip('/')}"
-
-
-def _rooted(path: str) -> str:
-    return "/" + path.lstrip("/")
+    return f"/pfs/{given.name}{given.rooted.rstrip('/')}"

@@ -88,7 +88,7 @@ def run_cron(store: Store, pipeline: Pipeline, spec: Spec, *, name: str = "", no
     made = []
     for leaf in wanted:
         file = time_name(now_ns)
-        head = _head(store, leaf)
+        head = store.repo(leaf.repo).find_head(leaf.branch)
         if head is not None and head.find(file.encode()) is not None:
             file = f"{file[:-1]}.{now_ns % 1_000_000_000:09}Z"  # twice in a second
         made.append(_commit(store, leaf, [file], f"{file}, by hand"))
@@ -107,13 +107,8 @@ def _commit(store: Store, leaf: CronInput, files: Iterable[str], message: str) -
 
 def _since(store: Store, clock: Clock) -> int:
     """The newest tick there is; without one, when ticks begin to count."""
-    head = _head(store, clock.leaf)
+    head = store.repo(clock.leaf.repo).find_head(clock.leaf.branch)
     names = [entry.name.decode("utf-8", "replace") for entry in head.list()] if head is not None else []
     times = [time for name in names if (time := find_time(name)) is not None]
     start_ns = find_time(clock.leaf.start) if clock.leaf.start else None
     return max([*times, clock.pipeline.created_ns if start_ns is None else start_ns])
-
-
-def _head(store: Store, leaf: CronInput) -> Commit | None:
-    repo = store.repo(leaf.repo)
-    return repo.head(leaf.branch) if repo.find_branch(leaf.branch) is not None else None

@@ -138,7 +138,7 @@ def _scheduled(store: Store, each: Following, now_ns: int) -> Following | None:
     if not ticks:
         return each
     repo = store.repo(each.repo)
-    source, head = _head(repo, each.trigger.branch), _head(repo, each.branch)
+    source, head = repo.find_head(each.trigger.branch), repo.find_head(each.branch)
     ticked = replace(each, ticked_ns=ticks[-1])
     if source is None or (head is not None and head.id == source.id):
         _put(store, ticked)
@@ -153,7 +153,7 @@ def _committed(store: Store, each: Following) -> Following | None:
     repo, now = store.repo(each.repo), each
     for arrival in unseen(store, each):
         now = replace(each, seen=str(arrival.commit))
-        commit, head = store.commit(each.repo, arrival.commit), _head(repo, each.branch)
+        commit, head = store.commit(each.repo, arrival.commit), repo.find_head(each.branch)
         if _is_new(repo, commit, head) and fires(each.trigger, _growth(repo, each, commit, head)):
             repo.advance(each.branch, expect=None if head is None else head.id, to=commit.id)
             _put(store, now)
@@ -175,10 +175,6 @@ def _growth(repo: Repo, each: Following, commit: Commit, head: Commit | None) ->
 
 def _is_new(repo: Repo, commit: Commit, head: Commit | None) -> bool:
     return head is None or not repo.is_ancestor(commit, head)
-
-
-def _head(repo: Repo, branch: str) -> Commit | None:
-    return repo.head(branch) if repo.find_branch(branch) is not None else None
 
 
 def _repo_of(store: Store, each: Following) -> Repo | None:

@@ -15,7 +15,7 @@ MTIME_NS = 1_470_000_000_123_456_789
 
 def put_tree(repo: Repo, tree: Tree, *, branch: str = "master", mtime_ns: int = MTIME_NS) -> Commit:
     """Make `tree` the whole content of the branch's head, in one commit."""
-    head = None if repo.find_branch(branch) is None else repo.head(branch)
+    head = repo.find_head(branch)
     with repo.edit(branch, allow_empty=True) as edit:
         for entry in () if head is None else head.list():
             edit.remove(entry.name)

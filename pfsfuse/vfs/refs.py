@@ -73,7 +73,7 @@ class _Refs:
         for tag in repo.tags():
             self._named.setdefault(tag.name.encode(), False)
         self._stem = repo.default_branch.encode() + b"."
-        head = repo.head() if repo.find_branch(repo.default_branch) is not None else None
+        head = repo.find_head()
         self._depth = 0 if head is None else head.depth
 
     def iter_after(self, name: bytes | None) -> Iterator[tuple[bytes, Node]]:

@@ -8,7 +8,7 @@ from store import history, refexpr
 from store.commit import Commit
 from store.engine import Refs, RepoRefs
 from store.errors import RefNotFound
-from store.format.tables import BRANCH
+from store.format.tables import BRANCH, RefBody
 from store.ids import CommitId
 from store.repo.handle import Handle
 
@@ -24,9 +24,18 @@ class Ancestry(Handle):
             body = refs.find_ref(self.name, BRANCH, name)
             if body is None:
                 raise RefNotFound(self.name, name, known=refs.near_refs(self.name, BRANCH, name))
-            return (
-                None if body.commit is None else self._commit(refs.get_link(self.name, CommitId(body.commit)))
-            )
+            return self._head_of(refs, body)
+
+    def find_head(self, branch: str | None = None) -> Commit | None:
+        """As `head`; None for a branch that does not exist, too."""
+        name = self.default_branch if branch is None else branch
+        with self._env.read() as reading:
+            refs = Refs(reading)
+            body = refs.find_ref(self.name, BRANCH, name)
+            return None if body is None else self._head_of(refs, body)
+
+    def _head_of(self, refs: Refs, body: RefBody) -> Commit | None:
+        return None if body.commit is None else self._commit(refs.get_link(self.name, CommitId(body.commit)))
 
     def branches_with_heads(self) -> list[tuple[str, Commit | None]]:
         """All branches with their heads (None: no commit yet), in the order of their names, all of one moment."""

@@ -50,7 +50,7 @@ class Changes(Branches, Ancestry):
             self.check_editable()
         if isinstance(base, EllipsisType):
             rebase = True
-            base = self.head(name) if self.find_branch(name) is not None else None
+            base = self.find_head(name)
         else:
             rebase = False
         started_ns = time.time_ns() if now_ns is None else now_ns

@@ -148,7 +148,7 @@ class Writer:
         self._pipe.send(Done(str(edit.result.id), below, contents(files)))
 
     def _merge(self) -> None:
-        theirs = self._own.head("dev") if self._own.find_branch("dev") is not None else None
+        theirs = self._own.find_head("dev")
         if theirs is not None:
             self._pipe.send(Try("merge", self._own.name, "master", str(theirs.id)))
             merged = self._own.merge("master", theirs)
