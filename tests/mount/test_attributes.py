@@ -6,8 +6,7 @@ import errno
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
-from itertools import count
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,42 +14,24 @@ import pytest
 import store
 from pfsfuse.testing.mounted import Mounted, mounted
 from pfsfuse.testing.posix import outcome
-from store import Repo, Store
+from store import Repo
 
 pytestmark = pytest.mark.usefixtures("fuse")
 
-NUMBERS = count()
-
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Mounted]]:
-    directory = tmp_path_factory.mktemp("attributes")
-    with (
-        store.create(directory / "store") as opened,
-        mounted(opened.path, directory / "pfs", "--writable", "--xattrs") as mount,
-    ):
-        yield opened, mount
+def options() -> tuple[str, ...]:
+    return ("--writable", "--xattrs")
 
 
 @pytest.fixture
-def mount(shared: tuple[Store, Mounted]) -> Mounted:
-    return shared[1]
-
-
-@pytest.fixture
-def trips(shared: tuple[Store, Mounted]) -> Repo:
-    """A repo of the test's own, with a commit."""
-    made = shared[0].create_repo(f"trips{next(NUMBERS)}")
-    with made.edit(message="one") as edit:
+def trips(trips: Repo, mount: Mounted) -> Repo:
+    """The same, with a commit."""
+    with trips.edit(message="one") as edit:
         edit.write("july/a", b"1234")
         edit.write("b", b"12345")
-    shared[1].refresh()
-    return made
-
-
-@pytest.fixture
-def branch(trips: Repo, mount: Mounted) -> Path:
-    return mount.path / trips.name
+    mount.refresh()
+    return trips
 
 
 def refused(call: Callable[..., object], path: Path, *arguments: object) -> str:

@@ -5,51 +5,27 @@ from __future__ import annotations
 import errno
 import os
 import subprocess
-from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 
 import pytest
 
 import store
 from pfsfuse.testing.mounted import Mounted, mounted
-from store import Repo, Store
+from store import Repo
 
 pytestmark = pytest.mark.usefixtures("fuse")
 
-NUMBERS = count()
 LARGE = os.urandom(3 << 20)
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Mounted]]:
-    directory = tmp_path_factory.mktemp("copying")
-    with (
-        store.create(directory / "store") as opened,
-        mounted(opened.path, directory / "pfs", "--writable") as mount,
-    ):
-        yield opened, mount
-
-
 @pytest.fixture
-def mount(shared: tuple[Store, Mounted]) -> Mounted:
-    return shared[1]
-
-
-@pytest.fixture
-def trips(shared: tuple[Store, Mounted]) -> Repo:
-    """A repo of the test's own, with a commit."""
-    made = shared[0].create_repo(f"trips{next(NUMBERS)}")
-    with made.edit(message="one") as edit:
+def trips(trips: Repo, mount: Mounted) -> Repo:
+    """The same, with a commit."""
+    with trips.edit(message="one") as edit:
         edit.write("large", LARGE)
         edit.write("below/small", b"small")
-    shared[1].refresh()
-    return made
-
-
-@pytest.fixture
-def branch(trips: Repo, mount: Mounted) -> Path:
-    return mount.path / trips.name
+    mount.refresh()
+    return trips
 
 
 def copy(source: Path, target: Path, *, start: int = 0, at: int = 0, length: int = 1 << 30) -> int:

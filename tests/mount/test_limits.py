@@ -9,48 +9,19 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 
 import pytest
 
-import store
-from pfsfuse.testing.mounted import Mounted, mounted
+from pfsfuse.testing.mounted import Mounted
 from pfsfuse.testing.posix import outcome
-from store import Repo, Store
+from store import Repo
 
 pytestmark = pytest.mark.usefixtures("fuse")
 
-NUMBERS = count()
 OPEN_FILES = 10_000
 PROCESSES = 64
 NAME = "n" * 255
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Mounted]]:
-    directory = tmp_path_factory.mktemp("limits")
-    with (
-        store.create(directory / "store") as opened,
-        mounted(opened.path, directory / "pfs", "--writable") as mount,
-    ):
-        yield opened, mount
-
-
-@pytest.fixture
-def mount(shared: tuple[Store, Mounted]) -> Mounted:
-    return shared[1]
-
-
-@pytest.fixture
-def trips(shared: tuple[Store, Mounted]) -> Repo:
-    return shared[0].create_repo(f"trips{next(NUMBERS)}")
-
-
-@pytest.fixture
-def branch(trips: Repo, mount: Mounted) -> Path:
-    return mount.path / trips.name
 
 
 def test_paths_of_4096_bytes_are_reached_and_longer_ones_are_the_kernels_to_refuse(

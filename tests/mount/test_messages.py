@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -17,25 +15,6 @@ from pfsfuse.testing.posix import outcome
 from store import Store
 
 pytestmark = pytest.mark.usefixtures("fuse")
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Mounted]]:
-    directory = tmp_path_factory.mktemp("messages")
-    with (
-        store.create(directory / "store") as opened,
-        mounted(opened.path, directory / "pfs", "--writable") as mount,
-    ):
-        yield opened, mount
-
-
-NUMBERS = count()
-
-
-@pytest.fixture
-def trips(shared: tuple[Store, Mounted]) -> store.Repo:
-    """A repo of the test's own."""
-    return shared[0].create_repo(f"trips{next(NUMBERS)}")
 
 
 @pytest.fixture

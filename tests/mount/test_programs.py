@@ -8,14 +8,14 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
 import pytest
 
 import store
-from pfsfuse.testing.mounted import Mounted, mounted
+from pfsfuse.testing.mounted import Mounted
 
 NUMBERS = count()
 PROGRAMS: dict[str, Callable[[Path], None]] = {}
@@ -293,16 +293,6 @@ def needs(*programs: str) -> None:
     missing = [program for program in programs if shutil.which(program) is None]
     if missing:
         pytest.skip(f"there is no {' and no '.join(missing)}")
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[store.Store, Mounted]]:
-    directory = tmp_path_factory.mktemp("programs")
-    with (
-        store.create(directory / "store") as opened,
-        mounted(opened.path, directory / "pfs", "--writable") as mount,
-    ):
-        yield opened, mount
 
 
 @pytest.fixture
