@@ -35,7 +35,7 @@ from pfsfuse.scheduler.requests import answer, end_unrun
 from pfsfuse.scheduler.results import spec_for
 from pfsfuse.scheduler.run import JobRun, PipelineGone
 from pfsfuse.scheduler.steps import Fail, Run, next_steps
-from pfsfuse.scheduler.ticks import clocks, tick
+from pfsfuse.scheduler.ticks import Newest, clocks, tick
 from pfsfuse.scheduler.triggers import move_branches
 from pfsfuse.worker.api import Executor
 from store import CommitId, Conflict, Store, StoreError
@@ -83,6 +83,7 @@ class Scheduler:
         """Those that are left: to end jobs that run here."""
         self._due_ns: int | None = None
         """When the next tick of a schedule comes."""
+        self._newest_ticks: Newest = {}
         self._bell = trio.Event()
         self.scheduling = False
         """Whether this is the one that schedules now."""
@@ -211,7 +212,7 @@ class Scheduler:
     def _tick(self) -> int | None:
         found = ((each, self._spec(each)) for each in self._ledger.pipelines() if not each.paused)
         known = [(each, spec) for each, spec in found if spec is not None]
-        return tick(self._store, clocks(known), now_ns=self._now_ns())
+        return tick(self._store, clocks(known), now_ns=self._now_ns(), newest=self._newest_ticks)
 
     def _plan_arrivals(self) -> dict[str, Pipeline]:
         pipelines = {each.name: each for each in self._ledger.pipelines()}

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pfsfuse.errors import JobError
 from pfsfuse.pipeline import CronInput, Spec, compile_schedule, find_time, inputs, time_name
 from pfsfuse.scheduler.job import Pipeline
-from store import Commit, Store, StoreError
+from store import Commit, CommitId, Store, StoreError
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +27,12 @@ CAUGHT_UP = 1000
 """Ticks that one commit holds at most."""
 AGAIN_NS = 10_000_000_000
 """Before a clock whose ticks could not be committed is looked at again."""
+
+
+Newest = dict[CommitId, int | None]
+"""The newest tick in a clock's commit, if it has any: a commit of a year holds 500,000 files, and is looked at
+whenever anything is planned."""
+_MOST_KNOWN = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,24 +53,25 @@ def clocks(pipelines: Iterable[tuple[Pipeline, Spec]]) -> list[Clock]:
     ]
 
 
-def tick(store: Store, found: Iterable[Clock], *, now_ns: int) -> int | None:
+def tick(store: Store, found: Iterable[Clock], *, now_ns: int, newest: Newest | None = None) -> int | None:
     """Commit the ticks whose time has come; when the next one's will. A clock whose ticks cannot be committed is
-    logged, tried again later, and holds up no other."""
+    logged, tried again later, and holds up no other. What was found out about commits is kept in `newest`."""
+    newest = {} if newest is None else newest
     due = []
     for clock in found:
         if store.find_repo(clock.leaf.repo) is None:
             continue  # deleted by hand: nothing to tick in
         try:
-            due.append(_tick(store, clock, now_ns))
+            due.append(_tick(store, clock, now_ns, newest))
         except StoreError as error:
             log.error("no tick in %s@%s: %s", clock.leaf.repo, clock.leaf.branch, error)
             due.append(now_ns + AGAIN_NS)
     return min((each for each in due if each is not None), default=None)
 
 
-def _tick(store: Store, clock: Clock, now_ns: int) -> int | None:
+def _tick(store: Store, clock: Clock, now_ns: int, newest: Newest) -> int | None:
     """The same, of one clock. Raises what committing raises."""
-    schedule, since_ns = compile_schedule(clock.leaf.schedule), _since(store, clock)
+    schedule, since_ns = compile_schedule(clock.leaf.schedule), _since(store, clock, newest)
     at_most = 1 if clock.leaf.overwrite else CAUGHT_UP
     times, more = schedule.between(since_ns, now_ns, at_most=at_most)
     if times:
@@ -105,10 +112,19 @@ def _commit(store: Store, leaf: CronInput, files: Iterable[str], message: str) -
     return edit.result
 
 
-def _since(store: Store, clock: Clock) -> int:
+def _since(store: Store, clock: Clock, newest: Newest) -> int:
     """The newest tick there is; without one, when ticks begin to count."""
     head = store.repo(clock.leaf.repo).find_head(clock.leaf.branch)
-    names = [entry.name.decode("utf-8", "replace") for entry in head.list()] if head is not None else []
-    times = [time for name in names if (time := find_time(name)) is not None]
+    if head is not None and head.id not in newest:
+        if len(newest) >= _MOST_KNOWN:
+            newest.clear()
+        newest[head.id] = _newest(head)
     start_ns = find_time(clock.leaf.start) if clock.leaf.start else None
-    return max([*times, clock.pipeline.created_ns if start_ns is None else start_ns])
+    begun_ns = clock.pipeline.created_ns if start_ns is None else start_ns
+    last_ns = None if head is None else newest[head.id]
+    return begun_ns if last_ns is None else max(last_ns, begun_ns)
+
+
+def _newest(commit: Commit) -> int | None:
+    times = (find_time(entry.name.decode("utf-8", "replace")) for entry in commit.list())
+    return max((time for time in times if time is not None), default=None)

@@ -8,11 +8,11 @@ from scheduling import files, run, settled, spec, told
 
 from pfsfuse.errors import JobError
 from pfsfuse.pipeline import find_time, spec_json, time_name
-from pfsfuse.scheduler import create_pipeline, delete_pipeline, update_pipeline
+from pfsfuse.scheduler import create_pipeline, delete_pipeline, ticks, update_pipeline
 from pfsfuse.scheduler.deploy import spec_of
 from pfsfuse.scheduler.ledger import Ledger
 from pfsfuse.scheduler.loop import Scheduler
-from pfsfuse.scheduler.ticks import AGAIN_NS, CAUGHT_UP, clocks, run_cron, tick
+from pfsfuse.scheduler.ticks import AGAIN_NS, CAUGHT_UP, Newest, clocks, run_cron, tick
 from pfsfuse.testing.executor import FakeExecutor
 from store import Exists, Full, Repo, Store
 
@@ -34,6 +34,15 @@ def hourly(**more: object):
 def tick_at(store: Store, now_ns: int) -> int | None:
     found = [(each, spec_of(each)) for each in Ledger(store).pipelines()]
     return tick(store, clocks(found), now_ns=now_ns)
+
+
+def test_the_ticks_of_a_commit_are_looked_at_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline = create_pipeline(store, hourly(start="2030-01-01T00:00:00Z"), now_ns=MIDNIGHT)
+    found, newest = clocks([(pipeline, spec_of(pipeline))]), Newest()
+    assert tick(store, found, now_ns=MIDNIGHT + HOUR, newest=newest) == MIDNIGHT + 2 * HOUR
+    assert tick(store, found, now_ns=MIDNIGHT + HOUR, newest=newest) == MIDNIGHT + 2 * HOUR
+    monkeypatch.setattr(ticks, "_newest", lambda commit: pytest.fail("looked at again"))
+    assert tick(store, found, now_ns=MIDNIGHT + HOUR, newest=newest) == MIDNIGHT + 2 * HOUR
 
 
 def names(store: Store) -> list[str]:
