@@ -29,9 +29,9 @@ AGAIN_NS = 10_000_000_000
 """Before a clock whose ticks could not be committed is looked at again."""
 
 
-Newest = dict[CommitId, int | None]
-"""The newest tick in a clock's commit, if it has any: a commit of a year holds 500,000 files, and is looked at
-whenever anything is planned."""
+Newest = dict[tuple[str, CommitId], int | None]
+"""The newest tick in a commit of a clock's repo, if it has any: one of a year holds 500,000 files, and is looked
+at whenever anything is planned."""
 _MOST_KNOWN = 1000
 
 
@@ -115,13 +115,13 @@ def _commit(store: Store, leaf: CronInput, files: Iterable[str], message: str) -
 def _since(store: Store, clock: Clock, newest: Newest) -> int:
     """The newest tick there is; without one, when ticks begin to count."""
     head = store.repo(clock.leaf.repo).find_head(clock.leaf.branch)
-    if head is not None and head.id not in newest:
+    if head is not None and (head.repo, head.id) not in newest:
         if len(newest) >= _MOST_KNOWN:
             newest.clear()
-        newest[head.id] = _newest(head)
+        newest[head.repo, head.id] = _newest(head)
     start_ns = find_time(clock.leaf.start) if clock.leaf.start else None
     begun_ns = clock.pipeline.created_ns if start_ns is None else start_ns
-    last_ns = None if head is None else newest[head.id]
+    last_ns = None if head is None else newest[head.repo, head.id]
     return begun_ns if last_ns is None else max(last_ns, begun_ns)
 
 
