@@ -60,8 +60,8 @@ class Ask:
 class Batch:
     """A command that is running, and what it sees."""
 
-    pfs: Path
-    """Its /pfs, on the host."""
+    home: Path
+    """Its directory, on the host."""
     command: Command
     ended: trio.Event = field(default_factory=trio.Event)
     code: int | None = None
@@ -70,9 +70,17 @@ class Batch:
     mounted: list[Path] = field(default_factory=list)
     turns: int = 0
     """Datums that it was given."""
+    users: int = 2
+    """Who needs its directory: its own life, and the datum that it computes. The last of them removes it, so that
+    nothing is removed while a datum is mounted there or taken away."""
 
     def __post_init__(self) -> None:
         self._asked, self._asks = trio.open_memory_channel[Ask](0)
+
+    @property
+    def pfs(self) -> Path:
+        """Its /pfs, on the host."""
+        return self.home / "pfs"
 
     async def serve(self, listener: trio.SocketListener) -> None:
         """Take what the command asks, one after another."""
@@ -129,6 +137,12 @@ class Batch:
             self.command.kill()
             await self.ended.wait()
 
+    async def release(self) -> None:
+        """Do without its directory."""
+        self.users -= 1
+        if not self.users:
+            await _remove(self.home)
+
 
 Start = Callable[[Launch, Room], Awaitable[tuple[Command, Callable[[], None]]]]
 """Starts the command of a launch; with it comes what is to be done when it has ended."""
@@ -157,17 +171,18 @@ class Batches:
 
         try:
             batch = self._take(launch.batch) or await self._nursery.start(self._live, launch)
-            batch.command.log_to(Path(launch.log))
         except (OSError, ValueError, JobError) as error:
             return ended(None, f"cannot be started: {error}")
         ask: object = None
         try:
+            batch.command.log_to(Path(launch.log))
             ask = await hold(batch.command, launch.timeout_seconds, lambda: self._turn(batch, launch, room))
         finally:
             if not isinstance(ask, Ask):
                 await batch.kill()
             with trio.CancelScope(shield=True):
                 await trio.to_thread.run_sync(batch.hide)
+                await batch.release()
         if ask is None:
             return ended(
                 None, f"timed out after {launch.timeout_seconds:g} s" if launch.timeout_seconds else ""
@@ -195,6 +210,7 @@ class Batches:
         idle = self._idle[key]
         while idle:
             if not (batch := idle.pop()).ended.is_set():
+                batch.users += 1
                 return batch
         return None
 
@@ -207,12 +223,13 @@ class Batches:
         for path in (pfs / "out", room.out, room.home, room.tmp):
             path.mkdir(mode=0o755, parents=True)
         namespace.bind(pfs, pfs)
+        batch: Batch | None = None
         try:
             namespace.share(pfs)
             listener = await _listen(pfs)
             async with listener:
                 command, ended = await self._start(launch, room)
-                batch = Batch(pfs, command)
+                batch = Batch(own, command)
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(batch.serve, listener)
                     task_status.started(batch)
@@ -227,8 +244,7 @@ class Batches:
                         batch.ended.set()
                     nursery.cancel_scope.cancel()
         finally:
-            with trio.CancelScope(shield=True):
-                await trio.to_thread.run_sync(_remove, own)
+            await (_remove(own) if batch is None else batch.release())
 
     async def _expire(self, key: str, batch: Batch, turns: int) -> None:
         """End a command that has been idle since so many turns."""
@@ -244,10 +260,16 @@ class Batches:
             await batch.kill()
 
 
-def _remove(own: Path) -> None:
-    for point in reversed(namespace.mounts_below(own)):
-        namespace.detach(point)
-    remove_tree(own)
+async def _remove(own: Path) -> None:
+    """Take away what is mounted in a directory, and it."""
+
+    def remove() -> None:
+        for point in reversed(namespace.mounts_below(own)):
+            namespace.detach(point)
+        remove_tree(own)
+
+    with trio.CancelScope(shield=True):
+        await trio.to_thread.run_sync(remove)
 
 
 async def _listen(pfs: Path) -> trio.SocketListener:

@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 import trio
@@ -14,6 +15,8 @@ from working import is_running, run
 from pfsfuse.batch import next_datum
 from pfsfuse.errors import JobError
 from pfsfuse.worker.api import Input, Outcome, Task, datum_pin
+from pfsfuse.worker.batch import Batch
+from pfsfuse.worker.command import Command
 from pfsfuse.worker.handle import open_worker
 from store import Commit, Store
 
@@ -103,6 +106,22 @@ def test_one_command_computes_datum_after_datum(store: Store, batched: Callable[
     assert "at /pfs/trips/b" in logs["b"] and "at /pfs/trips/c" not in logs["b"]
     assert "no good" in logs["bad"]
     assert not list((store.path / "scratch").iterdir())
+
+
+def test_the_directory_of_a_command_goes_with_the_last_who_needs_it(tmp_path: Path) -> None:
+    """A command may end while its datum is still being taken away."""
+    home = tmp_path / "batch-1"
+    (home / "pfs").mkdir(parents=True)
+    batch = Batch(home, cast(Command, None))
+
+    async def go() -> list[bool]:
+        there = []
+        for _ in range(2):
+            await batch.release()
+            there.append(home.exists())
+        return there
+
+    assert trio.run(go) == [True, False]
 
 
 def test_a_shell_asks_for_the_next_datum_with_a_command(store: Store, batched: Callable[..., Task]) -> None:
