@@ -110,7 +110,11 @@ PEERS = {
         ),
         Contender(
             "git",
-            lambda where: [["git", "init", "-q", "--bare", store_of(where)]],
+            # Its collector would go on behind the commands, in a directory that is removed.
+            lambda where: [
+                ["git", "init", "-q", "--bare", store_of(where)],
+                ["git", "-C", store_of(where), "config", "gc.autoDetach", "false"],
+            ],
             lambda where, source, label: [
                 ["git", f"--work-tree={source}", "add", "-A", source],
                 ["git", f"--work-tree={source}", "commit", "-q", "--allow-empty", "-m", label],

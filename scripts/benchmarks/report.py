@@ -22,7 +22,7 @@ def measured(bench: Bench, row: Row) -> Result:
     start = time.monotonic()
     try:
         row.measure(bench, result)
-    except RuntimeError as error:
+    except (OSError, RuntimeError) as error:
         result.error = str(error)
         say(f"{row.name} failed: {error}")
     if result.peak:
