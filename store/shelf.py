@@ -96,6 +96,16 @@ class Pins:
         self._env.write(pinning(pins))
         self._env.leases.settle()
 
+    def put_missing(self, pins: Mapping[bytes, tuple[Entry, bytes]]) -> None:
+        """The same for the names that have no pin yet; the others stay as they are."""
+
+        def work(writing: Writing) -> None:
+            for name, (tree, note) in pins.items():
+                pinning_first(name, tree, note)(writing)
+
+        self._env.write(work)
+        self._env.leases.settle()
+
     def get(self, name: bytes) -> Pin | None:
         """The pin called `name`, or None. Raises Corrupt."""
         with self._env.read() as reading:
@@ -122,6 +132,20 @@ def pinning(pins: Mapping[bytes, tuple[Entry, bytes]]) -> Callable[[Writing], No
             presence.require(writing, tree)
         for name, body in bodies.items():
             writing.put(PINS, name, body)
+
+    return work
+
+
+def pinning_first(name: bytes, tree: Entry, note: bytes) -> Callable[[Writing], Pin]:
+    """What sets a pin in a transaction unless there is one of that name, and gives the one that is there then."""
+    put = pinning({name: (tree, note)})
+
+    def work(writing: Writing) -> Pin:
+        there = writing.get(PINS, name)
+        if there is not None:
+            return _pin(name, there)
+        put(writing)
+        return Pin(name, tree, note)
 
     return work
 

@@ -44,7 +44,7 @@ def adopt(store: Store, spec: Spec, job: Job, stands: Sequence[str]) -> None:
         for pin in _first(store, datum, keys)
     )
     while batch := dict(islice(found, BATCH)):
-        store.pins.put_all({name: (pin.tree, pin.note) for name, pin in batch.items()})
+        store.pins.put_missing({name: (pin.tree, pin.note) for name, pin in batch.items()})
 
 
 def _first(store: Store, datum: Datum, keys: Sequence[bytes]) -> Iterator[Pin]:

@@ -9,7 +9,7 @@ import trio
 
 from pfsfuse.worker.api import Outcome, Task, datum_pin
 from pfsfuse.worker.note import Note, encode
-from store import Store
+from store import Entry, Store
 
 Files = Mapping[str, bytes]
 
@@ -80,13 +80,15 @@ class FakeExecutor:
         with self._store.edit_tree() as edit:
             for path, data in self._transform(task).items():
                 edit.write(path, data)
-            tree = edit.save()
-        note = Note(
-            pipeline=task.pipeline,
-            job=task.job,
-            files=tree.files,
-            size=tree.size,
-            finished_ns=time.time_ns(),
-        )
-        self._store.pins.put(datum_pin(task.datum), tree, encode(note))
+            tree = edit.save_pinned(datum_pin(task.datum), lambda tree: encode(_note(task, tree)))
         return Outcome(datum=task.datum, state="success", exit_code=0, files=tree.files, size=tree.size)
+
+
+def _note(task: Task, tree: Entry) -> Note:
+    return Note(
+        pipeline=task.pipeline,
+        job=task.job,
+        files=tree.files,
+        size=tree.size,
+        finished_ns=time.time_ns(),
+    )

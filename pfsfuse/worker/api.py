@@ -89,13 +89,13 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """One datum to compute. Running a task twice is harmless: the pin is simply put again."""
+    """One datum to compute. Running a task twice is harmless: what was pinned first is what counts."""
 
     job: str
     """The job's commit id, 32 hex digits."""
     pipeline: str
     datum: str
-    """64 hex digits; what the launch wrote is pinned as `datum/<datum>`."""
+    """64 hex digits; what the launch wrote is pinned as `datum/<datum>`, unless that is there."""
     launch: Launch
     """Named after the datum, with `out` and `home` empty: each attempt starts with clean ones."""
     tries: int = 1

@@ -24,7 +24,7 @@ from store.engine import Environment, ObjectWriter
 from store.errors import Exists, IsADirectory, NotADirectory, PathNotFound, Refused, show
 from store.ingest import Loader, Memory, Skipped, Tell, load_file
 from store.records import Entry
-from store.shelf import pinning
+from store.shelf import pinning_first
 from store.trees import Trees
 
 AnyPath = str | bytes
@@ -273,12 +273,14 @@ class TreeEdit:
         return root
 
     def save_pinned(self, name: bytes, note: Callable[[Entry], bytes]) -> Entry:
-        """The same, and keep the new root as the pin `name`, with the note that `note` makes for it: one transaction
-        where `save` and `Pins.put` take two. A pin of that name is replaced.
+        """The same, with the root kept as the pin `name`, and the note that `note` makes for it, in one transaction.
+
+        When there is a pin of that name it stays, and its tree is what this gives.
         """
         root = self._save_tree()
-        self._writer.flush(pinning({name: (root, note(root))}))
-        return root
+        pin = self._writer.flush(pinning_first(name, root, note(root)))
+        assert pin is not None, "flush gives what its last step gave"
+        return pin.tree
 
     @property
     def stored(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 
 import pytest
@@ -14,7 +15,7 @@ from pfsfuse.pipeline import enumerate_datums, find_changes
 from pfsfuse.scheduler import create_pipeline, output
 from pfsfuse.scheduler.growth import find_growth
 from pfsfuse.testing.executor import FakeExecutor
-from pfsfuse.worker.api import datum_pin
+from pfsfuse.worker.api import Task, datum_pin
 from store import Commit, Entry, Store
 
 names = st.sampled_from(["a", "b", "c", "d"])
@@ -144,6 +145,7 @@ def test_a_result_that_another_pipeline_has_computed_anew_since_is_no_part_of_th
     create_pipeline(store, sales := spec("sales", "trips"))
     settle(store, FakeExecutor(store))
     _, second = enumerate_datums(sales, [head])
+    store.pins.delete(datum_pin(second.id))
     with store.edit_tree() as edit:
         edit.write("named by a clock", b"")
         edit.save_pinned(datum_pin(second.id), lambda tree: b"")
@@ -152,6 +154,28 @@ def test_a_result_that_another_pipeline_has_computed_anew_since_is_no_part_of_th
     settle(store, FakeExecutor(store))
     assert told(store, "sales")[-1].state == "success"
     assert files(store.repo("sales").head()) == {"a": b"/a"}
+
+
+def test_of_two_jobs_that_compute_one_datum_at_once_both_use_what_the_first_has_kept(store: Store) -> None:
+    put(store, "trips", {"a": b"1"})
+    for name in ("early", "late"):
+        create_pipeline(store, spec(name, "trips"))
+
+    def transform(task: Task) -> dict[str, bytes]:
+        if task.pipeline == "early":
+            return {"x": b"", "y": b""}
+        while store.repo("early").find_head("master") is None:
+            time.sleep(0.001)
+        return {"x": b""}
+
+    settle(store, executor := FakeExecutor(store, transform=transform))
+    first, second = executor.started
+    assert first.datum == second.datum
+    assert files(store.repo("late").head()) == files(store.repo("early").head()) == {"x": b"", "y": b""}
+    with store.repo("trips").edit() as edit:
+        edit.remove("a")
+    settle(store, FakeExecutor(store))
+    assert files(store.repo("early").head()) == {}
 
 
 def test_another_specification_begins_from_nothing(store: Store) -> None:

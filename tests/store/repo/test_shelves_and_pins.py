@@ -103,6 +103,26 @@ def test_a_passing_directory_is_saved_and_pinned_in_one_transaction(data, tmp_pa
         assert again.save() == tree
 
 
+def test_of_several_that_save_under_one_name_the_first_is_kept_and_the_others_are_given_its_tree(data):
+    def save(contents):
+        with data.edit_tree() as edit:
+            edit.write("out.csv", contents)
+            return edit.save_pinned(b"datum", lambda root: contents)
+
+    first = save(b"first")
+    assert save(b"second") == first
+    assert data.pins.get(b"datum") == store.Pin(b"datum", first, b"first")
+
+
+def test_pins_that_are_missing_are_put_and_those_that_are_there_stay(data):
+    with data.edit_tree() as edit:
+        edit.write("out.csv", b"1")
+        tree = edit.save()
+    data.pins.put(b"there", tree, b"old")
+    data.pins.put_missing({b"there": (tree, b"new"), b"missing": (tree, b"new")})
+    assert {pin.name: pin.note for pin in data.pins.iter()} == {b"there": b"old", b"missing": b"new"}
+
+
 def test_a_passing_directory_can_be_changed_before_it_is_saved(data, tmp_path):
     (tmp_path / "out" / "below").mkdir(parents=True)
     (tmp_path / "out" / "below" / "file").write_bytes(b"1")
