@@ -155,6 +155,26 @@ class RepoRefs:
         found = self._refs.iter_commit_set(bytes.fromhex(digits[: len(digits) // 2 * 2]))
         return [commit for commit, repo in found if repo == self.name and str(commit).startswith(digits)]
 
+    def find_sources(self, digits: str) -> list[CommitRecord]:
+        found = self._refs.iter_commit_set(bytes.fromhex(digits[: len(digits) // 2 * 2]))
+        wanted = [(repo, commit) for commit, repo in found if str(commit).startswith(digits)]
+        seen, sources = set(wanted), dict[CommitId, CommitRecord]()
+        while wanted:
+            repo, commit = wanted.pop()
+            record = self._refs.find_commit(repo, commit)  # None: its repo is gone
+            for source in () if record is None else record.provenance:
+                place = (source.repo, source.commit)
+                if (
+                    source.repo == repo or place in seen
+                ):  # what its own repo merged is not what it was computed from
+                    continue
+                seen.add(place)
+                if source.repo != self.name:
+                    wanted.append(place)
+                elif (ours := self.find_record(source.commit)) is not None:
+                    sources[ours.id] = ours
+        return list(sources.values())
+
     def near_refs(self, name: str) -> list[str]:
         return [near for kind in (BRANCH, TAG) for near in self._refs.near_refs(self.name, kind, name)]
 

@@ -3,6 +3,9 @@
 The base is looked for in this order: a branch, a tag, a whole commit id, `NAME.N` with the longest NAME that
 exists, and the first digits (at least 8) of one commit's id. An existing name always wins over a reading that
 takes it apart.
+
+An id (or its first digits) that only commits of other repos carry names the commit of this repo that those were
+computed from, directly or through others: `weather@ID` is the weather that the job ID read, whoever caused it.
 """
 
 from __future__ import annotations
@@ -36,6 +39,9 @@ class Names(Protocol):
 
     def iter_prefix(self, digits: str) -> list[CommitId]:
         """The repo's commits whose id begins with these hex digits."""
+
+    def find_sources(self, digits: str) -> list[CommitRecord]:
+        """The repo's commits that commits of other repos, whose ids begin with these hex digits, were computed from."""
 
     def near_refs(self, name: str) -> list[str]:
         """Branches and tags among which the one that was meant by `name` may be."""
@@ -90,12 +96,18 @@ def _whole(repo: Names, name: str) -> tuple[bool, CommitRecord | None]:
 
 
 def _abbreviated(repo: Names, ref: Ref, name: str) -> CommitRecord:
-    """The one commit whose id begins with `name`."""
+    """The one commit whose id begins with `name`, or that commits elsewhere with such an id were computed from."""
     ids = repo.iter_prefix(name.lower()) if _DIGITS.match(name) else []
     if len(ids) > 1:
         raise RefNotFound(
             repo.name, ref.text, why=f"{len(ids)} commits begin with these digits; write more of them"
         )
-    if not ids:
+    if ids:
+        return repo.get_record(ids[0])
+    sources = repo.find_sources(name.lower()) if _DIGITS.match(name) else []
+    if len(sources) > 1:
+        several = ", ".join(sorted(f"{each.branch}.{each.depth}" for each in sources))
+        raise RefNotFound(repo.name, ref.text, why=f"it was computed from several commits: {several}")
+    if not sources:
         raise RefNotFound(repo.name, ref.text, known=repo.near_refs(name))
-    return repo.get_record(ids[0])
+    return sources[0]

@@ -116,10 +116,59 @@ def test_an_id_or_enough_of_its_digits_names_a_commit(data, trips):
         data.resolve("trips@abcdef1")
 
 
-def test_digits_of_a_commit_of_another_repo_name_nothing_here(data, trips):
+def test_digits_of_a_commit_of_another_repo_that_was_not_computed_from_this_name_nothing_here(data, trips):
     commit(data.create_repo("weather"), "master", 1, FIRST)
     with pytest.raises(store.RefNotFound):
         data.resolve("trips@abcdef12")
+
+
+def computed(repo: store.Repo, commit_id: CommitId, *sources: store.Commit) -> store.Commit:
+    """A commit that names these as what it was computed from."""
+    provenance = [store.Provenance(each.repo, each.branch, each.id) for each in sources]
+    with repo.edit(commit_id=commit_id, provenance=provenance, allow_empty=True) as edit:
+        pass
+    assert edit.result is not None
+    return edit.result
+
+
+def test_an_id_that_only_other_repos_carry_names_what_they_were_computed_from(data, trips, line):
+    weather, sales, report = (data.create_repo(name) for name in ("weather", "sales", "report"))
+    rain = commit(weather, "master", 1)
+    commit(weather, "master", 2)
+    computed(report, FIRST, computed(sales, FIRST, line[2]), rain)
+    computed(sales, DIGITS, line[4])
+    assert data.resolve_commit(f"trips@{FIRST}") == data.resolve_commit("trips@abcdef12") == line[2]
+    assert data.resolve_commit(f"weather@{FIRST}") == rain
+    assert data.resolve_commit(f"trips@{str(FIRST).upper()}^") == line[1]
+    with pytest.raises(store.RefNotFound):
+        data.resolve(f"weather@{DIGITS}")
+
+
+def test_what_was_computed_from_two_lines_of_a_repo_names_neither(data, trips, line):
+    other = commit(trips, "dev", 1)
+    computed(data.create_repo("sales"), FIRST, line[2], other)
+    with pytest.raises(store.RefNotFound, match=r"computed from several commits: dev\.1, master\.3"):
+        data.resolve(f"trips@{FIRST}")
+
+
+def test_what_a_repo_merged_is_not_what_it_was_computed_from(data, trips, line):
+    weather = data.create_repo("weather")
+    rain = commit(weather, "master", 1)
+    merged = computed(trips, SECOND, computed(trips, DIGITS, rain))
+    computed(data.create_repo("sales"), FIRST, merged)
+    with pytest.raises(store.RefNotFound):
+        data.resolve(f"weather@{FIRST}")
+
+
+def test_a_source_whose_repo_is_gone_is_passed_over(data, trips, line):
+    sales = data.create_repo("sales")
+    computed(data.create_repo("report"), FIRST, computed(sales, FIRST, line[2]))
+    data.delete_repo("sales")
+    with pytest.raises(store.RefNotFound):
+        data.resolve(f"trips@{FIRST}")
+    data.create_repo("sales")
+    with pytest.raises(store.RefNotFound):
+        data.resolve(f"sales@{FIRST}")
 
 
 def test_a_failed_commit_is_found_by_id_only(data, trips, line):
