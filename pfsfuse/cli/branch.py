@@ -12,7 +12,7 @@ from pfsfuse.cli.address import Reference, RepoName, repo_only, str_commit
 from pfsfuse.cli.app import App, pass_app
 from pfsfuse.cli.errors import CommandError
 from pfsfuse.cli.group import Group
-from pfsfuse.cli.repo import confirm
+from pfsfuse.cli.repo import confirm, refuse_read
 from pfsfuse.cli.staged import refuse_uncommitted
 
 if TYPE_CHECKING:
@@ -209,12 +209,15 @@ def move(app: App, branch: str, at: str) -> None:
 )
 @click.argument("branch", metavar="REPO@BRANCH", type=Reference())
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-@click.option("--force", is_flag=True, help="Also with changes that are not committed.")
+@click.option(
+    "--force", is_flag=True, help="Also with changes that are not committed, or when pipelines read it."
+)
 @pass_app
 def delete(app: App, branch: str, yes: bool, force: bool) -> None:
     """Delete a branch; its commits keep their ids.
 
-    Refused while something is staged, or was written through a mount, and is not committed.
+    Refused while something is staged, or was written through a mount, and is not committed, and while pipelines read
+    it; with --force nothing comes to their input any more.
     """
     from pfsfuse.scheduler import remove_trigger
 
@@ -224,6 +227,7 @@ def delete(app: App, branch: str, yes: bool, force: bool) -> None:
         repo.head(name.name)  # no such branch: said before anything is asked
         refuse_output(repo)
         if not force:
+            refuse_read(opened, repo.name, name.name)
             refuse_uncommitted(app, opened, repo, [name.name])
         confirm(yes, f"Delete the branch {branch}?")
         repo.drop_draft(name.name)

@@ -125,6 +125,7 @@ VERB_NOUN: dict[tuple[str, str], list[str]] = {
     ("inspect", "branch"): ["show"],
     ("inspect", "file"): ["show"],
     ("list", "commit"): ["log"],
+    ("find", "commit"): ["log"],
     ("list", "file"): ["ls"],
     ("diff", "file"): ["diff"],
     ("glob", "file"): ["glob"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import chain, islice, pairwise
+from itertools import chain, islice, pairwise, takewhile
 from typing import TYPE_CHECKING
 
 import click
@@ -11,12 +11,12 @@ import click
 from pfsfuse.cli import jsonout, text
 from pfsfuse.cli.address import Reference, commit_only, readable, str_commit
 from pfsfuse.cli.app import App, pass_app
-from pfsfuse.cli.diff import below, styled
+from pfsfuse.cli.diff import below, range_ends, styled
 from pfsfuse.cli.errors import CommandError
 from pfsfuse.cli.group import Command
 
 if TYPE_CHECKING:
-    from store import Commit, Entry, Store
+    from store import Commit, Entry, Repo, Store
 
 
 @click.command(
@@ -26,12 +26,14 @@ if TYPE_CHECKING:
     pfs log trips  the default branch
     pfs log trips@dev -n 5  the last five commits of another branch
     pfs log trips@master.10  from the tenth commit back
-    pfs log trips -- 2016/a.csv  the commits that changed a file or directory
+    pfs log trips@master.10..master  those after the tenth
+    pfs log trips:2016/a.csv  the commits that changed a file or directory
+    pfs log trips -- 2015 2016  those that changed one of several
     pfs log --follow trips:2016/a.csv  the versions of a file, through renames
     pfs log trips --json  with whole ids, for programs
     """,
 )
-@click.argument("ref", metavar="REPO[@REF][:PATH]", type=Reference())
+@click.argument("ref", metavar="REPO[@[A..]REF][:PATH]", type=Reference())
 @click.argument("paths", metavar="[PATH]...", nargs=-1)
 @click.option("-n", "--number", type=click.IntRange(min=1), metavar="N", help="At most N commits.")
 @click.option("--follow", is_flag=True, help="The versions of one file or directory, through renames.")
@@ -39,9 +41,9 @@ if TYPE_CHECKING:
 def log(app: App, ref: str, paths: tuple[str, ...], number: int | None, follow: bool) -> None:
     """List the commits of a branch, newest first.
 
-    With PATHs, only the commits that changed one of them, or something below. With --follow and REPO:PATH, the commits
-    that changed what is at PATH now, each with what it did: A added, M modified, D deleted it, or R renamed it from a
-    path at which the same contents were deleted.
+    With A, only those that are not in its ancestry. With PATHs, only the commits that changed one of them, or something
+    below. With --follow and REPO:PATH, the commits that changed what is at PATH now, each with what it did: A added, M
+    modified, D deleted it, or R renamed it from a path at which the same contents were deleted.
     """
     with app.open() as opened:
         if follow:
@@ -49,13 +51,16 @@ def log(app: App, ref: str, paths: tuple[str, ...], number: int | None, follow: 
                 raise click.UsageError("--follow follows one path: write REPO[@REF]:PATH")
             print_versions(app, opened, ref, number)
             return
+        old, ref = range_ends(ref) or (None, ref)
         target = opened.resolve(ref)
-        if target.commit is None and not target.path:
-            commits: Iterator[Commit] = iter(())
-        else:
-            start = commit_only(opened, ref)
-            ancestry = target.repo.log(str(start.id))
-            commits = islice(touching(opened, ancestry, paths) if paths else ancestry, number)
+        changing: list[str | bytes] = [target.path] if target.path else []
+        changing += paths
+        ancestry = iter(()) if target.commit is None else target.repo.log(str(target.commit.id))
+        if changing:
+            ancestry = touching(opened, ancestry, changing)
+        if old is not None:
+            ancestry = after(target.repo, commit_only(opened, old), ancestry)
+        commits = islice(ancestry, number)
         if app.json:
             jsonout.write_list(map(jsonout.commit, commits))
             return
@@ -63,7 +68,12 @@ def log(app: App, ref: str, paths: tuple[str, ...], number: int | None, follow: 
             click.echo(line(commit, target.branch or ""))
 
 
-def touching(store: Store, ancestry: Iterator[Commit], paths: Sequence[str]) -> Iterator[Commit]:
+def after(repo: Repo, old: Commit, ancestry: Iterator[Commit]) -> Iterator[Commit]:
+    """Those commits of one line, newest first, that are not `old` or before it."""
+    return takewhile(lambda commit: not repo.is_ancestor(commit, old), ancestry)
+
+
+def touching(store: Store, ancestry: Iterator[Commit], paths: Sequence[str | bytes]) -> Iterator[Commit]:
     """Those commits that are not like their parents at one of `paths`; looked at as they are taken."""
     import store as storage
 

@@ -15,7 +15,7 @@ from pfsfuse.cli.group import Group
 from pfsfuse.cli.staged import refuse_uncommitted
 
 if TYPE_CHECKING:
-    from store import Commit, Repo
+    from store import Commit, Repo, Store
 
 
 @click.command(
@@ -96,12 +96,15 @@ def show(app: App, name: str) -> None:
 )
 @click.argument("name", type=RepoName())
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-@click.option("--force", is_flag=True, help="Also with changes that are not committed.")
+@click.option(
+    "--force", is_flag=True, help="Also with changes that are not committed, or when pipelines read it."
+)
 @pass_app
 def delete(app: App, name: str, yes: bool, force: bool) -> None:
     """Delete a repo with all its branches and commits.
 
-    Refused while something is staged, or was written through a mount, and is not committed.
+    Refused while something is staged, or was written through a mount, and is not committed, and while pipelines read
+    it; with --force nothing comes to their input any more.
     """
     from pfsfuse.scheduler import Ledger
 
@@ -113,10 +116,23 @@ def delete(app: App, name: str, yes: bool, force: bool) -> None:
                 hint=f"`pfs pipeline delete {name}` deletes the pipeline first",
             )
         if not force:
+            refuse_read(opened, name)
             refuse_uncommitted(app, opened, found, [each.name for each in found.branches()])
         confirm(yes, f"Delete {name} and all its history?")
         opened.delete_repo(name)
     app.refresh()
+
+
+def refuse_read(store: Store, repo: str, branch: str | None = None) -> None:
+    """A repo, or a branch of it, that pipelines read is not deleted."""
+    from pfsfuse.scheduler import readers
+
+    if found := readers(store, repo, branch):
+        name = repo if branch is None else f"{repo}@{branch}"
+        raise CommandError(
+            f"{name} is read by {'pipeline' if len(found) == 1 else 'pipelines'} {', '.join(found)}",
+            hint=f"delete first: `pfs pipeline delete {found[0]}`, or use --force",
+        )
 
 
 def confirm(yes: bool, question: str) -> None:

@@ -5,6 +5,7 @@
     create_pipeline(store, spec) -> Pipeline            both, for one
     update_pipeline(store, spec, results="default")
     delete_pipeline(store, name, keep_repo=False)
+    readers(store, repo, branch) -> names               the pipelines that read it
     stop_pipeline(store, name), start_pipeline(store, name), run_pipeline(store, name, commits)
     Ledger(store)                                       pipelines and jobs as they are on disk: list, find
     wait_for(store, commit) -> [(repo, commit id)]      everything downstream of a commit
@@ -27,6 +28,7 @@ from pfsfuse.scheduler.deploy import (
     delete_pipeline,
     deploy,
     plan_deployment,
+    readers,
     spec_of,
     update_pipeline,
 )
@@ -57,6 +59,7 @@ __all__ = [
     "job_logs",
     "plan_deployment",
     "preview",
+    "readers",
     "remove_trigger",
     "request_retry",
     "run_cron",

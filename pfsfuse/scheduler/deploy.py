@@ -27,6 +27,7 @@ from msgspec.structs import replace
 from pfsfuse import egress
 from pfsfuse.errors import JobError, SpecError
 from pfsfuse.pipeline import (
+    Leaf,
     PfsInput,
     Spec,
     check_acyclic,
@@ -177,21 +178,27 @@ def delete_pipeline(store: Store, name: str, *, keep_repo: bool = False, force: 
     """
     ledger = Ledger(store)
     spec = spec_of(ledger.pipeline(name))
-    readers = [
-        each.name
-        for each in ledger.pipelines()
-        if each.name != name and any(leaf.repo == name for leaf in inputs(spec_of(each)))
-    ]
-    if readers and not force:
+    found = [each for each in readers(store, name) if each != name]
+    if found and not force:
         raise JobError(
-            f"pipeline {name!r} is read by {', '.join(readers)}",
-            hint=f"delete first: `pfs pipeline delete {readers[0]}`, or use --force",
+            f"pipeline {name!r} is read by {', '.join(found)}",
+            hint=f"delete first: `pfs pipeline delete {found[0]}`, or use --force",
         )
     ledger.remove_pipeline(name, keep_versions=keep_repo)
     remove_inlets(store, spec)
     remove_logs(store, name)
     if not keep_repo and store.find_repo(name) is not None:
         store.delete_repo(name)
+
+
+def readers(store: Store, repo: str, branch: str | None = None) -> list[str]:
+    """The pipelines that read a repo, or one branch of it (None: any): as it is, or as what a trigger follows."""
+
+    def reads(leaf: Leaf) -> bool:
+        known = (leaf.branch, followed_branch(leaf)) if isinstance(leaf, PfsInput) else (leaf.branch,)
+        return leaf.repo == repo and (branch is None or branch in known)
+
+    return [each.name for each in Ledger(store).pipelines() if any(map(reads, inputs(spec_of(each))))]
 
 
 def order_job(

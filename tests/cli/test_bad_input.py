@@ -51,7 +51,7 @@ BAD = [
     ("ls trips:7-01-16/below", None, "7-01-16"),
     ("ls trips:../etc", 6, r"\.\."),
     ("ls empty:x", 1, "no commits yet"),
-    ("log trips:7-01-16", 1, "names a path"),
+    ("log trips@nosuch..master", 3, "nosuch"),
     ("show trips@master.1:nosuch", 3, "nosuch"),
     ("cat trips:nosuch", 3, "nosuch"),
     ("cat trips:2015", 1, "is a directory"),

@@ -164,6 +164,21 @@ def test_a_run_takes_commits_by_the_name_of_the_input(ok, run):
         assert refused.code != 0 and said in refused.err
 
 
+def test_what_pipelines_read_is_deleted_only_by_force(ok: Ok, run: Run, work: Path, sales: Path) -> None:
+    ok("branch", "create", "trips@dev")
+    spec = {"pipeline": {"name": "report"}, "transform": {"cmd": ["true"]}}
+    trigger = {"branch": "dev", "commits": 2}
+    spec["input"] = {"pfs": {"repo": "trips", "glob": "/", "trigger": trigger}}
+    (work / "report.json").write_text(json.dumps(spec))
+    ok("pipeline", "create", "-f", "report.json")
+    done = run("repo", "delete", "trips", "--yes")
+    assert (done.code, "trips is read by pipelines report, sales" in done.err) == (1, True)
+    done = run("branch", "delete", "trips@dev", "--yes")
+    assert (done.code, "trips@dev is read by pipeline report" in done.err) == (1, True)
+    ok("branch", "delete", "trips@dev", "--yes", "--force")
+    ok("repo", "delete", "trips", "--yes", "--force")
+
+
 def test_a_pipeline_that_is_read_is_deleted_only_by_force(ok, run, work, sales):
     sales.write_text(REPORT)
     ok("pipeline", "create", "-f", "sales.yaml")
