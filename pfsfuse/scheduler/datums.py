@@ -75,10 +75,11 @@ def preview(store: Store, spec: Spec) -> Iterator[Datum]:
     return _once(enumerate_datums(spec, commits))
 
 
-def find_work(store: Store, spec: Spec, job: Job) -> Work:
-    """What is left to do of a job, whether or not it has been begun."""
+def find_work(store: Store, spec: Spec, job: Job, *, grows: bool = True) -> Work:
+    """What is left to do of a job, whether or not it has been begun. With `grows` it goes on from the one before where
+    it can, whose datums are then not looked at."""
     before = Ledger(store).datum_runs(job) if job.started_ns is not None else {}
-    growth = find_growth(store, spec, job)
+    growth = find_growth(store, spec, job) if grows else None
     datums: Iterable[Datum] = datums_of(store, spec, job) if growth is None else growth.changes.come
     total, todo, runs = 0, [], []
     for datum in datums:

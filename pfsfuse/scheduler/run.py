@@ -36,7 +36,7 @@ from pfsfuse.scheduler.results import adopt
 from pfsfuse.scheduler.sets import in_sets
 from pfsfuse.scheduler.tasks import describe, task_of
 from pfsfuse.worker.api import Executor, Outcome, datum_pin
-from store import Store, StoreError
+from store import Entry, Store, StoreError
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +46,10 @@ PROGRESS_SECONDS = 1.0
 
 class PipelineGone(Exception):
     """The pipeline was deleted while its job ran, and perhaps made anew; there is nothing left to record."""
+
+
+class ResultGone(JobError):
+    """A datum that was computed once has no result any more: its pin was deleted, or its store was salvaged."""
 
 
 class JobRun:
@@ -116,7 +120,28 @@ class JobRun:
 
     async def _compute(self) -> None:
         await trio.to_thread.run_sync(adopt, self._store, self._spec, self.job, self._stands)
-        work = await trio.to_thread.run_sync(find_work, self._store, self._spec, self.job)
+        try:
+            tree = await self._make(grows=True)
+        except ResultGone as error:
+            log.warning("%s@%s: %s; computing it again", self.job.pipeline, self.job.id, error)
+            tree = await self._make(grows=False)
+        if tree is None:
+            said = f"{self.job.failed} of {self.job.total} datums failed: {self._first_failure}"
+            await self._lose("failed", said)
+            return
+        with trio.CancelScope(shield=True):  # a commit cannot be taken back, so its record must follow
+            await trio.to_thread.run_sync(self._commit, tree)
+            said = self._nothing_to_do() if not self.job.total else ""
+            if self._spec.egress is None:
+                await self._end("success", said)
+            else:
+                await self._record(state="egressing", reason=said)
+
+    async def _make(self, *, grows: bool) -> Entry | None:
+        """Find what is left to do, do it, and merge; None when datums have failed. Without `grows` every datum is looked
+        at, as if there were no job before. Raises ResultGone."""
+        find = partial(find_work, self._store, self._spec, self.job, grows=grows)
+        work = await trio.to_thread.run_sync(find)
         total = work.total
         zero = replace(self.job, done=0, failed=0, recovered=0, seconds=0.0, read_bytes=0, written_bytes=0)
         self.job = replace(zero, total=total, skipped=total - len(work.todo) - len(work.runs))
@@ -134,17 +159,10 @@ class JobRun:
             await drain(sets, self._executor, self._take, at_most=slots)
             nursery.cancel_scope.cancel()
         if self.job.failed:
-            await self._lose("failed", f"{self.job.failed} of {total} datums failed: {self._first_failure}")
-            return
+            return None
         if self._unrecorded:
             await self._record()  # the commit alone would not tell whoever finds it how the datums went
-        with trio.CancelScope(shield=True):  # a commit cannot be taken back, so its record must follow
-            await trio.to_thread.run_sync(self._commit, work.growth)
-            said = self._nothing_to_do() if not total else ""
-            if self._spec.egress is None:
-                await self._end("success", said)
-            else:
-                await self._record(state="egressing", reason=said)
+        return await trio.to_thread.run_sync(self._merge, work.growth)
 
     async def _push(self, egress: Egress) -> None:
         """Step 5."""
@@ -194,12 +212,16 @@ class JobRun:
                 recorded = self.job
                 await self._record()
 
-    def _commit(self, growth: Growth | None) -> None:
+    def _merge(self, growth: Growth | None) -> Entry:
+        """The output. Raises ResultGone, also when that of a datum of the job before is, all of whose are needed."""
         tree = None if self._recovered or growth is None else merge_growth(self._store, growth)
         if tree is None:
             datums = datums_of(self._store, self._spec, self.job)
             layers = (self._layer(datum) for datum in datums if datum.id not in self._recovered)
             tree = output.merge(self._store, layers)
+        return tree
+
+    def _commit(self, tree: Entry) -> None:
         self._require_pipeline()  # merging took its time
         output.commit_output(self._store, self.job, tree)
         if not self._recovered:
@@ -213,7 +235,7 @@ class JobRun:
     def _layer(self, datum: Datum) -> output.Layer:
         pin = self._store.pins.get(datum_pin(datum.id))
         if pin is None:
-            raise JobError(f"the result of {describe(datum)} was removed while the job ran")
+            raise ResultGone(f"the result of {describe(datum)} was removed")
         return describe(datum), pin.tree
 
     def _settled(self) -> bool:

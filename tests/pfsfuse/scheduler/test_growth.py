@@ -156,6 +156,27 @@ def test_a_result_that_another_pipeline_has_computed_anew_since_is_no_part_of_th
     assert files(store.repo("sales").head()) == {"a": b"/a"}
 
 
+def test_a_result_that_is_gone_is_computed_again_when_everything_is_merged_anew(store: Store) -> None:
+    head = put(store, "trips", {"a": b"1", "b": b"2", "c": b"3"})
+    create_pipeline(store, sales := spec("sales", "trips"))
+    settle(store, FakeExecutor(store, transform=in_a_directory))
+    _, second, _ = enumerate_datums(sales, [head])
+    store.pins.delete(datum_pin(second.id))
+    with store.repo("trips").edit() as changing:
+        changing.remove("a")  # takes a directory along, which others may have made too: nothing to carry on
+    settle(store, executor := FakeExecutor(store, transform=in_a_directory))
+    job = told(store, "sales")[-1]
+    assert (job.state, job.total, job.skipped, job.done) == ("success", 2, 1, 1)
+    assert [task.datum for task in executor.started] == [second.id]
+    assert files(store.repo("sales").head()) == {"d/b": b"", "d/c": b""}
+
+
+def in_a_directory(task: Task) -> dict[str, bytes]:
+    """A file below a directory `d`, named after what the datum reads."""
+    (given_,) = task.launch.inputs
+    return {f"d{given_.paths[0]}": b""}
+
+
 def test_of_two_jobs_that_compute_one_datum_at_once_both_use_what_the_first_has_kept(store: Store) -> None:
     put(store, "trips", {"a": b"1"})
     for name in ("early", "late"):
