@@ -34,6 +34,13 @@ class Shelf:
             ]
         return iter(found)
 
+    def last(self, prefix: bytes = b"") -> tuple[bytes, bytes] | None:
+        """The last of the keys that begin with `prefix`, and its value; None when there is none. Raises Corrupt."""
+        with self._env.read() as reading:
+            for key, value in reading.iter(SHELVES, self._prefix + prefix, reverse=True):
+                return key[len(self._prefix) :], value
+        return None
+
     def put(self, key: bytes, value: bytes) -> None:
         """Set `key`."""
         self.update({key: value})

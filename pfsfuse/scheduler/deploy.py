@@ -224,13 +224,13 @@ def job_on(
     now_ns: int,
 ) -> Job | None:
     """The job of a pipeline on these commits, in the spec's order, after all the jobs it has."""
-    jobs = {job.id: job.number for job in ledger.iter_jobs(spec.name)}
+    newest = next(ledger.newest_first(spec.name), None)
     return first_job(
         spec,
         commits,
         now_ns=now_ns,
-        taken=lambda id: str(id) in jobs or history.has(spec.name, id),
-        number=1 + max(jobs.values(), default=0),
+        taken=lambda id: ledger.find_job(spec.name, str(id)) is not None or history.has(spec.name, id),
+        number=1 if newest is None else newest.number + 1,
         version=version,
     )
 

@@ -6,7 +6,9 @@
     made     \\0 <name> \\0 <commit id>            the number of the version that made a commit, where its job
                                                  went with its pipeline and the repo was kept
     job      \\0 <pipeline> \\0 <job id>           Job as JSON
-    open     \\0 <pipeline> \\0 <job id>           nothing; there as long as the job has not ended
+    open     \\0 <pipeline> \\0 <job id>           its number; there as long as the job has not ended
+    number   \\0 <pipeline> \\0 <number, 10 digits> \\0 <job id>   nothing
+    numbered \\0 <pipeline>                       nothing; there when all of its jobs have their `number`
     datum    \\0 <pipeline> \\0 <job id> \\0 <datum>  DatumRun as JSON, of datums that the job has run
     request  \\0 <pipeline> \\0 <job id>           Request as JSON, until it has been carried out
     cursor   \\0 <pipeline> \\0 <repo> \\0 <branch>  the last commit (32 hex digits) whose arrival on that
@@ -90,6 +92,8 @@ class Ledger:
             if each.cursors is not None:
                 written |= {key: None for key, _ in self._shelf.iter(_key("cursor", name, ""))}
                 written |= _cursor_changes(each.cursors)
+            if expect.get(name) is None:
+                written[_key("numbered", name)] = b""
             if each.job is not None:
                 written |= _job_changes(each.job)
         self._shelf.update(written, expect=_expected(expect))
@@ -97,7 +101,7 @@ class Ledger:
     def remove_pipeline(self, name: str, *, keep_versions: bool = False) -> None:
         """Forget a pipeline with its jobs, their datums, and its cursors. With `keep_versions` it stays known what each
         commit was made with."""
-        changes: Changes = {_key("pipeline", name): None}
+        changes: Changes = {_key("pipeline", name): None, _key("numbered", name): None}
         if keep_versions:
             for job in self.iter_jobs(name):
                 if job.state == "success":
@@ -105,7 +109,7 @@ class Ledger:
         else:
             for kind in ("version", "made"):
                 changes |= {key: None for key, _ in self._shelf.iter(_key(kind, name, ""))}
-        for kind in ("job", "open", "datum", "request", "cursor"):
+        for kind in ("job", "open", "number", "datum", "request", "cursor"):
             changes |= {key: None for key, _ in self._shelf.iter(_key(kind, name, ""))}
         self._shelf.update(changes)
 
@@ -149,6 +153,36 @@ class Ledger:
                 found.append(job)
         return found
 
+    def first_open_jobs(self) -> list[Job]:
+        """Of each pipeline the first job that has not ended. Others are not looked at, however many wait behind it."""
+        first: dict[str, tuple[int, str]] = {}
+        for key, value in self._shelf.iter(_key("open", "")):
+            _, pipeline, id = key.decode().split("\0")
+            number = int(value) if value else self._number_of(pipeline, id)
+            first[pipeline] = min(first.get(pipeline, (number, id)), (number, id))
+        found = (self.find_job(pipeline, id) for pipeline, (_, id) in first.items())
+        return [job for job in found if job is not None and not job.ended]
+
+    def newest_first(self, pipeline: str) -> Iterator[Job]:
+        """The jobs of a pipeline in falling order of their numbers, each read when it is asked for."""
+        if self._shelf.get(_key("numbered", pipeline)) is None:
+            yield from sorted(self.iter_jobs(pipeline), key=lambda job: job.number, reverse=True)
+            return
+        last = self._shelf.last(_key("number", pipeline, ""))
+        for number in range(_number(last[0]) if last is not None else 0, 0, -1):
+            for key, _ in self._shelf.iter(_key("number", pipeline, f"{number:010d}", "")):
+                if (job := self.find_job(pipeline, key.decode().rpartition("\0")[2])) is not None:
+                    yield job
+
+    def number_jobs(self, pipelines: Iterable[Pipeline]) -> None:
+        """Have the jobs found by number, of pipelines that were made before that was kept. Raises Conflict when one of
+        them has changed."""
+        for each in pipelines:
+            if self._shelf.get(_key("numbered", each.name)) is None:
+                changes: Changes = {_number_key(job): b"" for job in self.iter_jobs(each.name)}
+                changes[_key("numbered", each.name)] = b""
+                self._shelf.update(changes, expect=_expected({each.name: each}))
+
     def jobs(self, pipeline: str | None = None) -> list[Job]:
         """The jobs of one pipeline, or of all, newest first."""
         return sorted(
@@ -168,6 +202,10 @@ class Ledger:
             f"pipeline {pipeline!r} has {'no job' if not found else f'{len(found)} jobs'} {id!r}",
             hint=f"`pfs job list {pipeline}` shows its jobs",
         )
+
+    def _number_of(self, pipeline: str, id: str) -> int:
+        job = self.find_job(pipeline, id)
+        return 0 if job is None else job.number
 
     def put_job(self, job: Job, runs: Iterable[DatumRun] = (), *, made_ns: int | None = None) -> bool:
         """Record a job as it is now, and datums that it has run; False, and nothing changed, when its pipeline is gone:
@@ -236,6 +274,14 @@ def _job_key(pipeline: str, id: str) -> bytes:
     return _key("job", pipeline, id)
 
 
+def _number_key(job: Job) -> bytes:
+    return _key("number", job.pipeline, f"{job.number:010d}", job.id)
+
+
+def _number(key: bytes) -> int:
+    return int(key.split(b"\0")[2])
+
+
 def _request_key(request: Request) -> bytes:
     return _key("request", request.pipeline, request.job)
 
@@ -254,7 +300,8 @@ def _expected(pipelines: Mapping[str, Pipeline | None]) -> Changes:
 def _job_changes(job: Job) -> Changes:
     return {
         _job_key(job.pipeline, job.id): msgspec.json.encode(job),
-        _key("open", job.pipeline, job.id): None if job.ended else b"",
+        _key("open", job.pipeline, job.id): None if job.ended else b"%d" % job.number,
+        _number_key(job): b"",
     }
 
 

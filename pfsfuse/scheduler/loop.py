@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -198,6 +197,7 @@ class Scheduler:
     def _plan(self) -> dict[str, Pipeline]:
         """Commit the ticks whose time has come, move the branches that follow others, and record the jobs that arrivals
         and requests cause; all pipelines as they are now."""
+        self._ledger.number_jobs(self._ledger.pipelines())
         due = [self._tick()]
         pipelines = self._plan_arrivals()
         for _ in range(MOVES):
@@ -227,20 +227,17 @@ class Scheduler:
         history = StoreHistory(self._store, branches_read(specs))
         arrivals = find_arrivals(specs, self._ledger.cursors(), history)
         if arrivals:
-            jobs: dict[str, list[Job]] = defaultdict(list)
-            for job in self._ledger.iter_jobs():
-                jobs[job.pipeline].append(job)
             since_ns = {name: each.plans_since_ns for name, each in pipelines.items()}
             versions = {name: each.version for name, each in pipelines.items()}
             plan = plan_jobs(
-                specs, since_ns, arrivals, jobs, history, now_ns=self._now_ns(), new_id=CommitId.new
+                specs, since_ns, arrivals, self._ledger, history, now_ns=self._now_ns(), new_id=CommitId.new
             )
             planned = [replace(job, version=versions[job.pipeline]) for job in plan.jobs]
             self._ledger.apply(planned, plan.cursors, expect=pipelines)
         return pipelines
 
     def _next_steps(self) -> list[Run | Fail]:
-        return next_steps(self._ledger.open_jobs(), self._ledger.find_job)
+        return next_steps(self._ledger.first_open_jobs(), self._ledger.find_job)
 
     def _spec(self, pipeline: Pipeline) -> Spec | None:
         """The pipeline's specification, parsed once; None, said once in the log, when it cannot be."""

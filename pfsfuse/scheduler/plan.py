@@ -86,6 +86,18 @@ class History(Protocol):
         ...
 
 
+class Past(Protocol):
+    """What planning asks about the jobs that there are. It asks for few, however many there have been."""
+
+    def find_job(self, pipeline: str, id: str) -> Job | None:
+        """The pipeline's job of this id."""
+        ...
+
+    def newest_first(self, pipeline: str) -> Iterator[Job]:
+        """Its jobs in falling order of their numbers."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What planning would write."""
@@ -118,13 +130,13 @@ def plan_jobs(
     specs: Mapping[str, Spec],
     created_ns: Mapping[str, int],
     arrivals: Mapping[Reading, Sequence[Arrival]],
-    jobs: Mapping[str, Sequence[Job]],
+    past: Past,
     history: History,
     *,
     now_ns: int,
     new_id: Callable[[], CommitId],
 ) -> Plan:
-    """The jobs that `arrivals` cause, given when each pipeline was made and all the jobs it has."""
+    """The jobs that `arrivals` cause, given when each pipeline was made and the jobs that there are."""
     arrivals = {reading: [_as_seen(each, now_ns) for each in found] for reading, found in arrivals.items()}
     longest: dict[tuple[str, str], Sequence[Arrival]] = {}
     for (_, repo, branch), found in arrivals.items():
@@ -137,7 +149,7 @@ def plan_jobs(
         for (name, repo, branch), found in arrivals.items()
         for each in found
     }
-    planner = _Planner(specs, created_ns, jobs, history, now_ns, new_id)
+    planner = _Planner(specs, created_ns, past, history, now_ns, new_id)
     for cause in causes(longest.values()):
         planner.take(
             cause,
@@ -162,14 +174,14 @@ def plan_retry(
     specs: Mapping[str, Spec],
     created_ns: Mapping[str, int],
     lost: Job,
-    jobs: Mapping[str, Sequence[Job]],
+    past: Past,
     history: History,
     *,
     id: str,
     now_ns: int,
 ) -> tuple[Job, ...]:
     """A job like `lost` under a new id, and the jobs downstream of it that its cause would have had, in order."""
-    planner = _Planner(specs, created_ns, jobs, history, now_ns, CommitId.new)
+    planner = _Planner(specs, created_ns, past, history, now_ns, CommitId.new)
     planner.retry(lost, CommitId.parse(id))
     return tuple(planner.planned)
 
@@ -227,22 +239,24 @@ def _timed(branch: Sequence[Arrival]) -> Iterator[tuple[int, CommitId, tuple[str
 
 
 class _Planner:
-    """One planning in progress: the jobs there are and those it has added."""
+    """One planning in progress: the jobs that there are, and those that it has added."""
 
     def __init__(
         self,
         specs: Mapping[str, Spec],
         created_ns: Mapping[str, int],
-        jobs: Mapping[str, Sequence[Job]],
+        past: Past,
         history: History,
         now_ns: int,
         new_id: Callable[[], CommitId],
     ) -> None:
         self.planned: list[Job] = []
+        self._added: dict[str, dict[str, Job]] = {name: {} for name in specs}
+        """The same by pipeline and id."""
         self._specs = specs
         self._created_ns = created_ns
         self._order = topological_order(specs)
-        self._jobs = {name: {job.id: job for job in jobs.get(name, ())} for name in specs}
+        self._past = past
         self._history = history
         self._now_ns = now_ns
         self._new_id = new_id
@@ -284,8 +298,7 @@ class _Planner:
 
     def _last_of(self, name: str, lost: Job) -> Job | None:
         """The pipeline's last job of the same cause."""
-        same = (job for job in self._jobs[name].values() if job.cause == lost.cause)
-        return max(same, key=_number, default=None)
+        return next((job for job in self._newest_first(name) if job.cause == lost.cause), None)
 
     def _add(
         self,
@@ -298,9 +311,10 @@ class _Planner:
         """The job of a pipeline, unless one of its inputs had nothing."""
         known = [pin for pin in pins if pin is not None]
         if len(known) == len(pins):
-            number = 1 + max((job.number for job in self._jobs[name].values()), default=0)
+            newest = next(self._newest_first(name), None)
+            number = 1 if newest is None else newest.number + 1
             job = _job(self._specs[name], id, known, cause, number, self._now_ns)
-            caused[name] = self._jobs[name][job.id] = job
+            caused[name] = self._added[name][job.id] = job
             self.planned.append(job)
 
     def _covered(self, name: str, arrival: Arrival) -> bool:
@@ -312,10 +326,10 @@ class _Planner:
         if arrival.moved:
             return False
         id = str(arrival.commit)
-        job = self._jobs[name].get(id)
+        job = self._find(name, id)
         if job is not None and job.reads(arrival.repo, id):
             return True
-        maker = self._jobs.get(arrival.repo, {}).get(id)
+        maker = self._find(arrival.repo, id)
         return (
             maker is not None
             and not maker.alone
@@ -327,7 +341,19 @@ class _Planner:
         return leaf.repo in caused and caused[leaf.repo].output_branch == leaf.branch
 
     def _is_free(self, name: str, id: CommitId) -> bool:
-        return str(id) not in self._jobs[name] and not self._history.has(name, id)
+        return self._find(name, str(id)) is None and not self._history.has(name, id)
+
+    def _find(self, name: str, id: str) -> Job | None:
+        """The job of this id, of a pipeline that is planned for."""
+        if name not in self._added:
+            return None
+        return self._added[name].get(id) or self._past.find_job(name, id)
+
+    def _newest_first(self, name: str) -> Iterator[Job]:
+        """All jobs of a pipeline that is planned for, in falling order of their numbers."""
+        if name in self._added:
+            yield from reversed(self._added[name].values())
+            yield from self._past.newest_first(name)
 
     def _pin(self, leaf: Leaf, cause: Sequence[Arrival], caused: Mapping[str, Job]) -> CommitId | None:
         """The numbered rules at the top of this module."""
@@ -338,15 +364,10 @@ class _Planner:
             return CommitId.parse(caused[leaf.repo].id)
         if self._history.on_branch(leaf.repo, leaf.branch, arrival.commit):  # 2
             return arrival.commit
-        earlier = [
-            job
-            for job in self._jobs.get(leaf.repo, {}).values()
-            if job.output_branch == leaf.branch
-            and job.cause.finished_ns <= arrival.finished_ns
-            and not job.lost
-        ]
-        if earlier:  # 3
-            return CommitId.parse(max(earlier, key=_number).id)
+        for job in self._newest_first(leaf.repo):  # 3
+            in_time = job.cause.finished_ns <= arrival.finished_ns
+            if job.output_branch == leaf.branch and in_time and not job.lost:
+                return CommitId.parse(job.id)
         return self._history.at_time(leaf.repo, leaf.branch, arrival.finished_ns)  # 4
 
 
@@ -376,7 +397,3 @@ def _job(
 def _place(each: Leaf | JobInput) -> tuple[str, str, str]:
     """What tells one input from the others: members of a union may share a name."""
     return each.name, each.repo, each.branch
-
-
-def _number(job: Job) -> int:
-    return job.number

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import defaultdict
 from collections.abc import Callable, Collection
 
 from msgspec.structs import replace
@@ -137,14 +136,11 @@ def _again(
     store: Store, ledger: Ledger, pipelines: dict[str, Pipeline], job: Job, id: str, now_ns: int
 ) -> tuple[Job, ...]:
     specs: dict[str, Spec] = {name: spec_of(each) for name, each in pipelines.items()}
-    jobs: dict[str, list[Job]] = defaultdict(list)
-    for each in ledger.iter_jobs():
-        jobs[each.pipeline].append(each)
     since_ns = {name: each.plans_since_ns for name, each in pipelines.items()}
-    planned = plan_retry(specs, since_ns, job, jobs, StoreHistory(store), id=id, now_ns=now_ns)
+    planned = plan_retry(specs, since_ns, job, ledger, StoreHistory(store), id=id, now_ns=now_ns)
     return tuple(replace(each, version=pipelines[each.pipeline].version) for each in planned)
 
 
 def _newer(ledger: Ledger, job: Job) -> Job | None:
-    later = (each for each in ledger.iter_jobs(job.pipeline) if each.number > job.number)
-    return max(later, key=lambda each: each.number, default=None)
+    newest = next(ledger.newest_first(job.pipeline), None)
+    return newest if newest is not None and newest.number > job.number else None

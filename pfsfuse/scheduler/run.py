@@ -138,8 +138,8 @@ class JobRun:
                 await self._record(state="egressing", reason=said)
 
     async def _make(self, *, grows: bool) -> Entry | None:
-        """Find what is left to do, do it, and merge; None when datums have failed. Without `grows` every datum is looked
-        at, as if there were no job before. Raises ResultGone."""
+        """Find what is left to do, do it, and merge; None when datums have failed. Without `grows` every datum is
+        looked at, as if there were no job before. Raises ResultGone."""
         find = partial(find_work, self._store, self._spec, self.job, grows=grows)
         work = await trio.to_thread.run_sync(find)
         total = work.total

@@ -87,7 +87,7 @@ def _chosen(history: StoreHistory, leaf: Leaf, commit: Commit | None) -> Arrival
 
 def _is_done(ledger: Ledger, now: Pipeline, job: Job) -> bool:
     """Whether the pipeline's newest job did the same already, or is about to."""
-    newest = max(ledger.iter_jobs(now.name), key=lambda each: each.number, default=None)
+    newest = next(ledger.newest_first(now.name), None)
     return (
         newest is not None
         and newest.version >= now.oldest

@@ -141,8 +141,10 @@ def look(store: Store, repo: str, commit: CommitId) -> Downstream:
 def _job_for(ledger: Ledger, pipeline: str, repo: str, commit: str) -> Job | None:
     """The job that this commit caused; without one, the first job that read it (when the pipeline was
     made)."""
-    reading = [job for job in ledger.iter_jobs(pipeline) if job.reads(repo, commit)]
-    caused = [job for job in reading if commit in (job.cause.commit, job.id)]
-    if caused:
-        return max(caused, key=lambda job: job.number)
-    return min(reading, key=lambda job: job.number, default=None)
+    first = None
+    for job in ledger.newest_first(pipeline):
+        if job.reads(repo, commit):
+            if commit in (job.cause.commit, job.id):
+                return job
+            first = job
+    return first

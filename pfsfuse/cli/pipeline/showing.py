@@ -184,7 +184,7 @@ def made_ns(each: Pipeline) -> int:
 
 
 def newest_job(ledger: Ledger, name: str) -> Job | None:
-    return next(iter(ledger.jobs(name)), None)
+    return next(ledger.newest_first(name), None)
 
 
 def newest(job: Job | None) -> str:

@@ -63,7 +63,7 @@ class World:
             self.specs,
             dict.fromkeys(self.specs, 0),
             arrivals,
-            self.jobs,
+            self,
             self,
             now_ns=0,
             new_id=lambda: number(next(self._fresh)),
@@ -75,7 +75,7 @@ class World:
 
     def work(self, time_ns: int) -> None:
         """Run what can be run, and plan, until there is nothing left to do."""
-        while steps := next_steps(self.open(), self.find):
+        while steps := next_steps(self.open(), self.find_job):
             for step in steps:
                 assert isinstance(step, Run)
                 self.end(step.job, "success")
@@ -85,8 +85,11 @@ class World:
     def open(self) -> list[Job]:
         return [job for jobs in self.jobs.values() for job in jobs if not job.ended]
 
-    def find(self, pipeline: str, id: str) -> Job | None:
+    def find_job(self, pipeline: str, id: str) -> Job | None:
         return next((job for job in self.jobs.get(pipeline, []) if job.id == id), None)
+
+    def newest_first(self, pipeline: str) -> Iterator[Job]:
+        return iter(self.jobs.get(pipeline, [])[::-1])
 
     def end(self, job: Job, state: str) -> None:
         jobs = self.jobs[job.pipeline]
@@ -204,9 +207,9 @@ def test_a_job_waits_for_its_upstream_and_fails_with_it() -> None:
     world = World({"sales": spec("sales", "a"), "report": spec("report", "sales", "a")})
     world.commit("a", number(1), 1)
     sales, report = world.plan()
-    assert next_steps(world.open(), world.find) == [Run(sales)]
+    assert next_steps(world.open(), world.find_job) == [Run(sales)]
     world.end(sales, "failed")
-    assert next_steps(world.open(), world.find) == [Fail(report, "upstream sales failed")]
+    assert next_steps(world.open(), world.find_job) == [Fail(report, "upstream sales failed")]
 
 
 def test_a_pipeline_s_jobs_run_one_after_another() -> None:
@@ -214,7 +217,7 @@ def test_a_pipeline_s_jobs_run_one_after_another() -> None:
     for n in (1, 2):
         world.commit("a", number(n), n)
     first, _ = world.plan()
-    assert next_steps(world.open(), world.find) == [Run(first)]
+    assert next_steps(world.open(), world.find_job) == [Run(first)]
 
 
 def test_a_failed_output_is_not_read_by_later_jobs() -> None:

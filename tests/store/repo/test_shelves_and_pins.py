@@ -15,6 +15,15 @@ def test_a_shelf_keeps_what_was_put_in_the_order_of_keys(data):
     assert shelf.get(b"b/1") == b"one" and shelf.get(b"nothing") is None
 
 
+def test_the_last_of_the_keys_that_begin_alike_is_found(data):
+    shelf = data.shelf("jobs")
+    shelf.update({b"b/2": b"two", b"a": b"", b"b/10": b"ten"})
+    data.shelf("other").put(b"b/3", b"")
+    assert shelf.last(b"b/") == (b"b/2", b"two")
+    assert shelf.last() == (b"b/2", b"two")
+    assert shelf.last(b"c") is None
+
+
 def test_shelves_do_not_see_one_another(data):
     data.shelf("a").put(b"k", b"1")
     data.shelf("ab").put(b"k", b"2")

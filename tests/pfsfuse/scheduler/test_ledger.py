@@ -1,0 +1,98 @@
+"""What the records cost: as much as what is asked for, however many there are."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+from scheduling import put, settle, spec, told
+
+from pfsfuse.scheduler import Job, Ledger, create_pipeline, request_retry, run_pipeline
+from pfsfuse.testing.executor import FakeExecutor
+from store import CommitId, Store
+
+MANY = 50
+
+
+def have_run(store: Store, pipeline: str) -> None:
+    """Give a pipeline, which has had one job, as many more as a long time brings."""
+    (one,) = told(store, pipeline)
+    ledger = Ledger(store)
+    ledger.apply([replace(one, id=str(CommitId.new()), number=n) for n in range(2, MANY)], {})
+
+
+def spoil(store: Store, pipeline: str, *, but: int) -> None:
+    """Make the records of all jobs but the newest ones unreadable: whoever reads one of them fails."""
+    jobs = told(store, pipeline)[:-but]
+    keys = {f"job\0{pipeline}\0{job.id}".encode() for job in jobs}
+    store.shelf("scheduler").update(dict.fromkeys(keys, b"spoilt"))
+
+
+def newest(store: Store, pipeline: str) -> Job:
+    return next(Ledger(store).newest_first(pipeline))
+
+
+def test_jobs_come_newest_first_and_each_is_read_when_it_is_asked_for(store: Store) -> None:
+    put(store, "trips", {"a": b"1"})
+    create_pipeline(store, spec("sales", "trips"))
+    settle(store, FakeExecutor(store))
+    have_run(store, "sales")
+    spoil(store, "sales", but=2)
+    jobs = Ledger(store).newest_first("sales")
+    assert [next(jobs).number, next(jobs).number] == [MANY - 1, MANY - 2]
+
+
+def test_old_jobs_are_not_read_when_commits_arrive_or_when_jobs_are_ordered_and_tried_again(
+    store: Store,
+) -> None:
+    put(store, "trips", {"a": b"1"})
+    put(store, "weather", {"a": b"1"})
+    create_pipeline(store, spec("sales", "trips"))
+    create_pipeline(store, spec("report", "sales", "weather", glob="/"))
+    settle(store, FakeExecutor(store))
+    for name in ("sales", "report"):
+        have_run(store, name)
+        spoil(store, name, but=2)
+    arrived = put(store, "trips", {"b": b"2"})
+    settle(store, FakeExecutor(store, "fail"))
+    assert (newest(store, "sales").id, newest(store, "sales").number) == (str(arrived.id), MANY)
+    assert newest(store, "report").state == "unrunnable"
+    request_retry(store, newest(store, "sales"))
+    settle(store, FakeExecutor(store))
+    assert (newest(store, "report").state, newest(store, "report").number) == ("success", MANY + 1)
+    put(store, "weather", {"b": b"2"})
+    settle(store, FakeExecutor(store))
+    assert newest(store, "report").inputs[0].commit == newest(store, "sales").id
+    assert run_pipeline(store, "sales").number == MANY + 2
+
+
+def test_jobs_of_before_they_were_found_by_number_are_taken_into_account(store: Store) -> None:
+    put(store, "trips", {"a": b"1"})
+    create_pipeline(store, spec("sales", "trips"))
+    settle(store, FakeExecutor(store))
+    have_run(store, "sales")
+    shelf = store.shelf("scheduler")
+    shelf.update({key: None for key, _ in shelf.iter(b"number")} | {b"numbered\0sales": None})
+    assert newest(store, "sales").number == MANY - 1
+    put(store, "trips", {"b": b"2"})
+    settle(store, FakeExecutor(store))
+    assert [job.number for job in Ledger(store).newest_first("sales")] == list(range(MANY, 0, -1))
+    assert shelf.get(b"numbered\0sales") == b""
+
+
+def test_of_jobs_that_wait_only_the_first_is_read(store: Store) -> None:
+    put(store, "trips", {"a": b"1"})
+    create_pipeline(store, spec("sales", "trips"))
+    first = newest(store, "sales")
+    later = replace(first, id=str(CommitId.new()), number=2)
+    ledger = Ledger(store)
+    ledger.put_job(later)
+    store.shelf("scheduler").put(f"open\0sales\0{first.id}".encode(), b"")  # as it was written once
+    store.shelf("scheduler").put(f"job\0sales\0{later.id}".encode(), b"spoilt")
+    assert ledger.first_open_jobs() == [first]
+
+
+def test_a_deleted_pipeline_leaves_nothing(store: Store) -> None:
+    put(store, "trips", {"a": b"1"})
+    create_pipeline(store, spec("sales", "trips"))
+    settle(store, FakeExecutor(store))
+    Ledger(store).remove_pipeline("sales")
+    assert list(store.shelf("scheduler").iter()) == []
