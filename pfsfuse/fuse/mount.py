@@ -11,7 +11,7 @@ import trio
 from pfsfuse.errors import MountError
 from pfsfuse.fuse import memory
 from pfsfuse.fuse.invalidate import Refresher
-from pfsfuse.fuse.kernel import Session, open_device, wire
+from pfsfuse.fuse.kernel import Session, open_device
 from pfsfuse.fuse.mountinfo import mount_at
 from pfsfuse.fuse.mountpoint import prepare_mountpoint, take_away
 from pfsfuse.fuse.operations import Operations
@@ -51,9 +51,7 @@ async def serve(
     options |= {"ro"} if read_only else set()
     operations = Operations(vfs, opens=not read_only, attributes=attributes)
     source = _option(os.fspath(store_path or vfs.store.path))
-    # Where nothing is opened, a text that has changed tells so by its time alone.
-    wanted = wire.WANTED | (wire.AUTO_INVAL_DATA if read_only else 0)
-    session = Session(open_device(where, "pfs", source, options), operations, wanted=wanted)
+    session = Session(open_device(where, "pfs", source, options), operations)
     operations.session = session
     ours = mount_at(where)
     refresher = Refresher(vfs, session)

@@ -97,7 +97,7 @@ class Operations(Changes):
     def readdir(self, fh: int, offset: int, size: int) -> bytes:
         page = replies.Page(size)
         for name, node, after, lasting in self.vfs.read_directory(fh, offset):
-            if not page.add(entry(node, lasting=lasting), name, node.ino, node.mode, after):
+            if not page.add(entry(node, lasting=lasting), name, node.alias or node.ino, node.mode, after):
                 break
         return page.answer()
 

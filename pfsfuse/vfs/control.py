@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -12,26 +13,43 @@ import msgspec
 from pfsfuse.vfs.branches import Branches
 from pfsfuse.vfs.keys import child_key, root_key
 from pfsfuse.vfs.messages import MessageDirectory
-from pfsfuse.vfs.nodes import Directory, Fixed, Node, Text
+from pfsfuse.vfs.nodes import Contents, Directory, Node, Snapshot, Text
 from store import Store
 
 NAME = b".pfs"
 
 Reports: TypeAlias = Mapping[bytes, Callable[[], Mapping[str, object]]]
-"""Names in `.pfs`, and what each says when it is read."""
+"""Names in `.pfs`, and what each says when somebody looks."""
 
 
-def control_directory(parent: Directory, reports: Reports, branches: Branches | None, store: Store) -> Fixed:
+class ControlDirectory(Directory):
     """`.pfs` with `version` (one line), the reports (JSON, made anew whenever somebody looks), and `commit`
     (messages.py), unless nothing can be written.
     """
-    key = root_key(b"control")
-    directory = Fixed(key, parent, NAME)
-    texts: dict[bytes, Callable[[], bytes]] = {b"version": _version}
-    texts.update((name, partial(_json, report)) for name, report in reports.items())
-    children: list[Node] = [Text(child_key(key, name), directory, name, text) for name, text in texts.items()]
-    children += [MessageDirectory(directory, store, branches)] if branches is not None else []
-    return directory.fill(children)
+
+    __slots__ = ("_commit", "_texts")
+
+    def __init__(self, parent: Directory, reports: Reports, branches: Branches | None, store: Store) -> None:
+        super().__init__(root_key(b"control"), parent, NAME)
+        self._texts: dict[bytes, Callable[[], bytes]] = {b"version": _version}
+        self._texts.update((name, partial(_json, report)) for name, report in reports.items())
+        self._commit = None if branches is None else MessageDirectory(self, store, branches)
+
+    def find(self, name: bytes) -> Node | None:
+        if self._commit is not None and name == self._commit.name:
+            return self._commit
+        make = self._texts.get(name)
+        return None if make is None else self._told(name, make())
+
+    def _told(self, name: bytes, text: bytes) -> Text:
+        place = child_key(self.key, name)
+        alias = int.from_bytes(place[:8], "big") >> 1
+        return Text(root_key(place, text), self, name, text, alias=alias, mtime_ns=time.time_ns())
+
+    def contents(self) -> Contents:
+        nodes: list[Node] = [self._told(name, make()) for name, make in self._texts.items()]
+        nodes += [] if self._commit is None else [self._commit]
+        return Snapshot({node.name: node for node in nodes})
 
 
 def _version() -> bytes:

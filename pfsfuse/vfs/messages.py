@@ -9,11 +9,13 @@ one ended. A repo's default branch is listed; every other one answers to its nam
 from __future__ import annotations
 
 import errno
+import stat
+import time
 from functools import partial
 
 from pfsfuse.vfs.branches import Branches
 from pfsfuse.vfs.keys import child_key, root_key
-from pfsfuse.vfs.nodes import Contents, Directory, Node, Snapshot, Text
+from pfsfuse.vfs.nodes import Contents, Directory, Node, Snapshot
 from pfsfuse.worktree.rules import refuse
 from store import Store
 
@@ -22,19 +24,34 @@ LONGEST = 1 << 16
 """Bytes of a message: far more than anybody types, far less than a file that was copied here by mistake."""
 
 
-class MessageFile(Text):
-    """Where a message for one branch is written."""
+class MessageFile(Node):
+    """Where a message for one branch is written; reading it says how to, in a text made when it is opened."""
 
-    __slots__ = ("branch", "repo")
+    __slots__ = ("_name", "branch", "repo", "text")
 
     entry_timeout = 0.0
-    mode = Text.mode | 0o200
+    attr_timeout = 0.0
+    mode = stat.S_IFREG | 0o644
 
     def __init__(
         self, key: bytes, parent: Directory, name: bytes, branches: Branches, repo: str, branch: str
     ) -> None:
-        super().__init__(key, parent, name, partial(_told, branches, name.decode(), repo, branch))
+        super().__init__(key, parent)
+        self._name = name
+        self.text = partial(_told, branches, name.decode(), repo, branch)
         self.repo, self.branch = repo, branch
+
+    @property
+    def name(self) -> bytes:
+        return self._name
+
+    @property
+    def size(self) -> int:  # type: ignore[override]
+        return len(self.text())
+
+    @property
+    def mtime_ns(self) -> int:  # type: ignore[override]
+        return time.time_ns()
 
 
 def _told(branches: Branches, name: str, repo: str, branch: str) -> bytes:

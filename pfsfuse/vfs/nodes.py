@@ -2,7 +2,7 @@
 
     Node            key, number, how often the kernel looked it up, the directory it was first found in
     ├── Leaf        a file or symlink of a commit or branch: an entry of the store
-    ├── Text        a small file made when it is opened (`.pfs/status`)
+    ├── Text        a small file made when it is looked up (`.pfs/status`)
     ├── Link        a symlink whose target is worked out when it is read (`trips@/master.31`)
     └── Directory   finds names and lists them; subclasses say which (commits.py, live.py, namespace.py …)
 
@@ -14,7 +14,6 @@ lives exactly while the kernel knows it, and directories need no memory of their
 from __future__ import annotations
 
 import stat
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 
@@ -46,6 +45,8 @@ class Node:
 
     entry_timeout = FOREVER
     attr_timeout = FOREVER
+    alias = 0
+    """What programs are told instead of `ino`, unless 0: to them several nodes are versions of one file."""
     mode: int
     size: int
     mtime_ns: int
@@ -145,24 +146,24 @@ class Leaf(Node):
 
 
 class Text(Node):
-    """A small read-only file whose text is made anew whenever somebody looks.
+    """A small read-only file as it was when somebody looked for its name: another text is another node.
 
-    `text` makes it. `shown` is what it was when the kernel last asked for the size: what is read without an open.
+    So whoever has it open reads one text to the end, however slowly, and no page cache mixes two.
     """
 
-    __slots__ = ("_name", "mtime_ns", "shown", "text")
+    __slots__ = ("_name", "alias", "mtime_ns", "text")
 
-    entry_timeout = FOREVER
-    attr_timeout = 0.02
-    """As long as a program takes from asking for the size to reading."""
+    entry_timeout = 0.0
     mode = stat.S_IFREG | 0o444
 
-    def __init__(self, key: bytes, parent: Directory, name: bytes, text: Callable[[], bytes]) -> None:
+    def __init__(
+        self, key: bytes, parent: Directory, name: bytes, text: bytes, *, alias: int, mtime_ns: int
+    ) -> None:
         super().__init__(key, parent)
         self._name = name
         self.text = text
-        self.shown = b""
-        self.mtime_ns = 0
+        self.alias = alias
+        self.mtime_ns = mtime_ns
 
     @property
     def name(self) -> bytes:
@@ -170,10 +171,7 @@ class Text(Node):
 
     @property
     def size(self) -> int:  # type: ignore[override]
-        """Takes another look, so that the time of the look tells the kernel that pages it kept are old."""
-        self.shown = self.text()
-        self.mtime_ns = time.time_ns()
-        return len(self.shown)
+        return len(self.text)
 
 
 class Link(Node):
@@ -275,7 +273,7 @@ class Known(Directory):
 
 
 class Fixed(Directory):
-    """A directory with a handful of names that never change: `.pfs`, a job's view, its empty `out`."""
+    """A directory with a handful of names that never change: a job's view, its empty `out`."""
 
     __slots__ = ("children",)
 

@@ -170,7 +170,7 @@ class Vfs:
             node.opens += 1
             return Opened(self.handles.add(OpenFile(node)), push=push)
         if isinstance(node, Text):
-            return Opened(self.handles.add(OpenText(node.text())), direct=True)
+            return Opened(self.handles.add(OpenText(node.text)))
         return refuse(errno.EISDIR)
 
     def _push(self, node: Leaf) -> tuple[Extent, ...]:
@@ -199,7 +199,7 @@ class Vfs:
         if isinstance(node, Leaf):
             return self.store.extents(node.entry, offset, size)
         if isinstance(node, Text):
-            return node.shown[offset : offset + size]
+            return node.text[offset : offset + size]
         return refuse(errno.EISDIR)
 
     def close(self, fh: int) -> None:

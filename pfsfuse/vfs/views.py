@@ -15,7 +15,7 @@ from typing import Protocol
 
 from pfsfuse.vfs.branches import Branches
 from pfsfuse.vfs.commits import CommitDirectory
-from pfsfuse.vfs.control import NAME, Reports, control_directory
+from pfsfuse.vfs.control import NAME, ControlDirectory, Reports
 from pfsfuse.vfs.keys import child_key, root_key
 from pfsfuse.vfs.namespace import ChosenDirectory, HostDirectory
 from pfsfuse.vfs.nodes import Contents, Directory, Fixed, Known, Node, Snapshot
@@ -87,7 +87,7 @@ class HostView:
             self._root = ChosenDirectory(store, key, None, names, self.branches, apart=apart)
 
     def root(self, reports: Reports) -> Directory:
-        self._root.extras = {NAME: control_directory(self._root, reports, self.branches, self.store)}
+        self._root.extras = {NAME: ControlDirectory(self._root, reports, self.branches, self.store)}
         return self._root
 
     def review(self, refresh: Refresh) -> None:

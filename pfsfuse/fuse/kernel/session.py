@@ -91,10 +91,8 @@ class Handlers(Protocol):
 class Session:
     """Answers the requests of one mount with `handlers`."""
 
-    def __init__(self, device: int, handlers: Handlers, *, wanted: int = wire.WANTED) -> None:
-        """`wanted`: flags of the greeting, taken where the kernel offers them."""
+    def __init__(self, device: int, handlers: Handlers) -> None:
         self._device = device
-        self._wanted = wanted
         self._handlers = handlers
         self._methods: dict[int, tuple[str, Decoder, Callable[..., Any], bool]] = {
             int(op): (name, decode, getattr(handlers, name), name != "forget")
@@ -190,7 +188,7 @@ class Session:
             wire.MAJOR,
             wire.MINOR,
             readahead,
-            offered & self._wanted,
+            offered & wire.WANTED,
             background,
             background * 3 // 4,
             wire.MAX_BODY,

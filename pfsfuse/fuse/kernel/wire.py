@@ -120,7 +120,6 @@ ASYNC_READ = 1 << 0
 ATOMIC_O_TRUNC = 1 << 3
 BIG_WRITES = 1 << 5
 DO_READDIRPLUS = 1 << 13
-AUTO_INVAL_DATA = 1 << 12
 PARALLEL_DIROPS = 1 << 18
 ABORT_ERROR = 1 << 21
 HAS_MAX_PAGES = 1 << 22
@@ -131,8 +130,8 @@ WANTED = (
 """What we ask for at the greeting, as far as the kernel has it.
 
 Not asked for: `READDIRPLUS_AUTO`, which would list some directories without attributes; `CACHE_SYMLINKS`, because a
-ref's symlink may lead elsewhere tomorrow; locks, which the kernel keeps itself. `AUTO_INVAL_DATA` is for mounts on
-which nothing is opened (`fuse/mount.py`): elsewhere a number's bytes do not change behind the kernel's back.
+ref's symlink may lead elsewhere tomorrow; locks, which the kernel keeps itself; `AUTO_INVAL_DATA`, because a number's
+bytes do not change behind the kernel's back.
 """
 
 DIRECT_IO = 1 << 0
