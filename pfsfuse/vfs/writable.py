@@ -17,7 +17,6 @@ from __future__ import annotations
 import errno
 import stat
 from collections.abc import Iterator
-from heapq import merge
 from typing import TypeAlias
 
 from pfsfuse.vfs.branches import WritableBranch
@@ -26,11 +25,11 @@ from pfsfuse.vfs.keys import child_key, leaf_key, root_key
 from pfsfuse.vfs.live import LiveDirectory
 from pfsfuse.vfs.nodes import Contents, Directory, Leaf, Node
 from pfsfuse.vfs.refresh import Refresh
-from pfsfuse.worktree.model import File, Folder, Item, Symlink
+from pfsfuse.worktree.model import File, Folder, Item, Listed, Symlink, laid_over
 from pfsfuse.worktree.rules import refuse
 from store import Entry
 
-Names: TypeAlias = "tuple[list[bytes] | None, Entry | None]"
+Names: TypeAlias = "tuple[Listed | None, Entry | None]"
 """Equal by identity exactly when a directory's names are the same."""
 
 
@@ -220,18 +219,23 @@ class WritableDirectory(LiveDirectory):
     def token(self) -> Names:
         """What the names are now."""
         folder, entry = self.state()
-        return None if folder is None else self.branch.open().model.names(folder), entry
+        return None if folder is None else self.branch.open().model.listed(folder), entry
 
     def note_listing(self) -> bool:
         before, self._token = self._token, self.token()
-        return before is not None and _same(before, self._token)
+        return before is not None and before[0] is self._token[0] and before[1] is self._token[1]
 
     def forget_listing(self) -> None:
         self._token = None
 
-    def contents(self) -> Contents:
+    def still(self, names: Names) -> bool:
+        """Whether the names are what they were. Puts nothing in order, so that it can be asked between two changes."""
         folder, entry = self.state()
-        return _Moment(self, {} if folder is None else dict(folder.names), self.token(), entry)
+        listed = None if folder is None else folder.listed
+        return listed is names[0] and entry is names[1] and (folder is None) == (listed is None)
+
+    def contents(self) -> Contents:
+        return _Moment(self, self.token())
 
     def renew(self, name: bytes, candidate: Node) -> Node | None:
         return self.find(name)
@@ -273,33 +277,19 @@ class WritableDirectory(LiveDirectory):
 class _Moment:
     """A directory as it was when it was opened."""
 
-    def __init__(
-        self,
-        directory: WritableDirectory,
-        names: dict[bytes, Item | None],
-        token: Names,
-        entry: Entry | None,
-    ) -> None:
-        self._directory, self._names, self._token, self._entry = directory, names, token, entry
+    def __init__(self, directory: WritableDirectory, names: Names) -> None:
+        self._directory, self._names = directory, names
 
     def iter_after(self, name: bytes | None) -> Iterator[tuple[bytes, Node]]:
-        directory, mine = self._directory, self._names
-        below = iter(()) if self._entry is None else directory.store.iter_directory(self._entry, after=name)
-        theirs = ((entry.name, directory.child(entry)) for entry in below if entry.name not in mine)
-        ours = (
-            (each, directory.item(item))
-            for each in self._token[0] or ()
-            if name is None or each > name
-            if (item := mine[each]) is not None
-        )
-        return merge(theirs, ours, key=lambda pair: pair[0])
+        directory, (listed, entry) = self._directory, self._names
+        below = iter(()) if entry is None else directory.store.iter_directory(entry, after=name)
+        theirs = ((each.name, directory.child(each)) for each in below)
+        mine = iter(()) if listed is None else listed.iter_after(name)
+        ours = ((each, None if item is None else directory.item(item)) for each, item in mine)
+        return laid_over(ours, theirs)
 
     def lasting(self) -> bool:
-        return _same(self._token, self._directory.token())
-
-
-def _same(one: Names, other: Names) -> bool:
-    return one[0] is other[0] and one[1] is other[1]
+        return self._directory.still(self._names)
 
 
 def rekey_below(inodes: Inodes, directory: WritableDirectory, key: bytes) -> None:

@@ -15,10 +15,10 @@ Pure: knows no files of the host; looks into the store through `Look`.
 from __future__ import annotations
 
 import stat
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from heapq import merge
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
 from pfsfuse.worktree.journal import Attribute, Begin, Change, Drop, Make, Move, Record, Swap, Take, Write
 from store import Entry
@@ -71,8 +71,44 @@ class Folder(Item):
     """Whether `below` is whatever the parent's `below` has under this name."""
     names: dict[bytes, Item | None] = field(default_factory=dict)
     """What is different: an item, or None for a name that is gone."""
-    sorted: list[bytes] | None = None
-    """The names in order, as long as none came or went."""
+    listed: Listed | None = None
+    """The same in order, from the first listing until one of them changes."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Listed:
+    """What is different in a folder at one moment, in order. Shared by all who list it until it changes."""
+
+    names: list[bytes]
+    items: list[Item | None]
+    """What each of the names stands for."""
+
+    def iter_after(self, name: bytes | None) -> Iterator[tuple[bytes, Item | None]]:
+        """Those greater than `name` (None: all); of a million names the first one is found at once."""
+        first = 0 if name is None else bisect_right(self.names, name)
+        return ((self.names[at], self.items[at]) for at in range(first, len(self.names)))
+
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+def laid_over(
+    ours: Iterator[tuple[bytes, T | None]], theirs: Iterator[tuple[bytes, U]]
+) -> Iterator[tuple[bytes, T | U]]:
+    """Both, which are in order, in order: ours in place of theirs of the same name, and for None nothing."""
+    mine = next(ours, None)
+    for name, there in theirs:
+        while mine is not None and mine[0] < name:
+            if mine[1] is not None:
+                yield mine[0], mine[1]
+            mine = next(ours, None)
+        if mine is None or mine[0] != name:
+            yield name, there
+    while mine is not None:
+        if mine[1] is not None:
+            yield mine[0], mine[1]
+        mine = next(ours, None)
 
 
 Found: TypeAlias = Item | Entry
@@ -116,24 +152,15 @@ class Model:
 
     def iter_names(self, folder: Folder, after: bytes | None = None) -> Iterator[tuple[bytes, Found]]:
         """The names of `folder` in order, those greater than `after`, as of now."""
-        names, mine = self.names(folder), dict(folder.names)
         below = iter(()) if folder.below is None else self._look.iter_directory(folder.below, after=after)
-        theirs = ((entry.name, entry) for entry in below if entry.name not in mine)
-        ours = (
-            (name, item)
-            for name in names
-            if after is None or name > after
-            if (item := mine[name]) is not None
-        )
-        sides: list[Iterator[tuple[bytes, Found]]] = [ours, theirs]
-        merged: Iterator[tuple[bytes, Found]] = merge(*sides, key=_name)
-        yield from merged
+        return laid_over(self.listed(folder).iter_after(after), ((entry.name, entry) for entry in below))
 
-    def names(self, folder: Folder) -> list[bytes]:
-        """The names that are different, in order; the same list until one comes or goes."""
-        if folder.sorted is None:
-            folder.sorted = sorted(folder.names)
-        return folder.sorted
+    def listed(self, folder: Folder) -> Listed:
+        """What is different in it, in order; the same object until something of that changes."""
+        if folder.listed is None:
+            names = sorted(folder.names)
+            folder.listed = Listed(names, [folder.names[name] for name in names])
+        return folder.listed
 
     def is_empty(self, folder: Folder) -> bool:
         return next(self.iter_names(folder), None) is None
@@ -237,7 +264,7 @@ class Model:
 
     def _place(self, folder: Folder, name: bytes, item: Item) -> None:
         folder.names[name] = item
-        folder.sorted = None
+        folder.listed = None
         item.folder, item.name = folder, name
         self.items[item.number] = item
         self._last = max(self._last, item.number)
@@ -247,7 +274,7 @@ class Model:
         item = folder.names.pop(name, None)
         if hide:
             folder.names[name] = None
-        folder.sorted = None
+        folder.listed = None
         if item is not None:
             item.folder = None
         return item
@@ -299,7 +326,3 @@ def path_of(item: Item) -> bytes:
         names.append(at.name)
         at = at.folder
     return b"/".join(reversed(names))
-
-
-def _name(pair: tuple[bytes, Found]) -> bytes:
-    return pair[0]
