@@ -144,13 +144,10 @@ class Writing:
         return True
 
     def allocate(self, fh: int, mode: int, offset: int, length: int) -> None:
-        """fallocate(2) without flags; EOPNOTSUPP with."""
+        """fallocate(2): room in advance, holes and zeros; EOPNOTSUPP for anything else."""
         handle = self._handle(fh)
         handle.node.branch.check_free()
-        if mode:
-            refuse(errno.EOPNOTSUPP)
-        worktree = handle.node.branch.open()
-        worktree.allocate(handle.node.file, offset, length)
+        handle.node.branch.open().allocate(handle.node.file, mode, offset, length)
 
     def sync(self, fh: int) -> Callable[[], None]:
         """What makes the file durable, to be called in a thread."""

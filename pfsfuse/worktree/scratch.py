@@ -25,6 +25,7 @@ from pathlib import Path
 
 from pfsfuse.worktree.holes import BLOCK, data_of
 from pfsfuse.worktree.ranges import Range, Ranges
+from pfsfuse.worktree.room import fallocate
 from store import Entry
 
 WHOLE = 1 << 20
@@ -115,8 +116,16 @@ class Scratch:
         if self.base is None:
             return _write_all(self._descriptor, offset, data)
         with self._lock:
+            return self._write_own(offset, data)
+
+    def _write_own(self, offset: int, data: bytes | memoryview) -> int:
+        """Write what does not show through from here on."""
+        try:
             self._make_own(offset, offset + len(data))
             return _write_all(self._descriptor, offset, data)
+        except OSError:  # the disk is full: what was not written is not own, and must not read as zeros
+            self._own = Ranges(data_of(self._descriptor))
+            raise
 
     def _make_own(self, start: int, end: int) -> None:
         """Before bytes are written: have the blocks at both ends filled from the store, and count them as own."""
@@ -151,15 +160,30 @@ class Scratch:
         if size % BLOCK:
             self._make_own(size - size % BLOCK, size)
 
-    def allocate(self, offset: int, length: int) -> None:
-        """Have room on the disk for a range, and the file at least as long as that.
+    def allocate(self, mode: int, offset: int, length: int) -> None:
+        """Have room on the disk for a range, and the file at least as long as that, unless `mode` keeps its size.
 
         A file that shows something through is copied first: file systems disagree on whether room that was only
         reserved is a hole.
         """
         self.copy_all()
         self.writes += 1
-        os.posix_fallocate(self._descriptor, offset, length)
+        fallocate(self._descriptor, mode, offset, length)
+
+    def clear(self, mode: int, offset: int, length: int) -> None:
+        """Have a range read as zeros, by a hole or by room for it, as `mode` says. OSError as `fallocate`.
+
+        Zeros are written where something shows through, since a hole would let it.
+        """
+        self.writes += 1
+        with self._lock:
+            end = offset + length
+            for at in range(offset, min(end, self.shown), STEP):
+                self._write_own(at, bytes(min(STEP, end - at, self.shown - at)))
+            start = max(offset, self.shown)
+            if start < end:
+                self._make_own(start, start + 1)  # its block may show something through before it
+                fallocate(self._descriptor, mode, start, end - start)
 
     def copy_all(self) -> None:
         """Have nothing show through any more."""

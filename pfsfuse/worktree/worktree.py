@@ -37,6 +37,7 @@ from pfsfuse.worktree.journal import (
 )
 from pfsfuse.worktree.model import ROOT, File, Folder, Found, Item, Model
 from pfsfuse.worktree.place import locked
+from pfsfuse.worktree.room import KNOWN, PUNCH_HOLE, ZERO_RANGE
 from pfsfuse.worktree.rules import check_new, check_not_below, check_removable, is_directory, refuse
 from pfsfuse.worktree.scratch import Scratch
 from pfsfuse.worktree.settling import go_on, kept
@@ -233,11 +234,16 @@ class Worktree:
         if file.shown is not None and scratch.shown < file.shown:
             self._do(Write(file.number, scratch.shown))
 
-    def allocate(self, file: File, offset: int, length: int) -> None:
-        """Room for a range of the file, which is at least as long as that afterwards."""
+    def allocate(self, file: File, mode: int, offset: int, length: int) -> None:
+        """fallocate(2) with the flags `mode`. ENOSPC; EOPNOTSUPP for flags that nobody knows, or the disk does not."""
+        if mode not in KNOWN:
+            refuse(errno.EOPNOTSUPP)
         with self.opened(file) as scratch:
-            scratch.allocate(offset, length)
-            self._do(Write(file.number, 0))
+            if mode & (PUNCH_HOLE | ZERO_RANGE):
+                scratch.clear(mode, offset, length)
+            else:
+                scratch.allocate(mode, offset, length)
+                self._do(Write(file.number, 0))
 
     def size(self, file: File) -> int:
         if file.shown is None:

@@ -155,17 +155,6 @@ def test_a_program_may_read_and_write_past_the_page_cache(branch: Path) -> None:
     assert (branch / "file").read_bytes() == bytes(4096) + block[:]
 
 
-def test_room_can_be_had_in_advance_and_other_manners_of_it_are_refused(branch: Path) -> None:
-    with open(branch / "file", "w+b", buffering=0) as file:
-        os.posix_fallocate(file.fileno(), 0, 100_000)
-        assert os.fstat(file.fileno()).st_size == 100_000
-        assert os.pread(file.fileno(), 100_000, 0) == bytes(100_000)
-    done = subprocess.run(
-        ["fallocate", "--punch-hole", "-l", "4096", branch / "file"], capture_output=True, text=True
-    )
-    assert done.returncode != 0 and "support" in done.stderr
-
-
 def test_a_file_without_a_name_is_refused_and_tempfile_makes_do(branch: Path) -> None:
     import tempfile
 

@@ -20,6 +20,7 @@ import store
 from pfsfuse.worktree.fold import lay
 from pfsfuse.worktree.model import File, Folder, Item, Symlink
 from pfsfuse.worktree.place import place
+from pfsfuse.worktree.room import KNOWN, fallocate
 from pfsfuse.worktree.worktree import Worktree
 
 LARGE = bytes(range(256)) * 6000
@@ -28,6 +29,20 @@ NAMES = st.sampled_from([b"a", b"b", b"c", b"large"])
 PATHS = st.lists(NAMES, min_size=1, max_size=3).map(b"/".join)
 OFFSETS = st.sampled_from([0, 1, 4095, 4096, 10_000, 1_000_000, 1_535_999, 1_536_000, 1_540_000])
 DATA = st.sampled_from([b"x", b"hello", b"y" * 4096, b"z" * 9000])
+LENGTHS = st.sampled_from([1, 100, 4096, 10_000, 600_000, 1_600_000])
+
+
+def is_known(mode: int) -> bool:
+    """Whether the disk here knows these flags of fallocate(2)."""
+    with tempfile.TemporaryFile() as tried:
+        try:
+            fallocate(tried.fileno(), mode, 0, 1)
+        except OSError:
+            return False
+        return True
+
+
+MODES = st.sampled_from([mode for mode in sorted(KNOWN) if is_known(mode)])
 ZEROS_AND_MORE = st.sampled_from([0, 1, 100, 4096, 5000, 1_000_001, 1_536_000, 2_000_000])
 
 
@@ -147,6 +162,17 @@ class Against(RuleBasedStateMachine):
             os.close(descriptor)
 
         self.both(real, lambda: self.tree.truncate(self.file_at(path), size))
+
+    @rule(path=PATHS, mode=MODES, offset=OFFSETS, length=LENGTHS)
+    def fallocate(self, path: bytes, mode: int, offset: int, length: int) -> None:
+        def real() -> None:
+            descriptor = os.open(self.real(path), os.O_RDWR | os.O_NOFOLLOW)
+            try:
+                fallocate(descriptor, mode, offset, length)
+            finally:
+                os.close(descriptor)
+
+        self.both(real, lambda: self.tree.allocate(self.file_at(path), mode, offset, length))
 
     @rule(path=PATHS)
     def mkdir(self, path: bytes) -> None:
