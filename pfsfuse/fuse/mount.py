@@ -13,7 +13,7 @@ from pfsfuse.fuse import memory
 from pfsfuse.fuse.invalidate import Refresher
 from pfsfuse.fuse.kernel import Session, open_device
 from pfsfuse.fuse.mountinfo import mount_at
-from pfsfuse.fuse.mountpoint import prepare_mountpoint, take_away
+from pfsfuse.fuse.mountpoint import alone, prepare_mountpoint, take_away
 from pfsfuse.fuse.operations import Operations
 from pfsfuse.vfs.vfs import Vfs
 
@@ -45,13 +45,13 @@ async def serve(
     Raises MountError when the mount cannot be made, or was aborted under us.
     """
     memory.prepare()
-    where = await trio.to_thread.run_sync(prepare_mountpoint, mountpoint)
     options = {"default_permissions", "nosuid", "nodev"}
     options |= {"allow_other"} if allow_other else set()
     options |= {"ro"} if read_only else set()
     operations = Operations(vfs, opens=not read_only, attributes=attributes)
     source = _option(os.fspath(store_path or vfs.store.path))
-    session = Session(open_device(where, "pfs", source, options), operations)
+    where, device = await trio.to_thread.run_sync(_mount, mountpoint, source, options)
+    session = Session(device, operations)
     operations.session = session
     ours = mount_at(where)
     refresher = Refresher(vfs, session)
@@ -75,6 +75,14 @@ async def serve(
         session.close()
         if ours is not None and (left := mount_at(where)) is not None and left.device == ours.device:
             take_away(where)
+
+
+def _mount(mountpoint: str | os.PathLike[str], source: str, options: set[str]) -> tuple[Path, int]:
+    """Where it was mounted, and the descriptor that requests come from."""
+    where = prepare_mountpoint(mountpoint)
+    with alone(where):
+        prepare_mountpoint(where)  # once more: somebody may have been faster
+        return where, open_device(where, "pfs", source, options)
 
 
 async def _answer(session: Session, answering: trio.CancelScope, ended: trio.CancelScope) -> None:

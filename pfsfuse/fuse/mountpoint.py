@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import os
 import shutil
 import subprocess
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pfsfuse.errors import MountError
@@ -47,6 +50,25 @@ def prepare_mountpoint(path: str | os.PathLike[str]) -> Path:
             f"mountpoint {where} belongs to somebody else", hint="choose a directory of your own"
         )
     return where
+
+
+@contextmanager
+def alone(where: Path) -> Iterator[None]:
+    """For the length of a block nobody else of ours mounts at the directory `where`: mount(2) itself would put the
+    second mount over the first. MountError when somebody is about to.
+    """
+    descriptor = os.open(where, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise MountError(
+                f"something else is being mounted at {where}",
+                hint="`findmnt -t fuse.pfs` lists what is mounted",
+            ) from None
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def unmount(path: str | os.PathLike[str]) -> None:

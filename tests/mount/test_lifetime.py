@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import store
 from pfsfuse.errors import MountError
 from pfsfuse.fuse import prepare_mountpoint, unmount
 from pfsfuse.fuse.mountinfo import TYPE, mount_at
+from pfsfuse.fuse.mountpoint import alone
 from pfsfuse.testing.mounted import mounted
 from pfsfuse.testing.posix import outcome
 from pfsfuse.testing.trees import put_tree
@@ -115,6 +117,31 @@ def test_a_second_mount_at_the_same_place_is_refused_and_names_the_first(
         prepare_mountpoint(mountpoint)
     assert str(refused.value) == f"{mountpoint} is a mountpoint already: the store {opened.path}"
     assert refused.value.hint() == f"`pfs umount {mountpoint}`"
+
+
+def test_of_many_that_mount_at_one_place_at_once_one_does(opened: Store, mountpoint: Path) -> None:
+    command = [sys.executable, "-m", "pfsfuse.testing.mounted", opened.path, mountpoint]
+    started = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(3)
+    ]
+    try:
+        answers = [process.stdout.readline() for process in started if process.stdout is not None]
+        assert sorted(answers) == [b"", b"", b'"ready"\n']
+        assert Path("/proc/self/mountinfo").read_text().count(f" {mountpoint} ") == 1
+    finally:
+        refused = [error for process in started if b"MountError" in (error := process.communicate()[1])]
+    assert len(refused) == 2
+    assert mount_at(mountpoint) is None
+
+
+def test_who_is_about_to_mount_keeps_others_out(tmp_path: Path) -> None:
+    with (
+        alone(tmp_path),
+        pytest.raises(MountError, match="something else is being mounted at"),
+        alone(tmp_path),
+    ):
+        pass
 
 
 def test_several_mounts_of_one_store_show_the_same(opened: Store, tmp_path: Path) -> None:
