@@ -56,6 +56,27 @@ with h5py.File("data.h5", "r") as file:
     found = file["july/rides"][:].tolist()
 """,
     ),
+    "zarr": Format(
+        "zarr",
+        """
+import numpy, zarr
+group = zarr.open_group("data.zarr", mode="w")
+rides = group.create_group("july").create_array("rides", shape=(10_000,), chunks=(1000,), dtype="i8")
+rides[:] = numpy.arange(10_000)
+rides.attrs["unit"] = "rides"
+""",
+        """
+import numpy, zarr
+rides = zarr.open_group("data.zarr", mode="a")["july/rides"]
+rides.append(numpy.arange(10_000, 20_000))
+""",
+        """
+import zarr
+rides = zarr.open_group("data.zarr", mode="r")["july/rides"]
+assert rides.attrs["unit"] == "rides"
+found = rides[:].tolist()
+""",
+    ),
     "parquet": Format(
         "pyarrow",
         """
