@@ -102,6 +102,10 @@ class Provenance:
     commit: CommitId
 
 
+MAKERS = ("user", "pipeline", "service", "cron")
+"""Who makes repos, and commits of them; "cron" is the clock of a pipeline."""
+
+
 @dataclass(frozen=True, slots=True)
 class CommitRecord:
     """What is stored about a commit, in the order on disk (`format/commit.md`)."""
@@ -123,7 +127,7 @@ class CommitRecord:
     message: str
     provenance: tuple[Provenance, ...]
     origin: str
-    """Who made it: "user", "pipeline" or "service"."""
+    """Who made it: one of `MAKERS`, or "fsck" for what a repair has made."""
     state: str
     """"finished", or "failed" for a job's commit that no branch points to."""
     reason: str

@@ -128,6 +128,10 @@ class Store(Bundling, Upkeep):
             return None
         return handle(refs.get_link(repo, CommitId(found.commit)), self._trees)
 
+    def hand_over(self, name: str, origin: str) -> None:
+        """Let somebody else make the commits of a repo: "user" for people. Raises RepoNotFound. Durable on return."""
+        self._env.write(lambda writing: RefsWriting(writing).hand_over(name, origin))
+
     def delete_repo(self, name: str) -> None:
         """Remove a repo with its branches, tags and commits. Raises RepoNotFound. Durable on return.
 

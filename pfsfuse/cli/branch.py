@@ -237,7 +237,9 @@ def delete(app: App, branch: str, yes: bool, force: bool) -> None:
 
 
 def refuse_output(repo: Repo) -> None:
-    """Only its pipeline moves the branches of a pipeline's repo."""
+    """Only its pipeline moves the branches of a pipeline's repo, and only its clock those of a clock's."""
+    if repo.origin == "cron":
+        repo.check_editable()
     if repo.origin == "pipeline":
         raise CommandError(
             f"{repo.name} holds what the pipeline {repo.name!r} computes",

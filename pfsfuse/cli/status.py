@@ -13,7 +13,7 @@ from pfsfuse.cli.app import App, pass_app
 from pfsfuse.cli.group import Command
 from pfsfuse.cli.merge import branch_only
 from pfsfuse.cli.pipeline.showing import as_json, newest_job, print_pipelines
-from pfsfuse.cli.repo import print_repos
+from pfsfuse.cli.repo import is_shown, print_repos
 from pfsfuse.cli.service import as_rows, print_services
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def show_store(app: App) -> None:
     from pfsfuse.service import list_services
 
     with app.open() as opened:
-        repos = opened.repos_with_heads()
+        repos = [line for line in opened.repos_with_heads() if is_shown(line[0])]
         ledger = Ledger(opened)
         pipelines = [(each, newest_job(ledger, each.name)) for each in ledger.pipelines()]
         services = list_services(opened)

@@ -107,9 +107,10 @@ def branch(data: store.Store, address: Address) -> tuple[store.Repo, str]:
     if target.branch is None:
         hint = f"`pfs branch list {address.repo}` shows the branches, which do"
         raise os_error(errno.EROFS, f"{address.place} is no branch and never changes; {hint}", address)
-    if target.repo.origin == "pipeline":
-        why = f"{address.repo} is what its pipeline computes; it is not edited by hand"
-        raise os_error(errno.EPERM, why, address)
+    try:
+        target.repo.check_editable()
+    except store.InUse as error:
+        raise os_error(errno.EPERM, str(error), address) from None
     return target.repo, target.branch
 
 

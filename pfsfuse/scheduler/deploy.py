@@ -44,7 +44,7 @@ from pfsfuse.scheduler.job import Job, Pipeline
 from pfsfuse.scheduler.ledger import Deployed, Ledger
 from pfsfuse.scheduler.logs import remove_logs
 from pfsfuse.scheduler.plan import Arrival, Reading, first_job
-from store import CommitId, Exists, RefNotFound, Store
+from store import CommitId, Exists, InUse, RefNotFound, Repo, Store
 
 ORIGIN = "pipeline"
 
@@ -125,8 +125,8 @@ def plan_deployment(
             if isinstance(leaf, PfsInput):
                 _require_branch(store, leaf.repo, followed_branch(leaf), will_be)
         output = store.find_repo(spec.name)
-        if output is not None and output.origin != ORIGIN:
-            raise Exists("repo", spec.name)
+        if output is not None:
+            _require_output(ledger, output)
     history = StoreHistory(store)
     steps = [
         _update(ledger, history, before[name], wanted[name], results, now_ns)
@@ -141,11 +141,14 @@ def deploy(store: Store, deployment: Deployment) -> None:
     """Carry it out: all of it, or nothing. Output repos that are missing are made first, and stay when the rest fails.
 
     From here on each commit that arrives on an input branch causes a job, also while nobody schedules. A repo
-    left by a deleted pipeline of the same name is written on.
+    left by a deleted pipeline of the same name is its own again, and written on.
     """
     for step in deployment.steps:
-        if step.verb == "create" and store.find_repo(step.spec.name) is None:
+        output = store.find_repo(step.spec.name)
+        if output is None and step.verb == "create":
             store.create_repo(step.spec.name, description=step.spec.description, origin=ORIGIN)
+        elif output is not None and output.origin != ORIGIN:
+            store.hand_over(step.spec.name, ORIGIN)
     for step in deployment.steps:
         if step.deployed is not None:
             make_inlets(store, step.spec, now_ns=step.deployed.pipeline.plans_since_ns)
@@ -173,8 +176,9 @@ def update_pipeline(
 def delete_pipeline(store: Store, name: str, *, keep_repo: bool = False, force: bool = False) -> None:
     """Forget a pipeline, its jobs and their logs, stop what runs, and delete its output repo unless that is to be kept.
 
-    Raises JobError when there is no such pipeline, or others read what it writes (nothing has changed then), unless
-    `force`: those then have an input to which nothing comes any more.
+    A repo that is kept is people's from then on: they may edit it, and a pipeline made again under the name takes it
+    back. Raises JobError when there is no such pipeline, or others read what it writes (nothing has changed then),
+    unless `force`: those then have an input to which nothing comes any more.
     """
     ledger = Ledger(store)
     spec = spec_of(ledger.pipeline(name))
@@ -184,6 +188,10 @@ def delete_pipeline(store: Store, name: str, *, keep_repo: bool = False, force: 
             f"pipeline {name!r} is read by {', '.join(found)}",
             hint=f"delete first: `pfs pipeline delete {found[0]}`, or use --force",
         )
+    if keep_repo and store.find_repo(name) is not None:
+        store.hand_over(
+            name, "user"
+        )  # before the pipeline is gone, so that a crash between leaves one to delete
     ledger.remove_pipeline(name, keep_versions=keep_repo)
     remove_inlets(store, spec)
     remove_logs(store, name)
@@ -292,6 +300,20 @@ def _remarks(spec: Spec, job: Job | None, *, paused: bool = False) -> tuple[str,
     if job is None:
         return ("its first job comes with the first commits of its inputs",)
     return (f"job {job.pipeline}@{job.id[:8]} runs on what its inputs hold now",)
+
+
+def _require_output(ledger: Ledger, repo: Repo) -> None:
+    """Raise Exists when a repo is people's own, and not what a pipeline of its name has left to them; InUse when they
+    have something staged in that, which could not be committed any more."""
+    if repo.origin == ORIGIN:
+        return
+    if repo.origin != "user" or not ledger.versions(repo.name):
+        raise Exists("repo", repo.name)
+    if staged := repo.drafts():
+        raise InUse(
+            f"{repo.name}@{staged[0].branch} has something staged, and a pipeline is to write it",
+            hint=f"`pfs commit {repo.name}` or `pfs restore {repo.name}` first",
+        )
 
 
 def _require_branch(store: Store, repo: str, branch: str, specs: Mapping[str, Spec]) -> None:

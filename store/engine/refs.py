@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec import structs
+
 from store import names
 from store.engine import presence
 from store.engine.drafts import find_draft, iter_drafts
@@ -192,6 +194,11 @@ class RefsWriting(Refs):
             raise Exists("repo", repo)
         self._writing.put(REPOS, repo.encode(), tables.encode(body))
         self._point(repo, BRANCH, body.default_branch, None)
+
+    def hand_over(self, repo: str, origin: str) -> None:
+        """Say who makes the commits of `repo` from now on. Raises RepoNotFound."""
+        body = structs.replace(self.get_repo(repo), origin=origin)
+        self._writing.put(REPOS, repo.encode(), tables.encode(body))
 
     def delete_repo(self, repo: str) -> None:
         """Remove `repo`, its refs, drafts and commits; the objects stay until collected. Raises RepoNotFound."""

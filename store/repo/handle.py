@@ -18,7 +18,7 @@ class Handle:
         self.name = name
         self.description = body.description
         self.origin = body.origin
-        """Who made it: "user", "pipeline" or "service"."""
+        """Who makes its commits: "user", "pipeline", "service" or "cron"."""
         self.created_ns = body.created_ns
         self.default_branch = body.default_branch
 
@@ -26,9 +26,17 @@ class Handle:
         return f"<{type(self).__name__} {self.name}>"
 
     def check_editable(self) -> None:
-        """Raise InUse when people do not edit this repo, since a pipeline computes what is in it."""
+        """Raise InUse when people do not edit this repo, since a pipeline or its clock makes what is in it."""
         if self.origin == "pipeline":
-            raise InUse(f"{self.name!r} is what pipeline {self.name!r} computes; it is not edited by hand")
+            raise InUse(
+                f"{self.name!r} is what pipeline {self.name!r} computes; it is not edited by hand",
+                hint="`pfs cp` copies from it into a repo of your own",
+            )
+        if self.origin == "cron":
+            raise InUse(
+                f"{self.name!r} holds the ticks of a clock; it is not edited by hand",
+                hint="`pfs pipeline run-cron PIPELINE` makes a tick now",
+            )
 
     def _commit(self, record: CommitRecord) -> Commit:
         return handle(record, self._trees)

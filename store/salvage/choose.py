@@ -30,7 +30,7 @@ from store.format.tables import (
     RepoBody,
 )
 from store.ids import CommitId
-from store.records import CommitRecord
+from store.records import MAKERS, CommitRecord
 from store.salvage.records import Loss
 
 T = TypeVar("T")
@@ -127,7 +127,9 @@ def _choose_repos(wreck: Wreck, chosen: Chosen) -> None:
         if REPOS in wreck.whole and repo not in live:
             del chosen.commits[repo, commit]  # of a repo that was deleted
             continue
-        chosen.repos[repo] = RepoBody("", record.origin, record.started_ns)
+        chosen.repos[repo] = RepoBody(
+            "", record.origin if record.origin in MAKERS else "user", record.started_ns
+        )
         chosen.losses.append(Loss(repo, None, "its record is gone, and with it the description"))
 
 

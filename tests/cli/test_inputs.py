@@ -98,6 +98,22 @@ def test_a_branch_is_told_to_follow_another_and_not_to(ok: Ok, run: Run) -> None
 
 
 @pytest.mark.usefixtures("rides")
+def test_the_repo_of_a_clock_is_the_clock_s_own(ok: Ok, run: Run, work: Path) -> None:
+    (work / "nightly.yaml").write_text(CLOCK)
+    ok("pipeline", "create", "-f", "nightly.yaml")
+    ok("pipeline", "run-cron", "nightly")
+    repo, first = "nightly_night", "nightly_night@master.1"
+    assert repo not in ok("status") + str(json.loads(ok("status", "--json"))["repos"])
+    for words in (
+        ("put", "nightly.yaml", repo),
+        ("cp", first, f"{repo}:x"),
+        ("branch", "move", f"{repo}@master", first),
+    ):
+        refused = run(*words)
+        assert refused.code and "run-cron" in refused.err
+
+
+@pytest.mark.usefixtures("rides")
 def test_a_clock_ticks_by_hand(ok: Ok, run: Run, work: Path) -> None:
     (work / "nightly.yaml").write_text(CLOCK)
     ok("pipeline", "create", "-f", "nightly.yaml")

@@ -101,11 +101,14 @@ def run(app: App, name: str, inputs: tuple[str, ...]) -> None:
 )
 @click.argument("name", type=PipelineName())
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-@click.option("--keep-repo", is_flag=True, help="Keep what it computed, as a repo.")
+@click.option("--keep-repo", is_flag=True, help="Keep what it computed, as a repo of your own.")
 @click.option("--force", is_flag=True, help="Also when other pipelines read what it writes.")
 @pass_app
 def delete(app: App, name: str, yes: bool, keep_repo: bool, force: bool) -> None:
-    """Delete a pipeline, its jobs, and the repo of what it computed."""
+    """Delete a pipeline, its jobs, and the repo of what it computed.
+
+    A repo that is kept can be edited as any other. A pipeline that is made again under the name takes it back.
+    """
     from pfsfuse.scheduler import Ledger, delete_pipeline
 
     with app.open() as opened:

@@ -19,7 +19,7 @@ from store.format import bundle
 from store.format import commit as commits
 from store.format.bundle import BundledCommit, BundleHeader
 from store.ids import CommitId
-from store.records import CommitRecord, Provenance
+from store.records import MAKERS, CommitRecord, Provenance
 
 IN_MEMORY = 16 << 20
 """Bytes of commits in memory; more are in a temporary file."""
@@ -166,7 +166,7 @@ def _require_sane(record: CommitRecord, what: str) -> None:
         and all(len(each.commit) == 16 for each in record.provenance)
         and all(each is None or len(each) == 16 for each in (record.parent, record.jump))
         and 0 <= record.finished_ns < 1 << 63
-        and record.origin in ("user", "pipeline", "service", "fsck")
+        and record.origin in (*MAKERS, "fsck")
         and record.state in ("finished", "failed")
     )
     if not sane:

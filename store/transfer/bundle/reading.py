@@ -13,6 +13,7 @@ from store.errors import BadBundle, BadName, Corrupt, Refused
 from store.format import bundle, segment, tables
 from store.format.bundle import BundledCommit, BundleHeader
 from store.ids import ObjectId
+from store.records import MAKERS
 
 PIECE = 1 << 20
 """Bytes to read at a time: a body that announces more than there is takes no more memory than there is."""
@@ -154,7 +155,7 @@ def _checked(header: BundleHeader) -> BundleHeader:
         raise BadBundle(bundle.where(0), "two refs in it have one name")
     if len(known) != len(header.repos) or any(len(name) != 16 for name in ids):
         raise BadBundle(bundle.where(0), "an id or a name in it cannot be")
-    origins = {repo.origin for repo in header.repos} - {"user", "pipeline", "service"}
+    origins = {repo.origin for repo in header.repos}.difference(MAKERS)
     if origins or any(not 0 <= repo.created_ns < 1 << 63 for repo in header.repos):
         raise BadBundle(bundle.where(0), "a repo in it cannot be")
     return header

@@ -251,7 +251,7 @@ def test_what_cannot_be_done_changes_nothing(fs, trips, call, error):
 
 def test_what_a_pipeline_computes_is_not_written_by_hand(fs, data):
     data.create_repo("sales", origin="pipeline")
-    with pytest.raises(PermissionError, match="pipeline computes"):
+    with pytest.raises(PermissionError, match="not edited by hand"):
         fs.pipe_file("sales/a", b"")
 
 

@@ -22,7 +22,7 @@ from pfsfuse.scheduler import (
 )
 from pfsfuse.scheduler.loop import Scheduler
 from pfsfuse.testing.executor import FakeExecutor
-from store import Commit, Conflict, Exists, RepoNotFound, Store
+from store import Commit, Conflict, Exists, InUse, RepoNotFound, Store
 
 
 def ran(store: Store, executor: FakeExecutor) -> int:
@@ -330,6 +330,31 @@ def test_every_commit_names_the_version_that_made_it_even_of_a_deleted_pipeline(
     assert [each.spec["transform"]["cmd"][-1] for each in ledger.versions("sales")] == ["one", "two", "three"]
     delete_pipeline(store, "sales")
     assert ledger.versions("sales") == [] and ledger.version_of("sales", str(first.id)) is None
+
+
+@pytest.mark.usefixtures("sales")
+def test_a_repo_that_is_kept_is_people_s_until_a_pipeline_of_its_name_is_made_again(
+    store: Store, executor: FakeExecutor
+) -> None:
+    computed = files(head(store, "sales"))
+    delete_pipeline(store, "sales", keep_repo=True)
+    put(store, "sales", {"by hand": b"!"})
+    assert files(head(store, "sales")) == computed | {"by hand": b"!"}
+    assert create_pipeline(store, spec("sales", "trips", cmd="one")).version == 2
+    settle(store, executor)
+    assert files(head(store, "sales")) == computed
+    with pytest.raises(InUse, match="not edited by hand"):
+        put(store, "sales", {"by hand": b"!"})
+
+
+@pytest.mark.usefixtures("sales")
+def test_a_kept_repo_in_which_something_is_staged_is_not_taken_back(store: Store) -> None:
+    delete_pipeline(store, "sales", keep_repo=True)
+    with store.repo("sales").stage() as stage:
+        stage.write("by hand", b"!")
+    with pytest.raises(InUse, match="sales@master has something staged"):
+        create_pipeline(store, spec("sales", "trips", cmd="one"))
+    assert Ledger(store).pipelines() == []
 
 
 def test_a_pipeline_that_others_read_is_deleted_by_force(store: Store, executor: FakeExecutor) -> None:

@@ -185,6 +185,14 @@ def test_a_repo_without_commits_and_branches_without_commits_are_carried(data, t
     assert there.repo("new").description == "nothing yet"
 
 
+@pytest.mark.parametrize("origin", ["user", "pipeline", "service", "cron"])
+def test_who_makes_a_repo_and_its_commits_is_carried(data, there, pack, unpack, origin):
+    with data.create_repo("made", origin=origin).edit(origin=origin) as edit:
+        edit.write("a", b"1")
+    unpack(pack("made"))
+    assert (there.repo("made").origin, there.repo("made")["master"].origin) == (origin, origin)
+
+
 def test_a_failed_commit_under_a_tag_is_carried(data, there, trips, pack, unpack):
     commit(trips, a=b"1")
     with trips.edit() as edit:
