@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pfsfuse.errors import JobError
 from pfsfuse.pipeline import CronInput, Datum, Spec, enumerate_datums, followed_branch, inputs
+from pfsfuse.scheduler.adopting import Adopting
 from pfsfuse.scheduler.growth import Growth, find_growth
 from pfsfuse.scheduler.job import DatumRun, DatumState, Job
 from pfsfuse.scheduler.ledger import Ledger
@@ -75,25 +76,26 @@ def preview(store: Store, spec: Spec) -> Iterator[Datum]:
     return _once(enumerate_datums(spec, commits))
 
 
-def find_work(store: Store, spec: Spec, job: Job, *, grows: bool = True) -> Work:
-    """What is left to do of a job, whether or not it has been begun. With `grows` it goes on from the one before where
-    it can, whose datums are then not looked at."""
+def find_work(store: Store, spec: Spec, job: Job, *, stands: Sequence[str] = (), grows: bool = True) -> Work:
+    """What is left to do of a job, whether or not it has been begun. Results of the transforms with the keys `stands`
+    count as its own. With `grows` it goes on from the one before where it can, whose datums are then not looked at."""
     before = Ledger(store).datum_runs(job) if job.started_ns is not None else {}
     growth = find_growth(store, spec, job) if grows else None
     datums: Iterable[Datum] = datums_of(store, spec, job) if growth is None else growth.changes.come
     total, todo, runs = 0, [], []
-    for datum in datums:
-        total += 1
-        run = before.get(datum.id)
-        if run is None or run.state == "success":
-            pin = store.pins.get(datum_pin(datum.id))
-            if pin is None:
-                todo.append(datum)
-                continue
-            if job.started_ns is not None and run is None:
-                run = _run_of(pin, job)  # it ended after the last record of how far the job was
-        if run is not None:
-            runs.append(run)
+    with Adopting(store, stands) as adopting:
+        for datum in datums:
+            total += 1
+            run = before.get(datum.id)
+            if run is None or run.state == "success":
+                pin = store.pins.get(datum_pin(datum.id)) or adopting.find(datum)
+                if pin is None:
+                    todo.append(datum)
+                    continue
+                if job.started_ns is not None and run is None:
+                    run = _run_of(pin, job)  # it ended after the last record of how far the job was
+            if run is not None:
+                runs.append(run)
     return Work(total if growth is None else growth.total, tuple(todo), tuple(runs), growth)
 
 

@@ -32,7 +32,6 @@ from pfsfuse.scheduler.egressing import push_out
 from pfsfuse.scheduler.growth import Growth, merge_growth, note_basis
 from pfsfuse.scheduler.job import DatumRun, Job
 from pfsfuse.scheduler.ledger import Ledger
-from pfsfuse.scheduler.results import adopt
 from pfsfuse.scheduler.sets import in_sets
 from pfsfuse.scheduler.tasks import describe, task_of
 from pfsfuse.worker.api import Executor, Outcome, datum_pin
@@ -119,7 +118,6 @@ class JobRun:
         )
 
     async def _compute(self) -> None:
-        await trio.to_thread.run_sync(adopt, self._store, self._spec, self.job, self._stands)
         try:
             tree = await self._make(grows=True)
         except ResultGone as error:
@@ -140,7 +138,7 @@ class JobRun:
     async def _make(self, *, grows: bool) -> Entry | None:
         """Find what is left to do, do it, and merge; None when datums have failed. Without `grows` every datum is
         looked at, as if there were no job before. Raises ResultGone."""
-        find = partial(find_work, self._store, self._spec, self.job, grows=grows)
+        find = partial(find_work, self._store, self._spec, self.job, stands=self._stands, grows=grows)
         work = await trio.to_thread.run_sync(find)
         total = work.total
         zero = replace(self.job, done=0, failed=0, recovered=0, seconds=0.0, read_bytes=0, written_bytes=0)

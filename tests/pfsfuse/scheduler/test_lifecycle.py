@@ -103,6 +103,21 @@ def test_keep_results_computes_only_what_is_new_with_the_new_transform(
 
 
 @pytest.mark.usefixtures("sales")
+def test_results_that_stand_are_looked_for_once_and_not_in_each_job(
+    store: Store, executor: FakeExecutor
+) -> None:
+    computed = {pin.name for pin in store.pins.iter(b"datum/")}
+    update_pipeline(store, spec("sales", "trips", cmd="two"), results="keep")
+    settle(store, executor)
+    adopted = {pin.name for pin in store.pins.iter(b"datum/")} - computed
+    for name in adopted:
+        store.pins.delete(name)  # found anew, they would be there again
+    put(store, "trips", {"3": b"c"})
+    assert ran(store, executor) == 1
+    assert not adopted & {pin.name for pin in store.pins.iter(b"datum/")}
+
+
+@pytest.mark.usefixtures("sales")
 def test_results_that_stand_are_no_other_pipeline_s(store: Store, executor: FakeExecutor) -> None:
     update_pipeline(store, spec("sales", "trips", cmd="two"), results="keep")
     settle(store, executor)
