@@ -68,11 +68,10 @@ class Shelf:
         changed.
         """
 
+        check = expecting(self, expect or {})
+
         def work(writing: Writing) -> None:
-            for key, value in (expect or {}).items():
-                if writing.get(SHELVES, self._key(key)) != value:
-                    name = key.decode("utf-8", "backslashreplace").replace("\0", " ")
-                    raise Conflict(f"{name} was changed by another process meanwhile")
+            check(writing)
             for key, value in values.items():
                 if value is None:
                     writing.delete(SHELVES, self._key(key))
@@ -83,6 +82,18 @@ class Shelf:
 
     def _key(self, key: bytes) -> bytes:
         return self._prefix + _checked(key)
+
+
+def expecting(shelf: Shelf, values: Mapping[bytes, bytes | None]) -> Callable[[Writing], None]:
+    """What raises Conflict in a transaction unless each key of `values` has that value (None: is not there)."""
+
+    def check(writing: Writing) -> None:
+        for key, value in values.items():
+            if writing.get(SHELVES, shelf._key(key)) != value:
+                name = key.decode("utf-8", "backslashreplace").replace("\0", " ")
+                raise Conflict(f"{name} was changed by another process meanwhile")
+
+    return check
 
 
 class Pins:

@@ -30,7 +30,7 @@ import msgspec
 from pfsfuse.errors import JobError
 from pfsfuse.scheduler.job import DatumRun, Job, Pipeline, Request
 from pfsfuse.scheduler.plan import Reading
-from store import CommitId, Conflict, Shelf, Store, names
+from store import CommitId, Conflict, Edit, Shelf, Store, names
 
 Changes = dict[bytes, bytes | None]
 """What a shelf's `update` takes: None deletes the key."""
@@ -70,6 +70,10 @@ class Ledger:
         value = self._shelf.get(_key("pipeline", name))
         found = None if value is None else msgspec.json.decode(value, type=Pipeline)
         return found if found is not None and made_ns in (None, found.created_ns) else None
+
+    def hold(self, edit: Edit, pipeline: Pipeline) -> None:
+        """Let `edit` become a commit only if the pipeline is what it was then; it raises Conflict otherwise."""
+        edit.expect(self._shelf, _expected({pipeline.name: pipeline}))
 
     def pipeline(self, name: str) -> Pipeline:
         """Raises JobError when there is none."""

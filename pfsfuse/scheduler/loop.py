@@ -187,7 +187,7 @@ class Scheduler:
 
     async def _end_unrun(self, step: Fail, pipeline: Pipeline) -> None:
         def end() -> None:
-            ended = end_unrun(self._store, step.job, step.state, step.reason, self._now_ns())
+            ended = end_unrun(self._store, pipeline, step.job, step.state, step.reason, self._now_ns())
             self._ledger.put_job(ended, made_ns=pipeline.created_ns)
 
         await trio.to_thread.run_sync(end)

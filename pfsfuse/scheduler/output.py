@@ -7,7 +7,7 @@ see the last good head, after it the new one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import reduce
 from operator import or_
 
@@ -98,18 +98,26 @@ def find_output(store: Store, job: Job) -> Commit | None:
     return store.find_commit(job.pipeline, CommitId.parse(job.id))
 
 
-def commit_output(store: Store, job: Job, tree: Entry) -> Commit:
-    """Make `tree` the head of the job's output branch."""
+Hold = Callable[[Edit], None]
+"""Says of an edit what must be so for it to become a commit."""
+
+
+def commit_output(store: Store, job: Job, tree: Entry, hold: Hold) -> Commit:
+    """Make `tree` the head of the job's output branch. Raises Conflict when what `hold` asks for is not so."""
     edit = _edit(store, job, f"{job.pipeline}: {job.total} datum{'' if job.total == 1 else 's'}")
+    hold(edit)
     with edit:
         edit.graft("", tree)
     assert edit.result is not None  # allow_empty: there is always a commit
     return edit.result
 
 
-def fail_output(store: Store, job: Job, reason: str) -> Commit:
-    """Record a failed commit, which no branch points to, with the reason; the head stays as it is."""
-    return _edit(store, job, f"{job.pipeline}: failed").fail(reason)
+def fail_output(store: Store, job: Job, reason: str, hold: Hold) -> Commit:
+    """Record a failed commit, which no branch points to, with the reason; the head stays as it is. Raises Conflict when
+    what `hold` asks for is not so."""
+    edit = _edit(store, job, f"{job.pipeline}: failed")
+    hold(edit)
+    return edit.fail(reason)
 
 
 def _edit(store: Store, job: Job, message: str) -> Edit:

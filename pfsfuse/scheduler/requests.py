@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -114,19 +115,21 @@ def _answer_one(
     elif request.kind == "stop" and not job.ended:
         if (job.pipeline, job.id) in running:
             return
-        changed = (end_unrun(store, job, "killed", request.reason, now_ns),)
+        pipeline = pipelines[request.pipeline]
+        changed = (end_unrun(store, pipeline, job, "killed", request.reason, now_ns),)
     ledger.apply(changed, {}, answered=(request,))
 
 
-def end_unrun(store: Store, job: Job, state: State, reason: str, now_ns: int) -> Job:
+def end_unrun(store: Store, pipeline: Pipeline, job: Job, state: State, reason: str, now_ns: int) -> Job:
     """The record of a job that is to end without being run (further).
 
     When its commit has been made, just before its scheduler died, that decides how it has ended; otherwise a job that
-    had begun leaves a failed commit, with the reason, and one that had not leaves none.
+    had begun leaves a failed commit, with the reason, and one that had not leaves none. Raises Conflict when the
+    pipeline is not what it was.
     """
     made = output.find_output(store, job)
     if made is None and job.started_ns is not None:
-        made = output.fail_output(store, job, reason)
+        made = output.fail_output(store, job, reason, partial(Ledger(store).hold, pipeline=pipeline))
     if made is not None and made.state == "finished" and job.state != "egressing":
         state, reason = "success", made.reason
     return replace(job, state=state, reason=reason, finished_ns=max(now_ns, job.started_ns or 0))

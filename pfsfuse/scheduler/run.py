@@ -35,7 +35,7 @@ from pfsfuse.scheduler.ledger import Ledger
 from pfsfuse.scheduler.sets import in_sets
 from pfsfuse.scheduler.tasks import describe, task_of
 from pfsfuse.worker.api import Executor, Outcome, datum_pin
-from store import Entry, Store, StoreError
+from store import Conflict, Entry, Store, StoreError
 
 log = logging.getLogger(__name__)
 
@@ -127,6 +127,7 @@ class JobRun:
             said = f"{self.job.failed} of {self.job.total} datums failed: {self._first_failure}"
             await self._lose("failed", said)
             return
+        await trio.lowlevel.checkpoint_if_cancelled()  # somebody may have stopped it while it was merged
         with trio.CancelScope(shield=True):  # a commit cannot be taken back, so its record must follow
             await trio.to_thread.run_sync(self._commit, tree)
             said = self._nothing_to_do() if not self.job.total else ""
@@ -220,15 +221,24 @@ class JobRun:
         return tree
 
     def _commit(self, tree: Entry) -> None:
-        self._require_pipeline()  # merging took its time
-        output.commit_output(self._store, self.job, tree)
+        self._in_pipeline(partial(output.commit_output, self._store, self.job, tree))
         if not self._recovered:
             note_basis(self._store, self._spec, self.job)
 
-    def _require_pipeline(self) -> None:
-        """Before anything is written to the output repo, which may be that of another pipeline by now."""
-        if Ledger(self._store).find_pipeline(self.job.pipeline, made_ns=self._made_ns) is None:
-            raise PipelineGone(self.job.pipeline)
+    def _in_pipeline(self, write: Callable[[output.Hold], object]) -> None:
+        """Write to the output repo as long as it is this pipeline's: `write` is given what says so, to be asked in the
+        same transaction, and is called again when the pipeline was changed (stopped, say). Raises PipelineGone."""
+        ledger = Ledger(self._store)
+        while True:
+            pipeline = ledger.find_pipeline(self.job.pipeline, made_ns=self._made_ns)
+            if pipeline is None:
+                raise PipelineGone(self.job.pipeline)
+            try:
+                write(partial(ledger.hold, pipeline=pipeline))
+                return
+            except Conflict:
+                if ledger.find_pipeline(self.job.pipeline) == pipeline:
+                    raise  # of something else
 
     def _layer(self, datum: Datum) -> output.Layer:
         pin = self._store.pins.get(datum_pin(datum.id))
@@ -256,13 +266,13 @@ class JobRun:
 
     async def _lose(self, state: str, reason: str) -> None:
         with trio.CancelScope(shield=True):
-            await trio.to_thread.run_sync(self._require_pipeline)
             if await trio.to_thread.run_sync(self._settled):
                 return  # it was the record of its success that failed
             log.info("job %s@%s %s: %s", self.job.pipeline, self.job.id, state, reason)
             try:
                 if self.job.state != "egressing":
-                    await trio.to_thread.run_sync(output.fail_output, self._store, self.job, reason)
+                    fail = partial(output.fail_output, self._store, self.job, reason)
+                    await trio.to_thread.run_sync(self._in_pipeline, fail)
             except StoreError as error:
                 log.warning("no failed commit for %s@%s: %s", self.job.pipeline, self.job.id, error)
             await self._end(state, reason)

@@ -7,7 +7,7 @@ commits or none, and a race lost for one branch is a race lost for all.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 
@@ -18,6 +18,7 @@ from store.edit.tree import TreeEdit
 from store.engine import Environment, Refs, RefsWriting, Writing
 from store.errors import HeadMoved
 from store.records import CommitRecord, Entry
+from store.shelf import Shelf, expecting
 from store.trees import Trees
 
 ATTEMPTS = 100
@@ -39,6 +40,7 @@ class Edit(TreeEdit):
         """The commit, once there is one: the new one, or the head as it was when nothing changed."""
         self.changed = False
         """Whether a commit was made."""
+        self._checks: list[Callable[[Writing], None]] = []
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -58,6 +60,13 @@ class Edit(TreeEdit):
     def message(self, text: str) -> None:
         self._heading = replace(self._heading, message=names.prose(text))
 
+    def expect(self, shelf: Shelf, values: Mapping[bytes, bytes | None]) -> None:
+        """Make no commit, and no failed one, unless each of these keys of `shelf` has this value then (None: is not
+        there): it is found out in the transaction that makes the commit, which otherwise raises Conflict and has
+        changed nothing.
+        """
+        self._checks.append(expecting(shelf, values))
+
     def commit(self) -> Commit | None:
         """Write everything and move the branch. Durable on return.
 
@@ -73,7 +82,12 @@ class Edit(TreeEdit):
     def fail(self, reason: str) -> Commit:
         """Record a commit of state "failed" that says why and that no branch points to; its tree is the base's."""
         base = self._head.tree if self._head is not None else self._save_tree()
-        record = self._writer.flush(lambda writing: self._write(writing, base, reason=names.prose(reason)))
+
+        def write(writing: Writing) -> CommitRecord:
+            self._check(writing)
+            return self._write(writing, base, reason=names.prose(reason))
+
+        record = self._writer.flush(write)
         assert record is not None, "flush gives what its last step gave"
         self.result, self.changed = handle(record, self._trees), True
         return self.result
@@ -91,6 +105,7 @@ class Edit(TreeEdit):
 
     def _advance(self, writing: Writing, root: Entry | None, at_ns: int) -> CommitRecord | None:
         """Make the commit and move the branch. Raises HeadMoved, also when there is nothing to commit."""
+        self._check(writing)
         refs = RefsWriting(writing)
         expect = self._head.id if self._head is not None else None
         # First of all: when commits were squashed, the old head is gone and the race lost. When the repo was replaced
@@ -104,6 +119,10 @@ class Edit(TreeEdit):
         record = self._write(writing, root, at_ns=at_ns)
         refs.advance(self._repo, self._branch, expect=expect, to=record.id)
         return record
+
+    def _check(self, writing: Writing) -> None:
+        for check in self._checks:
+            check(writing)
 
     def _finish(self, record: CommitRecord | None) -> None:
         """What came of it."""

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 from scheduling import put, settle, spec, told
 
-from pfsfuse.scheduler import Job, Ledger, create_pipeline, request_retry, run_pipeline
+from pfsfuse.scheduler import (
+    Job,
+    Ledger,
+    create_pipeline,
+    delete_pipeline,
+    request_retry,
+    run_pipeline,
+)
 from pfsfuse.testing.executor import FakeExecutor
-from store import CommitId, Store
+from store import CommitId, Conflict, Store
 
 MANY = 50
 
@@ -96,3 +104,20 @@ def test_a_deleted_pipeline_leaves_nothing(store: Store) -> None:
     settle(store, FakeExecutor(store))
     Ledger(store).remove_pipeline("sales")
     assert list(store.shelf("scheduler").iter()) == []
+
+
+def test_a_commit_for_a_pipeline_that_was_made_anew_since_is_refused_in_its_own_transaction(
+    store: Store,
+) -> None:
+    put(store, "trips", {"a": b"1"})
+    create_pipeline(store, given := spec("sales", "trips"))
+    settle(store, FakeExecutor(store))
+    ledger = Ledger(store)
+    before, head = ledger.pipeline("sales"), store.repo("sales").head()
+    edit = store.repo("sales").edit(origin="pipeline", allow_empty=True)
+    ledger.hold(edit, before)
+    delete_pipeline(store, "sales", keep_repo=True)
+    create_pipeline(store, given)
+    with pytest.raises(Conflict, match="pipeline sales was changed"):
+        edit.commit()
+    assert store.repo("sales").head() == head

@@ -137,3 +137,22 @@ def test_readers_see_the_whole_of_a_commit_or_none_of_it(data, trips):
     done.set()
     watcher.join()
     assert torn == []
+
+
+def test_an_edit_that_expects_what_is_no_longer_so_makes_no_commit_and_no_failed_one(data, trips):
+    shelf = data.shelf("jobs")
+    shelf.put(b"k", b"1")
+    before = trips.head()
+    for end in (lambda edit: edit.commit(), lambda edit: edit.fail("why")):
+        edit = trips.edit(message="m")
+        edit.write("new", b"")
+        edit.expect(shelf, {b"k": b"1", b"l": None})
+        shelf.put(b"k", b"2")
+        with pytest.raises(store.Conflict, match="k was changed"):
+            end(edit)
+        shelf.put(b"k", b"1")
+        assert trips.head() == before and [each.message for each in trips.log()].count("m") == 0
+    with trips.edit(message="m") as edit:
+        edit.write("new", b"")
+        edit.expect(shelf, {b"k": b"1"})
+    assert edit.changed
