@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +16,14 @@ EVERY_SECONDS = 0.2
 
 
 @contextmanager
-def showing(store: Store, commit: str, *, only: str | None = None) -> Iterator[None]:
-    """Keep a bar on the terminal for each job that this commit (32 hex digits) brought about, or that has its id; of
-    the pipeline `only`, if given. Nothing where stderr is no terminal."""
+def showing(store: Store, *commits: str, only: str | None = None) -> Iterator[None]:
+    """Keep a bar on the terminal for each job that one of these commits (32 hex digits) brought about, or that has its
+    id; of the pipeline `only`, if given. Nothing where stderr is no terminal."""
     if not sys.stderr.isatty():
         yield
         return
     ended = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(store, commit, only, ended.wait), name="progress")
+    watcher = threading.Thread(target=_watch, args=(store, commits, only, ended.wait), name="progress")
     watcher.start()
     try:
         yield
@@ -32,13 +32,13 @@ def showing(store: Store, commit: str, *, only: str | None = None) -> Iterator[N
         watcher.join()
 
 
-def jobs_of(store: Store, commit: str, only: str | None = None) -> list[Job]:
-    """The newest job of each pipeline that belongs to a commit, upstream before downstream."""
+def jobs_of(store: Store, commits: Collection[str], only: str | None = None) -> list[Job]:
+    """The newest job of each pipeline that belongs to one of the commits, upstream before downstream."""
     from pfsfuse.scheduler import Ledger
 
     newest: dict[str, Job] = {}
     for job in Ledger(store).iter_jobs(only):
-        if commit in (job.id, job.cause.commit):
+        if job.id in commits or job.cause.commit in commits:
             known = newest.get(job.pipeline)
             newest[job.pipeline] = job if known is None or job.number > known.number else known
     ordered: list[Job] = []
@@ -67,7 +67,7 @@ def facts(job: Job) -> dict[str, Any]:
     }
 
 
-def _watch(store: Store, commit: str, only: str | None, wait: Callable[[float], bool]) -> None:
+def _watch(store: Store, commits: Collection[str], only: str | None, wait: Callable[[float], bool]) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
@@ -81,7 +81,7 @@ def _watch(store: Store, commit: str, only: str | None, wait: Callable[[float], 
     tasks: dict[str, TaskID] = {}
     with Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=False) as progress:
         while not wait(EVERY_SECONDS):
-            for job in jobs_of(store, commit, only):
+            for job in jobs_of(store, commits, only):
                 shown = facts(job)
                 if job.pipeline not in tasks:
                     tasks[job.pipeline] = progress.add_task(start=True, **shown)

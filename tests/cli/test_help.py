@@ -117,7 +117,7 @@ def test_what_is_looked_for_under_the_wrong_noun_is_found_by_its_message(run):
 
 
 def test_guesses_at_an_option_are_questions_not_brackets(run):
-    said = run("pipeline", "spec", "sales", "--json").err
+    said = run("pipeline", "delete", "sales", "--repo").err
     assert "; did you mean one of: " in said and "(" not in said and ")" not in said
 
 

@@ -204,7 +204,7 @@ def test_what_cannot_be_is_refused_in_a_line(
 
 def test_bars_are_in_the_order_of_the_graph_and_say_how_far(opened: Store) -> None:
     commit = str(opened.repo("trips").head().id)
-    sales, report = jobs_of(opened, commit)
+    sales, report = jobs_of(opened, [commit])
     assert (sales.pipeline, report.pipeline) == ("sales", "report")
     assert facts(sales) == {
         "description": "sales",

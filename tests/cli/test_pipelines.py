@@ -141,6 +141,25 @@ def test_editing_updates_and_what_cannot_be_taken_is_kept(ok, run, work, monkeyp
     Path(kept).unlink()
 
 
+def test_an_edit_asks_for_podman_as_creating_does(run, work, sales, monkeypatch):
+    monkeypatch.setenv("VISUAL", editor(work, 'sed -i "s/^transform:/&\\n  image: alpine/" "$1"'))
+    monkeypatch.setattr("pfsfuse.worker.image.shutil.which", lambda name: None)
+    refused = run("pipeline", "edit", "sales")
+    assert refused.code and "needs podman" in refused.err
+    (kept,) = [line.split()[-1] for line in refused.err.splitlines() if line.startswith("what you wrote")]
+    Path(kept).unlink()
+
+
+def test_a_specification_is_json_with_and_without_saying_so(ok, run, sales):
+    assert ok("pipeline", "spec", "sales", "--json") == ok("pipeline", "spec", "sales")
+    assert run("pipeline", "spec", "sales", "--json", "--yaml").code == 2
+
+
+@pytest.mark.parametrize("words", [("run",), ("run", "sales", "-f", "sales.yaml")])
+def test_a_run_is_of_a_pipeline_or_of_a_file(run, sales, words):
+    assert "not both" in run(*words).err
+
+
 @pytest.mark.usefixtures("sales")
 def test_a_stopped_pipeline_says_so_until_it_is_started(ok, run):
     def state() -> str:

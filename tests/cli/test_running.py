@@ -160,6 +160,21 @@ def test_pipelines_compute_and_wait_prints_the_commits(ok, work):
 
 
 @pytest.mark.usefixtures("days", "mounted")
+def test_run_makes_pipelines_and_waits_for_all_that_follows(ok, run, work):
+    (work / "specs.yaml").write_text(UPPER)
+    first = ok("run", "-f", "specs.yaml")
+    assert [line.split()[0] for line in first.splitlines()] == ["upper@master.1", "count@master.1"]
+    assert ok("run", "-f", "specs.yaml") == first
+    older = ok("run", "upper", "trips@master.1")
+    assert [line.split()[0] for line in older.splitlines()] == ["upper@master.2", "count@master.2"]
+    assert ok("cat", "count:total").strip() == "7"
+    assert [each["repo"] for each in json.loads(ok("run", "upper", "--json"))] == ["upper", "count"]
+    (work / "bad.yaml").write_text(UPPER.partition("---")[0].replace("tr a-z", "trr a-z"))
+    failed = run("run", "-f", "bad.yaml")
+    assert failed.code and "pfs job logs upper@" in failed.err and not failed.out
+
+
+@pytest.mark.usefixtures("days", "mounted")
 def test_a_failed_job_is_an_error_of_wait_and_its_log_says_why(ok, run, work):
     (work / "bad.yaml").write_text(
         "pipeline: {name: bad}\ntransform: {cmd: [sh, -c, 'echo this went wrong >&2; exit 3']}\n"

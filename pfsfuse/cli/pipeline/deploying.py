@@ -139,6 +139,7 @@ def edit(app: App, name: str, reprocess: bool, keep_results: bool) -> None:
                 raise CommandError(
                     "another name is another pipeline", hint=f"`pfs pipeline create -f {path}` makes it"
                 )
+            require_images(specs)
             deploy_all(app, opened, specs, update=True, results=results)
         except (PfsError, StoreError, CommandError):
             if edited:
@@ -180,7 +181,6 @@ def read_specs(file: str, *, ignore_image: bool = False) -> list[Spec]:
     Raises JobError when one has an image that this host cannot run.
     """
     from pfsfuse.pipeline import parse_specs
-    from pfsfuse.worker.image import require_podman
 
     spec_text, source, _ = read_spec_file(file)
     warnings: list[str] = []
@@ -193,10 +193,17 @@ def read_specs(file: str, *, ignore_image: bool = False) -> list[Spec]:
         file=lambda name: (beside / name).read_text(encoding="utf-8"),
     )
     warn(warnings)
+    require_images(specs)
+    return specs
+
+
+def require_images(specs: Sequence[Spec]) -> None:
+    """Raise JobError when one has an image that this host cannot run."""
+    from pfsfuse.worker.image import require_podman
+
     for spec in specs:
         if spec.transform.image:
             require_podman(spec.transform.image)
-    return specs
 
 
 def wanted(opened: Store, names: Sequence[str], file: str | None) -> list[Spec]:
@@ -224,14 +231,17 @@ def deploy_all(
     update: bool = False,
     results: Results = "default",
     dry_run: bool = False,
+    quiet: bool = False,
 ) -> None:
-    """Plan, say what is planned, and carry it out unless it is a dry run."""
+    """Plan, say what is planned (unless `quiet`), and carry it out unless it is a dry run."""
     from pfsfuse.scheduler import deploy, plan_deployment
 
     plan = plan_deployment(opened, specs, update=update, results=results)
     if not dry_run:
         deploy(opened, plan)
         app.refresh()
+    if quiet:
+        return
     if app.json:
         jsonout.write_list(as_json(plan))
     elif dry_run:

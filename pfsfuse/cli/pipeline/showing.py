@@ -83,6 +83,7 @@ def show(app: App, name: str) -> None:
 
 @click.command(
     cls=Command,
+    json=True,
     examples="""
     pfs pipeline spec sales > sales.json  as it is now
     pfs pipeline spec sales@master.31  the one that this commit was made with
@@ -94,7 +95,9 @@ def show(app: App, name: str) -> None:
 @click.option("--yaml", "as_yaml", is_flag=True, help="YAML instead of JSON.")
 @pass_app
 def spec(app: App, name: str, version: int | None, as_yaml: bool) -> None:
-    """Write a pipeline's specification, as `pfs pipeline create` takes it."""
+    """Write a pipeline's specification, as `pfs pipeline create` takes it: as JSON, with or without --json."""
+    if as_yaml and app.json:
+        raise click.UsageError("--yaml and --json contradict each other")
     with app.open() as opened:
         found = version_meant(opened, name, version)
     if as_yaml:
