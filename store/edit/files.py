@@ -22,7 +22,7 @@ def write_file(writer: ObjectWriter, data: bytes | BinaryIO, mode: int, mtime_ns
     head = _read_up_to(stream, chunker.minimum)
     bits = stat.S_IFREG | stat.S_IMODE(mode)
     if len(head) < chunker.minimum:
-        content = writer.put(head) if head else None
+        content = writer.put_file(head) if head else None
         return Entry(b"", bits, mtime_ns, len(head), content)
     lists = ListWriter(writer.put)
     windows = chunker.cut_windows(_filling(head, stream), WINDOW, writer.threads + 2)

@@ -1,8 +1,9 @@
 """Writing new objects in large batches.
 
 Neighbouring chunks of large files share a segment of at most 96 KiB, so that a small read unpacks little and a
-sequential read is sequential on disk; small objects (nodes, small files) that arrive together share a segment, so that
-they compress together and a scan of many small files is a sequential read.
+sequential read is sequential on disk; small files that arrive together share a segment, so that they compress together
+and a scan of many is a sequential read. Nodes share segments of their own: whoever walks or lists many directories
+unpacks no files. What makes one segment altogether, as a small commit does, is one.
 
     caller      cuts, and says what goes where                   one thread
     pool        hashes, looks up, compresses (`packing.py`)      all cores
@@ -33,12 +34,31 @@ from store.ids import ObjectId
 __all__ = ["LEVEL_SHARED", "SHARED", "WINDOW", "ObjectWriter"]
 
 SHARED = 256 << 10
-"""Bytes of small objects in a shared segment."""
+"""Bytes of small objects in a shared segment. With a segment of their own for nodes, walking 20,000 files in 200
+directories unpacks 3 MB; where they lay among the files, it was 53 MB."""
 WINDOW = 4 << 20
 """Bytes of chunks that a thread hashes and compresses in one go."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class Shared:
+    """Small objects that wait for a segment."""
+
+    def __init__(self) -> None:
+        self.objects: dict[ObjectId, bytes] = {}
+        self.size = 0
+        """Bytes of all of them."""
+
+    def add(self, name: ObjectId, plain: bytes) -> None:
+        self.objects[name] = plain
+        self.size += len(plain)
+
+    def take(self) -> list[tuple[ObjectId, bytes]]:
+        """All that wait, in the order they came; none does from here on."""
+        taken, self.objects, self.size = list(self.objects.items()), {}, 0
+        return taken
 
 
 class ObjectWriter:
@@ -60,9 +80,8 @@ class ObjectWriter:
         """How many work at once."""
         self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="store-writer")
         self._batches = Batches(env)
-        self._pending: dict[ObjectId, bytes] = {}
-        """Small objects that will share the next segment."""
-        self._pending_bytes = 0
+        self._files, self._nodes = Shared(), Shared()
+        """Small files and nodes that will share the next segments of theirs."""
         self._sealing: deque[tuple[list[tuple[ObjectId, int]], Future[bytes]]] = deque()
         """Shared segments that are being compressed."""
         self._seen: set[ObjectId] = set()
@@ -85,13 +104,20 @@ class ObjectWriter:
     # taking objects
 
     def put(self, plain: bytes) -> ObjectId:
-        """Store one small object (a node, a small file); its id."""
+        """Store one node, of a directory or of a list of chunks; its id. What it refers to was put before."""
+        return self._put(plain, self._nodes)
+
+    def put_file(self, plain: bytes) -> ObjectId:
+        """Store a small file's one chunk; its id."""
+        return self._put(plain, self._files)
+
+    def _put(self, plain: bytes, shared: Shared) -> ObjectId:
         name = ObjectId.of(plain)
         if name not in self._seen:
             with self._env.read() as reading:
                 known = reading.get_raw(OBJECTS, name) is not None
             if not known:
-                self._add_small(name, plain)
+                self._add_small(name, plain, shared)
         return name
 
     def put_chunks(self, chunks: Iterable[bytes]) -> Iterator[tuple[ObjectId, int]]:
@@ -123,7 +149,7 @@ class ObjectWriter:
             if item.segment is not None:
                 self._add_large(item.segment)
             elif item.plain is not None and item.name not in self._seen:
-                self._add_small(item.name, item.plain)
+                self._add_small(item.name, item.plain, self._files)
             yield item.name, item.size
 
     def present(self, names: Iterable[bytes]) -> set[bytes]:
@@ -136,7 +162,7 @@ class ObjectWriter:
     def write_out(self) -> None:
         """Write what is waiting; durable on return. Nothing refers to it yet, and the edit that will is still on."""
         self._lease.check()
-        self._seal_small()
+        self._seal_all()
         self._collect_sealed(0)
         if not self._batches.idle:
             self._batches.flush()
@@ -148,7 +174,7 @@ class ObjectWriter:
         When `also` raises, nothing of this transaction is written and everything still waits.
         """
         self._lease.check()
-        self._seal_small()
+        self._seal_all()
         self._collect_sealed(0)
         result = self._batches.flush(also)
         self._seen.clear()
@@ -157,12 +183,13 @@ class ObjectWriter:
             self._env.leases.settle()
         return result
 
-    def _add_small(self, name: ObjectId, plain: bytes) -> None:
+    def _add_small(self, name: ObjectId, plain: bytes, shared: Shared) -> None:
         self._seen.add(name)
-        self._pending[name] = plain
-        self._pending_bytes += len(plain)
-        if self._pending_bytes >= SHARED:
-            self._seal_small()
+        shared.add(name, plain)
+        if shared.size >= SHARED:
+            self._seal(self._files)  # nodes refer to them, and are not written before them
+            if shared is self._nodes:
+                self._seal(shared)
             self._collect_sealed(self.threads + 1)
 
     def _add_large(self, made: Segment) -> None:
@@ -171,10 +198,17 @@ class ObjectWriter:
         if len(self._seen) > before:  # what else is in it lies in two segments, of which the first one counts
             self._add(made)
 
-    def _seal_small(self) -> None:
-        if self._pending:
-            objects = list(self._pending.items())
-            self._pending, self._pending_bytes = {}, 0
+    def _seal_all(self) -> None:
+        if self._files.size + self._nodes.size < SHARED:
+            self._seal(self._files, self._nodes)
+        else:
+            self._seal(self._files)
+            self._seal(self._nodes)
+
+    def _seal(self, *shared: Shared) -> None:
+        """Have what waits there compressed, as one segment."""
+        objects = [each for one in shared for each in one.take()]
+        if objects:
             rows = [(name, len(plain)) for name, plain in objects]
             self._sealing.append((rows, self.submit(segment.encode_shared, objects, LEVEL_SHARED)))
 
@@ -189,7 +223,7 @@ class ObjectWriter:
     def _add(self, made: Segment) -> None:
         if self._batches.add(made):
             # What the disk has by now is found there; what is not is remembered.
-            self._seen = {*self._pending, *self._batches.names()}
+            self._seen = {*self._files.objects, *self._nodes.objects, *self._batches.names()}
             self._seen.update(name for rows, _ in self._sealing for name, _ in rows)
 
 

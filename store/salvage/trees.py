@@ -92,8 +92,10 @@ class Carrier:
         if plain is None:
             self._known[mark] = False
             return None
-        if len(plain) < LARGE:
+        if role is not Role.CHUNK:
             self._writer.put(plain)
+        elif len(plain) < LARGE:
+            self._writer.put_file(plain)
         else:
             for _ in self._writer.put_chunks([plain]):
                 pass

@@ -1,4 +1,4 @@
-"""Small objects share a segment, which is compressed in the way that suits them."""
+"""Small objects share a segment of their kind, which is compressed in the way that suits them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import random
 
 import pytest
 
+import store
+from store.engine.txn import OBJECTS
 from store.format import segment
 from store.ids import ObjectId
 
@@ -35,3 +37,35 @@ def test_the_two_ways_suit_different_things():
         objects = [(ObjectId.of(plain), plain) for plain in map(make, range(60))]
         sizes = {level: len(segment.encode(objects, level)) for level in (segment.NUMBERS, 3)}
         assert min(sizes, key=sizes.__getitem__) == better
+
+
+def committed(
+    data: store.Store, trips: store.Repo, *, count: int
+) -> tuple[dict[bytes, int], dict[bytes, int]]:
+    """Commit `count` small files of long names in 8 folders: the segment of each folder's node, and of each file."""
+    with trips.edit() as edit:
+        for number in range(count):
+            edit.write(f"{number % 8}/{number:0200}", random.Random(number).randbytes(500))
+    folders: dict[bytes, int] = {}
+    files: dict[bytes, int] = {}
+    with data._env.read() as reading:
+        for path, entry in trips.commit().walk():
+            value = reading.get_raw(OBJECTS, entry.content)
+            (folders if entry.is_dir else files)[path] = segment.decode_place(value).segment
+    return folders, files
+
+
+def test_a_walk_unpacks_no_files(data, trips):
+    folders, files = committed(data, trips, count=3_000)
+    assert set(folders.values()).isdisjoint(files.values())
+
+
+def test_files_are_written_before_the_directories_that_name_them(data, trips):
+    folders, files = committed(data, trips, count=3_000)
+    assert len(set(folders.values())) > 1
+    assert all(number < folders[path[:1]] for path, number in files.items())
+
+
+def test_a_small_commit_is_one_segment(data, trips):
+    folders, files = committed(data, trips, count=100)
+    assert len({*folders.values(), *files.values()}) == 1
