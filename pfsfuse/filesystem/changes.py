@@ -2,7 +2,8 @@
 
 One operation of fsspec is worked out on the heads that it looks at; when somebody else moves one meanwhile, its commit
 raises HeadMoved and it is worked out again (`filesystem.py`). The steps of a transaction come one by one and cannot be,
-so they are laid over the new head: where both changed one file, the later commit holds the transaction's.
+so they are laid over the new head: where both changed one file, the later commit holds the transaction's. A transaction
+on one branch that appended to a file which somebody else changed meanwhile raises HeadMoved instead.
 """
 
 from __future__ import annotations

@@ -71,7 +71,8 @@ class Edit(TreeEdit):
         """Write everything and move the branch. Durable on return.
 
         If someone else moved the branch meanwhile, the changes are laid over the new head; HeadMoved only after losing
-        that race 100 times, or at once when the edit was made for one `base`. Nothing changed: no commit, and the
+        that race 100 times, or at once when the edit was made for one `base`, or adds to a file (`append`, and `open`
+        but for "wb") that they changed. Nothing changed: no commit, and the
         head is the result (None: there is none). Raises Full; RepoNotFound and CommitNotFound when the repo was deleted
         meanwhile; Exists when it has a commit with `commit_id`, or a tag with the branch's name. The branch is then
         where it was.
@@ -130,11 +131,16 @@ class Edit(TreeEdit):
         self.changed = record is not None
 
     def _rebase(self) -> None:
-        """Take the branch's new head as the base."""
+        """Take the branch's new head as the base. Raises HeadMoved when it changed what this edit adds to."""
         with self._env.read() as reading:
             refs = Refs(reading)
             found = refs.find_head(self._repo, self._branch)
             head = None if found is None else refs.get_link(self._repo, found)
+        if not self._replaced and not self._may_be_laid_over(None if head is None else head.tree):
+            expected = None if self._head is None else str(self._head.id)
+            raise HeadMoved(
+                self._repo, self._branch, expected=expected, found=None if found is None else str(found)
+            )
         self._head = None if head is None else handle(head, self._trees)
         if not self._replaced:
             self._overlaid.base = None if head is None else head.tree

@@ -145,7 +145,8 @@ class Stage(TreeEdit):
         """Write everything and move the draft; what it is now. Durable on return: survives power loss.
 
         If someone else staged or committed meanwhile, the changes are laid over what they made of the branch;
-        DraftMoved or HeadMoved only after losing that race 100 times, or at once when the stage was made on one `base`.
+        DraftMoved or HeadMoved only after losing that race 100 times, or at once when the stage was made on one `base`,
+        or adds to a file that they changed.
         Raises Full, RepoNotFound; Exists when a tag has the branch's name. The draft is then what it was.
         """
         for attempt in range(ATTEMPTS):
@@ -160,7 +161,10 @@ class Stage(TreeEdit):
             except (DraftMoved, HeadMoved):
                 if attempt == ATTEMPTS - 1 or not self._may_rebase:
                     raise
-                self._on = look(self._env, self._trees, self._repo, self._branch).since(self._since)
+                on = look(self._env, self._trees, self._repo, self._branch).since(self._since)
+                if not self._replaced and not self._may_be_laid_over(on.tree):
+                    raise
+                self._on = on
                 if not self._replaced:
                     self._overlaid.base = self._on.tree
         raise AssertionError("the loop returns or raises")

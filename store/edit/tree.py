@@ -47,6 +47,8 @@ class TreeEdit:
         """Whether what it holds cannot be read yet: one whole directory, which the last transaction is to write."""
         self._replaced = False
         """Whether the base is a grafted root: then no head that comes later takes its place."""
+        self._read: dict[bytes, Entry | None] = {}
+        """What the base had at the paths whose new contents follow from that; None: nothing."""
         self._writer = ObjectWriter(env)
         self._directory = env.path
         self._memory: Memory | None = None
@@ -81,6 +83,7 @@ class TreeEdit:
         """
         raw = names.path(path)
         there = self.find(raw)
+        self._follows_from(raw, there)
         if there is None:
             self.write(raw, data)
             return
@@ -109,6 +112,8 @@ class TreeEdit:
             raise Exists("file", show(raw))
         if kind == "r" and there is None:
             raise PathNotFound(raw)
+        if kind != "w":
+            self._follows_from(raw, there)
 
         def deliver(data: BinaryIO) -> None:
             del self._unclosed[file]
@@ -293,6 +298,19 @@ class TreeEdit:
         """An mtime within 64 bits, which is what an entry holds (some file systems know years beyond 2262)."""
         return self._now_ns if mtime_ns is None else max(-LAST_NS, min(mtime_ns, LAST_NS))
 
+    def _follows_from(self, path: bytes, there: Entry | None) -> None:
+        """What `path` will be is worked out from `there`: note that, if it is what the base has."""
+        was = self._in(self._held.base, path)
+        if was == there:
+            self._read.setdefault(path, was)
+
+    def _may_be_laid_over(self, base: Entry | None) -> bool:
+        """Whether nothing would be lost: `base` has what this edit has read and changed, and not something else."""
+        return all(_is_same(was, self._in(base, path)) for path, was in self._read.items())
+
+    def _in(self, root: Entry | None, path: bytes) -> Entry | None:
+        return None if root is None else self._trees.find(root, path)
+
     def _put(self, path: bytes, entry: Entry) -> None:
         there = self._overlaid.find(path)
         if not path or (there is not None and there.is_dir):
@@ -313,3 +331,9 @@ class TreeEdit:
             self._writer.write_out()
             self._unwritten = False
         return self._held
+
+
+def _is_same(old: Entry | None, new: Entry | None) -> bool:
+    if old is None or new is None:
+        return old is new
+    return old.identity() == new.identity()

@@ -118,6 +118,61 @@ def test_the_same_change_made_by_somebody_faster_makes_no_second_commit(trips):
     assert not edit.changed and edit.result == other.result == trips.head()
 
 
+def add(edit, mode):
+    with edit.open("log", mode) as file:
+        file.write(b"mine")
+
+
+ADDING = [
+    (b"", lambda edit: edit.append("log", b"mine")),
+    (b"", lambda edit: add(edit, "ab")),
+    (b"", lambda edit: add(edit, "r+b")),
+    (None, lambda edit: edit.append("log", b"mine")),
+    (None, lambda edit: add(edit, "ab")),
+    (None, lambda edit: add(edit, "xb")),
+]
+
+
+@pytest.mark.parametrize(("first", "change"), ADDING)
+@pytest.mark.parametrize("staged", [False, True])
+def test_what_was_worked_out_from_a_file_is_not_laid_over_another(trips, first, change, staged):
+    with trips.edit() as edit:
+        edit.write("other", b"1")
+        if first is not None:
+            edit.write("log", first)
+    mine = trips.stage() if staged else trips.edit()
+    change(mine)
+    with trips.edit() as theirs:
+        theirs.write("log", b"theirs")
+    with pytest.raises(store.HeadMoved), mine:
+        pass
+    assert trips.commit().read("log") == b"theirs" and trips.find_draft() is None
+
+
+@pytest.mark.parametrize(("first", "change"), ADDING)
+def test_what_was_worked_out_from_a_file_is_laid_over_what_others_changed(trips, first, change):
+    if first is not None:
+        with trips.edit() as edit:
+            edit.write("log", first)
+    with trips.edit() as mine:
+        change(mine)
+        with trips.edit() as theirs:
+            theirs.write("other", b"theirs")
+            if first is not None:
+                theirs.write("log", first, mtime_ns=1)  # a time alone is no change
+    head = trips.commit()
+    assert (head.read("log"), head.read("other")) == (b"mine", b"theirs")
+
+
+def test_what_is_added_to_a_file_of_the_edit_s_own_is_laid_over_another(trips):
+    with trips.edit() as mine:
+        mine.write("log", b"my")
+        mine.append("log", b" own")
+        with trips.edit() as theirs:
+            theirs.write("log", b"theirs")
+    assert trips.commit().read("log") == b"my own"
+
+
 def test_readers_see_the_whole_of_a_commit_or_none_of_it(data, trips):
     done = threading.Event()
     torn: list[object] = []
