@@ -28,8 +28,9 @@ arrives on the branch, too; job X of report reads it already, and nothing happen
   4. the last commit of the branch finished at or before X.
 An input that had nothing then means no job.
 
-**Ids.** A job carries its cause's id, unless the pipeline has a job, or its output repo a commit, of that
-id: that is so when a branch was moved back to a commit seen before. Then it gets a new one.
+**Ids.** A job carries its cause's id, unless one of the pipelines that the cause reaches has a job, or its output
+repo a commit, of that id: that is so when a branch was moved back to a commit seen before. Then all jobs of the cause
+carry one new id, or `sales@ID` might not be what `report@ID` was computed from.
 
 Source of the rule "one job for each pipeline and cause": Pachyderm's global ids.
 """
@@ -265,15 +266,27 @@ class _Planner:
         """Plan the jobs of one cause: of the pipelines that `wanted` names for one of its arrivals, and of all
         downstream of those."""
         first = cause[0]
+        direct = {
+            name
+            for name in self._order
+            if any((name, each) in wanted and not self._covered(name, each) for each in cause)
+        }
+        is_free = all(self._is_free(name, first.commit) for name in self._reached(direct))
+        id = first.commit if is_free else self._new_id()
         caused: dict[str, Job] = {}
         for name in self._order:
-            spec = self._specs[name]
-            direct = any((name, each) in wanted and not self._covered(name, each) for each in cause)
-            if not direct and not any(self._feeds(caused, leaf) for leaf in inputs(spec)):
-                continue
-            pins = [self._pin(leaf, cause, caused) for leaf in inputs(spec)]
-            id = first.commit if self._is_free(name, first.commit) else self._new_id()
-            self._add(name, id, pins, first, caused)
+            leaves = inputs(self._specs[name])
+            if name in direct or any(self._feeds(caused, leaf) for leaf in leaves):
+                self._add(name, id, [self._pin(leaf, cause, caused) for leaf in leaves], first, caused)
+
+    def _reached(self, direct: set[str]) -> set[str]:
+        """These pipelines, and all downstream of them."""
+        reached = set(direct)
+        for name in self._order:
+            for leaf in inputs(self._specs[name]):
+                if leaf.repo in reached and self._specs[leaf.repo].output_branch == leaf.branch:
+                    reached.add(name)
+        return reached
 
     def retry(self, lost: Job, id: CommitId) -> None:
         """Plan `lost` again as `id`, and what its cause would have brought about downstream. Inputs that do not follow

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 
 from pfsfuse.errors import DaemonError, JobError
-from pfsfuse.pipeline import inputs
+from pfsfuse.pipeline import inputs, topological_order
 from pfsfuse.role import Role, is_played
 from pfsfuse.scheduler.deploy import spec_of
 from pfsfuse.scheduler.history import StoreHistory
@@ -110,17 +110,17 @@ def look(store: Store, repo: str, commit: CommitId) -> Downstream:
     history = StoreHistory(store)
     pipelines = ledger.pipelines()
     paused = {each.name for each in pipelines if each.paused}
-    readers = [(each.name, inputs(spec_of(each))) for each in pipelines]
+    specs = {each.name: spec_of(each) for each in pipelines}
     # Cursors and requests before jobs: whatever is planned in between is then seen twice, and not overlooked.
     cursors = ledger.cursors()
     again = {(each.pipeline, each.job) for each in ledger.requests() if each.kind == "retry"}
     outputs: dict[Output, None] = {}
     pending: dict[str, None] = {}
     failed: dict[str, Job] = {}
-    todo: list[Output] = [(repo, commit)]
-    for source, id in todo:
-        for name, leaves in readers:
-            branches = {leaf.branch for leaf in leaves if leaf.repo == source}
+    sources: list[Output] = [(repo, commit)]
+    for name in topological_order(specs):
+        for source, id in tuple(sources):
+            branches = {leaf.branch for leaf in inputs(specs[name]) if leaf.repo == source}
             arrived = (
                 history.arrivals(source, branch, cursors.get((name, source, branch))) for branch in branches
             )
@@ -134,7 +134,7 @@ def look(store: Store, repo: str, commit: CommitId) -> Downstream:
                     failed[name] = job
                 elif output not in outputs:
                     outputs[output] = None
-                    todo.append(output)
+                    sources.append(output)
     return Downstream(tuple(outputs), tuple(pending), tuple(failed.values()), tuple(paused & pending.keys()))
 
 

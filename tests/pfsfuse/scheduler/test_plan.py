@@ -232,3 +232,20 @@ def test_a_failed_output_is_not_read_by_later_jobs() -> None:
     world.commit("b", number(5), 5)
     *_, last = world.plan()
     assert [each.commit for each in last.inputs] == [str(number(2)), str(number(5))]
+
+
+def test_a_cause_whose_id_is_taken_gives_all_its_jobs_one_new_id() -> None:
+    chain = {
+        "sales": spec("sales", "trips"),
+        "report": spec("report", "sales"),
+        "late": spec("late", "sales"),
+    }
+    world = World({name: chain[name] for name in ("sales", "report")})
+    for n in (1, 2):
+        world.commit("trips", number(n), n)
+        world.plan()
+    world.specs = chain  # `late` has no job of that id
+    world.branches["trips"].pop()  # the branch is moved back
+    ids = {job.pipeline: job.id for job in world.plan()}
+    assert ids.keys() == chain.keys() and len(set(ids.values())) == 1
+    assert ids["sales"] not in (str(number(1)), str(number(2)))
