@@ -1,7 +1,4 @@
-"""What Pachyderm's own tests say, asked of this store: one store for each table.
-
-Each row ends in `SAME`, or in why it is different on purpose.
-"""
+"""One store for the rows of a module; `rows.py` says what a row is."""
 
 from __future__ import annotations
 
@@ -15,6 +12,6 @@ from store import Store
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """The store of a table."""
+    """The store."""
     with storage.create(tmp_path_factory.mktemp("pachyderm") / "store") as opened:
         yield opened
