@@ -22,6 +22,8 @@ from store import Store
 
 EACH_WRITES = ["sh", "-c", "for f in /pfs/in/*; do cp $f /pfs/out; done"]
 BATCH = 5_000
+LOOK_SECONDS = 0.05
+"""Between two looks whether a job has ended: fifty a second took 2 % of the processor from what was measured."""
 
 
 def spec(cmd: list[str], glob: str = "/*", **more: object) -> Spec:
@@ -46,9 +48,13 @@ def filled(path: Path, count: int) -> Store:
 def run_jobs(opened: Store, slots: int, *changes: Callable[[], object]) -> list[float]:
     """Schedule; make one change after another, and wait for the job that it causes: the seconds that each took."""
 
-    async def settled() -> None:
-        while Ledger(opened).open_jobs():
-            await trio.sleep(0.02)
+    async def until(holds: Callable[[], bool]) -> None:
+        while True:
+            seen = opened.last_txnid()
+            if holds():
+                return
+            while opened.last_txnid() == seen:
+                await trio.sleep(LOOK_SECONDS)
 
     async def go() -> list[float]:
         took = []
@@ -58,9 +64,8 @@ def run_jobs(opened: Store, slots: int, *changes: Callable[[], object]) -> list[
                 jobs = len(Ledger(opened).jobs("out")) if Ledger(opened).find_pipeline("out") else 0
                 change()
                 start = time.perf_counter()
-                while len(Ledger(opened).jobs("out")) == jobs:
-                    await trio.sleep(0.02)
-                await settled()
+                await until(lambda jobs=jobs: len(Ledger(opened).jobs("out")) > jobs)
+                await until(lambda: not Ledger(opened).open_jobs())
                 took.append(time.perf_counter() - start)
             nursery.cancel_scope.cancel()
         return took
@@ -79,6 +84,24 @@ def datums(path: str, count: int, slots: int, cmd: list[str]) -> dict[str, Any]:
     with filled(Path(path), count) as opened:
         (seconds,) = run_jobs(opened, slots, partial(create_pipeline, opened, spec(cmd)))
         return {"seconds": seconds, "done": last_job(opened).done}
+
+
+def spun(path: str, count: int, slots: int, turns: int, cmd: list[str]) -> dict[str, Any]:
+    """A job of so many datums that compute for some `turns`, once the workers have been started by a job with little to
+    do; and what this process, which schedules, took of the CPU meanwhile."""
+    cpu: list[float] = []
+    with filled(Path(path), 0) as opened:
+
+        def add(files: int, each: int) -> None:
+            cpu.append(time.process_time())
+            with opened.repo("in").edit() as edit:
+                for number in range(files):
+                    edit.write(f"{each}-{number}", b"%d" % each)
+
+        create_pipeline(opened, spec(cmd))
+        _, seconds = run_jobs(opened, slots, partial(add, slots, 1), partial(add, count, turns))
+        own = time.process_time() - cpu[-1]
+        return {"seconds": seconds, "own": own, "done": last_job(opened).done}
 
 
 def seed(path: str, count: int) -> dict[str, Any]:
@@ -132,6 +155,7 @@ def listed(path: str) -> dict[str, Any]:
 
 TASKS: dict[str, Callable[..., dict[str, Any]]] = {
     "datums": datums,
+    "spun": spun,
     "seed": seed,
     "known": known,
     "one-more": one_more,

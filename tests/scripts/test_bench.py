@@ -48,7 +48,7 @@ def test_the_mount_is_measured_beside_the_disk_and_unmounted(tmp_path):
 @pytest.mark.slow
 @pytest.mark.usefixtures("fuse")
 def test_pipelines_are_measured_beside_a_shell_loop(tmp_path):
-    rows = ("true", "known", "one-more", "list")
+    rows = ("true", "known", "one-more", "list", "two-workers")
     ran = bench("pipelines", *rows, "--quick", "--json", "--data", tmp_path)
     assert [
         row["name"] for row in json.loads(ran.stdout)["rows"] if row["claims"] and not row["error"]
