@@ -20,24 +20,25 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pfsfuse.errors import JobError
+from pfsfuse.worker.imageroot import furnish, has_shell
 from pfsfuse.worker.removal import remove_tree
 
-HOME = Path("/pfs-home")
-"""HOME in an image, a place that no image has."""
-PLACES = ("pfs", "proc", "dev", "tmp", "run", HOME.name)
-"""Directories that each launch gets of its own."""
-FILES = ("etc/resolv.conf", "etc/hosts")
-"""The host's, so that names are found."""
 UNUSED_SECONDS = 30 * 86400
 """After so long without being asked for, an image's files are removed."""
 WAYS_OUT = (
     "install podman (`apt-get install podman`), or create it with --ignore-image to use this host's programs"
 )
+LOOK_SECONDS = 0.2
+"""Between two looks whether an image is still wanted that is being fetched."""
+
+Check = Callable[[], object]
+"""Raises when whatever goes on is not wanted any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +58,20 @@ def require_podman(image: str) -> None:
         raise JobError(f"image {image!r} needs podman, which is not installed", hint=WAYS_OUT)
 
 
-def open_image(directory: Path, name: str) -> Image:
+def open_image(directory: Path, name: str, check: Check = lambda: None) -> Image:
     """The image called `name`, its files below `directory`. May take minutes: it may have to be fetched.
 
-    Raises JobError when there is no such image, or it is none that commands can be run in.
+    Raises JobError when there is no such image, or it is none that commands can be run in, and what `check` raises,
+    which is asked again and again; then nothing of it goes on.
     """
     require_podman(name)
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     with open(directory / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        found = _inspect(name)
+        found = _inspect(name, check)
         root = directory / found["Id"].removeprefix("sha256:")
         if not root.is_dir():
-            _unpack(found["Id"], name, root)
+            _unpack(found["Id"], name, root, check)
         os.utime(root)
     config = found.get("Config") or {}
     variables = (each.partition("=") for each in config.get("Env") or ())
@@ -77,64 +79,81 @@ def open_image(directory: Path, name: str) -> Image:
 
 
 def remove_unused(directory: Path) -> None:
-    """Remove what was left half done, and images that nobody has asked for in a long time."""
-    for path in directory.glob("[!.]*"):
-        if path.name.startswith("new-") or time.time() - path.stat().st_mtime > UNUSED_SECONDS:
-            remove_tree(path)
+    """Remove what was left half done, and images that nobody has asked for in a long time; nothing while somebody
+    unpacks one."""
+    if not directory.is_dir():
+        return
+    with open(directory / ".lock", "w") as lock, contextlib.suppress(BlockingIOError):
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for path in directory.glob("[!.]*"):
+            if path.name.startswith("new-") or time.time() - path.stat().st_mtime > UNUSED_SECONDS:
+                remove_tree(path)
 
 
-def _inspect(name: str) -> dict[str, Any]:
+def _inspect(name: str, check: Check) -> dict[str, Any]:
     command = ("podman", "image", "inspect", "--", name)
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    done = _run(command, check)
     if done.returncode:
-        _podman(name, "pull", "--quiet", "--", name)
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        _podman(name, check, "pull", "--quiet", "--", name)
+        done = _run(command, check)
     if done.returncode:
         raise JobError(f"image {name!r} cannot be used: {_last_line(done.stderr)}")
     found: dict[str, Any] = json.loads(done.stdout)[0]
     return found
 
 
-def _unpack(id: str, name: str, root: Path) -> None:
+def _unpack(id: str, name: str, root: Path, check: Check) -> None:
     new = Path(tempfile.mkdtemp(prefix="new-", dir=root.parent))
-    container = _podman(name, "create", "--network", "none", "--", id, "true")
+    try:
+        _export(id, name, new, check)
+        new.chmod(0o755)
+        furnish(new)
+        if not has_shell(new):
+            raise JobError(f"image {name!r} has no /bin/sh, which commands are started with")
+        new.rename(root)
+    except OSError as error:
+        raise JobError(f"image {name!r} cannot be used: {error}") from None
+    finally:
+        remove_tree(new)
+
+
+def _export(id: str, name: str, where: Path, check: Check) -> None:
+    container = _podman(name, check, "create", "--network", "none", "--", id, "true")
     try:
         with subprocess.Popen(("podman", "export", container), stdout=subprocess.PIPE) as export:
             as_root = ("--same-owner", "--numeric-owner") if os.geteuid() == 0 else ("--no-same-owner",)
-            untar = ("tar", "-x", "-p", "-C", str(new), "--exclude=dev/*", *as_root)
-            done = subprocess.run(untar, stdin=export.stdout, capture_output=True, text=True)
+            untar = ("tar", "-x", "-p", "-C", str(where), "--exclude=dev/*", *as_root)
+            done = _run(untar, check, stdin=export.stdout)
         if export.returncode or done.returncode:
             raise JobError(f"image {name!r} cannot be unpacked: {_last_line(done.stderr)}")
-    except BaseException:
-        remove_tree(new)
-        raise
     finally:
-        _podman(name, "rm", "--force", container)
-    new.chmod(0o755)
-    for place in PLACES:
-        _make_place(new / place).mkdir(exist_ok=True)
-    (new / "etc").mkdir(exist_ok=True)
-    for file in FILES:
-        _make_place(new / file).touch()
-    if not os.path.lexists(new / "bin" / "sh"):
-        remove_tree(new)
-        raise JobError(f"image {name!r} has no /bin/sh, which commands are started with")
-    new.rename(root)
+        _podman(name, lambda: None, "rm", "--force", container)
 
 
-def _make_place(path: Path) -> Path:
-    """Something can be mounted on `path` itself, and not where a link of the image leads."""
-    if path.is_symlink():
-        with contextlib.suppress(OSError):
-            path.unlink()
-    return path
-
-
-def _podman(name: str, *arguments: str) -> str:
-    done = subprocess.run(("podman", *arguments), stdin=subprocess.DEVNULL, capture_output=True, text=True)
+def _podman(name: str, check: Check, *arguments: str) -> str:
+    done = _run(("podman", *arguments), check)
     if done.returncode:
         raise JobError(f"image {name!r} cannot be used: {_last_line(done.stderr)}")
     return done.stdout.strip()
+
+
+def _run(
+    command: Sequence[str], check: Check, stdin: int | IO[bytes] | None = subprocess.DEVNULL
+) -> subprocess.CompletedProcess[str]:
+    """What a program has said, once it has ended; it is killed when `check` raises."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, stdin=stdin, stdout=pipe, stderr=pipe, text=True, errors="replace"
+    ) as process:
+        try:
+            while True:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    out, err = process.communicate(timeout=LOOK_SECONDS)
+                    return subprocess.CompletedProcess(command, process.returncode, out, err)
+                check()
+        except BaseException:
+            process.kill()
+            raise
 
 
 def _last_line(text: str) -> str:

@@ -69,7 +69,8 @@ class LocalExecutor:
         name, job = task.launch.image, task.job
         async with self._unpacking:  # one at a time; whoever waited finds it done
             if self._images.get(name, (None, ""))[1] != job:
-                opened = await trio.to_thread.run_sync(open_image, images(self._store_path), name)
+                where, still = images(self._store_path), trio.from_thread.check_cancelled
+                opened = await trio.to_thread.run_sync(open_image, where, name, still)
                 self._images[name] = opened, job
             image, _ = self._images[name]
         launch = replace(

@@ -19,7 +19,7 @@ from msgspec.structs import replace as replace_struct
 
 from pfsfuse.errors import JobError
 from pfsfuse.vfs import JobView, JobViews, ViewInput
-from pfsfuse.worker import image, logfile
+from pfsfuse.worker import imageroot, logfile
 from pfsfuse.worker.api import Ended, Launch, Limits
 from pfsfuse.worker.batch import Batches
 from pfsfuse.worker.cgroup import Group, Groups, describe
@@ -156,10 +156,10 @@ class Runner:
             group = self._group(launch)
             home, host = room.home if user is None else TMP, self._host
             if launch.root:
-                home, host = image.HOME, image_host(self._kind, Path(launch.root))
+                home, host = imageroot.HOME, image_host(self._kind, Path(launch.root))
             line = argv(
                 self._kind,
-                replace(room, home_inside=image.HOME if launch.root else None),
+                replace(room, home_inside=imageroot.HOME if launch.root else None),
                 host,
                 launch.cmd,
                 launch.working_dir or "/",

@@ -39,7 +39,7 @@ from pathlib import Path
 from typing import Literal
 
 from pfsfuse.errors import JobError
-from pfsfuse.worker import hostroot, image
+from pfsfuse.worker import hostroot, imageroot
 from pfsfuse.worker.namespace import detach
 from pfsfuse.worker.user import User
 
@@ -165,7 +165,7 @@ def image_host(kind: Kind, root: Path) -> Host:
     """What takes the host's place for a command in an image. Raises JobError when this sandbox can give it none."""
     if kind != "bubblewrap":
         raise JobError("an image needs bubblewrap", hint="`apt-get install bubblewrap`")
-    files = tuple(path for path in (Path("/", each) for each in image.FILES) if path.exists())
+    files = tuple(path for path in (Path("/", each) for each in imageroot.FILES) if path.exists())
     return Host(top=(), hidden=(), granted=files, root=root)
 
 
