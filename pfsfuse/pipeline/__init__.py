@@ -41,6 +41,7 @@ from pfsfuse.pipeline.input import (
     Trigger,
     UnionInput,
     followed_branch,
+    starts_jobs,
 )
 from pfsfuse.pipeline.parse import parse_service, parse_specs
 from pfsfuse.pipeline.render import spec_json
@@ -96,6 +97,7 @@ __all__ = [
     "parse_service",
     "parse_specs",
     "spec_json",
+    "starts_jobs",
     "time_name",
     "topological_order",
     "transform_key",

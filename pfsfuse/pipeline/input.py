@@ -11,7 +11,7 @@ They nest: a group of joins, a union of crosses.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from msgspec import Struct
 
@@ -49,6 +49,8 @@ class PfsInput(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="pfs")
     """What its files hold is left out of the identity of datums: when only that changes, nothing is computed again."""
     trigger: Trigger | None = None
     """It reads a branch of its own, which this moves, instead of `branch`."""
+    propagation_spec: Literal["", "never"] = ""
+    """never: a commit that arrives on it starts no job; jobs that others start read what it holds then."""
     commit: str | None = None
     """Services only: the ref expression this input is fixed at (`master.31`, an id)."""
     follow: bool = False
@@ -75,6 +77,7 @@ class CronInput(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="cron
     outer_join: ClassVar[bool] = False
     reference: ClassVar[bool] = False
     trigger: ClassVar[Trigger | None] = None
+    propagation_spec: ClassVar[Literal["", "never"]] = ""
 
 
 class CrossInput(Struct, frozen=True, kw_only=True, tag="cross"):
@@ -117,6 +120,11 @@ def leaves(node: Input) -> Iterator[Leaf]:
     else:
         for member in node.members:
             yield from leaves(member)
+
+
+def starts_jobs(leaf: Leaf) -> bool:
+    """Whether what arrives on this input starts a job of the pipeline."""
+    return leaf.propagation_spec != "never"
 
 
 def followed_branch(leaf: Leaf) -> str:

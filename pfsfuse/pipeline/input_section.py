@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Literal
 
 import store
 from pfsfuse.errors import SpecError
@@ -24,7 +25,7 @@ from pfsfuse.pipeline.input import (
 )
 from pfsfuse.pipeline.reader import shown
 from pfsfuse.pipeline.schedule import compile_schedule, find_time
-from pfsfuse.pipeline.tables import CRON, INPUT, PFS, TRIGGER
+from pfsfuse.pipeline.tables import CRON, INPUT, PFS, PROPAGATION, TRIGGER
 from pfsfuse.pipeline.trigger import make_trigger
 
 _OLD_COMMIT = re.compile(r"(?P<branch>.+)/(?P<number>[0-9]{1,15})")
@@ -103,6 +104,8 @@ def _read_pfs(field: Field, for_service: bool, within: frozenset[str]) -> PfsInp
     outer = found["outer_join"].flag() if "outer_join" in found else False
     if outer and not join_on:
         found["outer_join"].fail("there is no join_on here, and so nothing to join")
+    if for_service and "propagation_spec" in found:
+        found["propagation_spec"].fail("a service has no jobs; follow says whether it is started again")
     trigger = _read_trigger(found["trigger"], branch, for_service) if "trigger" in found else None
     return PfsInput(
         name=read_input_name(found["name"]) if "name" in found else _as_input(repo, found["repo"]),
@@ -114,6 +117,7 @@ def _read_pfs(field: Field, for_service: bool, within: frozenset[str]) -> PfsInp
         group_by=group_by,
         reference=found["reference"].flag() if "reference" in found else False,
         trigger=trigger,
+        propagation_spec=_read_propagation(found["propagation_spec"]) if "propagation_spec" in found else "",
         commit=commit,
         follow=follow,
     )
@@ -133,6 +137,14 @@ def _read_trigger(field: Field, branch: str, for_service: bool) -> Trigger:
         return make_trigger(source, size=number, commits=commits, all=every, **schedules)
     except SpecError as error:
         field.fail(str(error))
+
+
+def _read_propagation(field: Field) -> Literal["", "never"]:
+    """`never`, or as Pachyderm writes it, `{never: true}`."""
+    if isinstance(field.node.value, dict):
+        found = field.table(PROPAGATION)
+        return "never" if "never" in found and found["never"].flag() else ""
+    return "never" if field.text() == "never" else field.fail('expected "never" or {never: true}')
 
 
 def _read_cron(field: Field, pipeline: str) -> CronInput:

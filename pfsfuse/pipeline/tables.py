@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
 
-_LATER = "not supported yet"
-
 
 def _camel(name: str) -> str:
     return re.sub(r"_([a-z0-9])", lambda match: match[1].upper(), name)
@@ -92,7 +90,11 @@ TRANSFORM = Table(
     taken=_words(
         "cmd notebook stdin env err_cmd err_stdin user datum_batching working_dir accept_return_code image network"
     ),
-    refused=_all(_LATER, "secrets build"),
+    refused={
+        "secrets": "not supported; without an image the command sees this host's files: let it read the secret from one"
+        " that its user may read",
+        "build": "not supported; `podman build` the image and name it in transform.image",
+    },
     ignored={
         **_all(_KUBERNETES, "image_pull_secrets memory_volume"),
         "dockerfile": "only tells Pachyderm how to build an image",
@@ -137,9 +139,12 @@ INPUT = Table(
 PFS = Table(
     path="input.pfs",
     taken=_words(
-        "name repo branch glob join_on outer_join group_by reference trigger commit follow repo_type"
+        "name repo branch glob join_on outer_join group_by reference trigger propagation_spec commit follow repo_type"
     ),
-    refused={**_all(_LATER, "s3 propagation_spec"), "project": _PROJECT},
+    refused={
+        "s3": "not supported; let the command read the files below /pfs instead of a bucket",
+        "project": _PROJECT,
+    },
     ignored={
         "lazy": "files are read when they are opened in any case",
         "empty_files": "files that are not opened cost nothing; they have their sizes",
@@ -150,6 +155,7 @@ CRON = Table(
     taken=_words("name repo spec start overwrite"),
     refused={"project": _PROJECT},
 )
+PROPAGATION = Table(path="input.pfs.propagation_spec", taken=_words("never"))
 TRIGGER = Table(path="input.pfs.trigger", taken=_words("branch size commits rate_limit_spec cron_spec all"))
 JOB = Table(
     path="the top level",

@@ -26,7 +26,8 @@ arrives on the branch, too; job X of report reads it already, and nothing happen
   3. the output of the upstream pipeline's last job caused at or before X and not lost, finished or not:
      so a backlog gives the same jobs as processing each commit when it came;
   4. the last commit of the branch finished at or before X.
-An input that had nothing then means no job.
+An input that had nothing then means no job. An input with `propagation_spec: never` has these commits, too, but neither
+what arrives on it nor an upstream job starts a job through it.
 
 **Ids.** A job carries its cause's id, unless one of the pipelines that the cause reaches has a job, or its output
 repo a commit, of that id: that is so when a branch was moved back to a commit seen before. Then all jobs of the cause
@@ -45,7 +46,7 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from pfsfuse.pipeline import Leaf, Spec, inputs, topological_order
+from pfsfuse.pipeline import Leaf, Spec, inputs, starts_jobs, topological_order
 from pfsfuse.scheduler.job import Cause, Job, JobInput
 from store import CommitId
 
@@ -122,7 +123,9 @@ def find_arrivals(
     return {
         (name, repo, branch): found
         for name, spec in specs.items()
-        for repo, branch in dict.fromkeys((leaf.repo, leaf.branch) for leaf in inputs(spec))
+        for repo, branch in dict.fromkeys(
+            (leaf.repo, leaf.branch) for leaf in inputs(spec) if starts_jobs(leaf)
+        )
         if (found := history.arrivals(repo, branch, cursors.get((name, repo, branch))))
     }
 
@@ -276,14 +279,14 @@ class _Planner:
         caused: dict[str, Job] = {}
         for name in self._order:
             leaves = inputs(self._specs[name])
-            if name in direct or any(self._feeds(caused, leaf) for leaf in leaves):
+            if name in direct or self._follows(caused, self._specs[name]):
                 self._add(name, id, [self._pin(leaf, cause, caused) for leaf in leaves], first, caused)
 
     def _reached(self, direct: set[str]) -> set[str]:
         """These pipelines, and all downstream of them."""
         reached = set(direct)
         for name in self._order:
-            for leaf in inputs(self._specs[name]):
+            for leaf in filter(starts_jobs, inputs(self._specs[name])):
                 if leaf.repo in reached and self._specs[leaf.repo].output_branch == leaf.branch:
                     reached.add(name)
         return reached
@@ -297,7 +300,7 @@ class _Planner:
         caused: dict[str, Job] = {}
         for name in self._order:
             spec = self._specs[name]
-            if name != lost.pipeline and not any(self._feeds(caused, leaf) for leaf in inputs(spec)):
+            if name != lost.pipeline and not self._follows(caused, spec):
                 continue
             like = lost if name == lost.pipeline else self._last_of(name, lost)
             read = {_place(each): CommitId.parse(each.commit) for each in like.inputs} if like else {}
@@ -352,6 +355,10 @@ class _Planner:
 
     def _feeds(self, caused: Mapping[str, Job], leaf: Leaf) -> bool:
         return leaf.repo in caused and caused[leaf.repo].output_branch == leaf.branch
+
+    def _follows(self, caused: Mapping[str, Job], spec: Spec) -> bool:
+        """Whether one of these jobs starts a job of this pipeline."""
+        return any(starts_jobs(leaf) and self._feeds(caused, leaf) for leaf in inputs(spec))
 
     def _is_free(self, name: str, id: CommitId) -> bool:
         return self._find(name, str(id)) is None and not self._history.has(name, id)

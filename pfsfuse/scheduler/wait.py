@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 
 from pfsfuse.errors import DaemonError, JobError
-from pfsfuse.pipeline import inputs, topological_order
+from pfsfuse.pipeline import inputs, starts_jobs, topological_order
 from pfsfuse.role import Role, is_played
 from pfsfuse.scheduler.deploy import spec_of
 from pfsfuse.scheduler.history import StoreHistory
@@ -120,9 +120,11 @@ def look(store: Store, repo: str, commit: CommitId) -> Downstream:
     sources: list[Output] = [(repo, commit)]
     for name in topological_order(specs):
         for source, id in tuple(sources):
-            branches = {leaf.branch for leaf in inputs(specs[name]) if leaf.repo == source}
+            leaves = [leaf for leaf in inputs(specs[name]) if leaf.repo == source]
+            branches = {leaf.branch for leaf in leaves}
+            starting = {leaf.branch for leaf in leaves if starts_jobs(leaf)}
             arrived = (
-                history.arrivals(source, branch, cursors.get((name, source, branch))) for branch in branches
+                history.arrivals(source, branch, cursors.get((name, source, branch))) for branch in starting
             )
             if name not in paused and any(each.commit == id for found in arrived for each in found):
                 pending[name] = None

@@ -195,7 +195,18 @@ def test_the_example_that_the_others_break_is_good():
             {"input": "{pfs: {repo: a, glob: /, reference: maybe}}"},
             "3:44: input.pfs.reference: expected true or false",
         ),
-        ({"input": "{pfs: {repo: a, glob: /, s3: true}}"}, "3:33: input.pfs.s3: not supported yet"),
+        (
+            {"input": "{pfs: {repo: a, glob: /, propagation_spec: always}}"},
+            '3:51: input.pfs.propagation_spec: expected "never"',
+        ),
+        (
+            {"transform": "{cmd: [x], secrets: [{name: a, env_var: A, key: b}]}"},
+            "2:23: transform.secrets: not supported; without an image the command sees",
+        ),
+        (
+            {"input": "{pfs: {repo: a, glob: /, s3: true}}"},
+            "3:33: input.pfs.s3: not supported; let the command read",
+        ),
         (
             {
                 "input": "{cross: [{pfs: {repo: a, glob: /}}, {union: [{pfs: {repo: b, glob: /}},"

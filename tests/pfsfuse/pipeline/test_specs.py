@@ -152,6 +152,13 @@ def test_inputs_nest_and_mean_what_is_written():
     assert parse(json.dumps(spec_json(read))) == read
 
 
+@pytest.mark.parametrize("written", ["never", {"never": True}, {"never": False}])
+def test_an_input_may_keep_what_arrives_on_it_from_starting_jobs(written):
+    read = parse(small(input={"pfs": {"repo": "a", "glob": "/", "propagationSpec": written}}))
+    assert inputs(read)[0].propagation_spec == ("" if written == {"never": False} else "never")
+    assert parse(json.dumps(spec_json(read))) == read
+
+
 def test_clocks_and_triggers_mean_what_is_written():
     tree = {
         "cross": [

@@ -532,6 +532,18 @@ def test_waiting_for_a_commit_that_nothing_will_read_returns_at_once(store: Stor
     assert wait_for(store, old) == []
 
 
+def test_a_commit_that_starts_no_job_is_not_waited_for(store: Store) -> None:
+    leaves = [{"pfs": {"repo": "trips", "glob": "/"}}, {"pfs": {"repo": "weather", "glob": "/"}}]
+    leaves[1]["pfs"]["propagation_spec"] = "never"
+    create_pipeline(store, spec("sales", "trips", input={"cross": leaves}))
+    rain = put(store, "weather", {"1": b"r"})
+    settle(store, FakeExecutor(store))
+    assert wait_for(store, rain) == []
+    commit = put(store, "trips", {"1": b"a"})
+    settle(store, FakeExecutor(store))
+    assert wait_for(store, rain) == wait_for(store, commit) == [("sales", commit.id)]
+
+
 def test_waiting_for_a_failed_job_names_the_pipeline_the_reason_and_the_log(store: Store) -> None:
     create_pipeline(store, spec("sales", "trips"))
     commit = put(store, "trips", {"1": b"a"})

@@ -249,3 +249,40 @@ def test_a_cause_whose_id_is_taken_gives_all_its_jobs_one_new_id() -> None:
     ids = {job.pipeline: job.id for job in world.plan()}
     assert ids.keys() == chain.keys() and len(set(ids.values())) == 1
     assert ids["sales"] not in (str(number(1)), str(number(2)))
+
+
+def quiet(name: str, starting: str, silent: str) -> Spec:
+    """A pipeline that reads both repos, and that only commits of the first start."""
+    leaves: list[object] = [
+        {"pfs": {"repo": starting, "glob": "/"}},
+        {"pfs": {"repo": silent, "glob": "/", "propagation_spec": {"never": True}}},
+    ]
+    return spec(name, starting, input={"cross": leaves})
+
+
+def test_an_input_that_never_propagates_starts_no_job_and_is_read_as_it_is() -> None:
+    world = World({"sales": quiet("sales", "trips", "model")})
+    world.commit("model", number(1), 1)
+    world.commit("trips", number(2), 2)
+    assert [[each.commit for each in job.inputs] for job in world.plan()] == [
+        [str(number(2)), str(number(1))]
+    ]
+    world.commit("model", number(3), 3)
+    assert world.plan() == []
+    world.commit("trips", number(4), 4)
+    assert [[each.commit for each in job.inputs] for job in world.plan()] == [
+        [str(number(4)), str(number(3))]
+    ]
+
+
+def test_an_upstream_job_starts_nothing_through_an_input_that_never_propagates() -> None:
+    world = World({"train": spec("train", "days"), "sales": quiet("sales", "trips", "train")})
+    world.commit("trips", number(1), 1)
+    world.commit("days", number(2), 2)
+    assert [job.pipeline for job in world.plan()] == ["train"]
+    world.work(3)
+    assert "sales" not in world.jobs
+    world.commit("trips", number(4), 4)
+    assert [[each.commit for each in job.inputs] for job in world.plan()] == [
+        [str(number(4)), str(number(2))]
+    ]
