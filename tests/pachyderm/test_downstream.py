@@ -77,6 +77,24 @@ def test_one_commit_causes_one_job_in_each_pipeline(store: Store) -> None:
     assert {each.repo for each in store.commit_set(commit.id)} == {"trips", "sales", "report"}
 
 
+@row(
+    "`propagation_spec: {never: true}`: what arrives on the input starts no job; jobs that another starts read it"
+)
+def test_an_input_that_never_propagates(store: Store) -> None:
+    silent = {"pfs": {"repo": "weather", "glob": "/", "propagation_spec": {"never": True}}}
+    tree = {"cross": [{"pfs": {"repo": "trips", "glob": "/"}}, silent]}
+    create_pipeline(store, spec("sales", "trips", input=tree))
+    put(store, "weather", {"file": b"1"})
+    day = put(store, "trips", {"file": b"1"})
+    settle(store, FakeExecutor(store))
+    rain = put(store, "weather", {"file": b"2"})
+    settle(store, FakeExecutor(store))
+    assert [job.id for job in told(store, "sales")] == [str(day.id)]
+    put(store, "trips", {"file": b"2"})
+    settle(store, FakeExecutor(store))
+    assert told(store, "sales")[-1].inputs[1].commit == str(rain.id)
+
+
 @row("the pipelines' specifications and datums are commits of repos, too", "they are kept beside the repos")
 def test_a_pipeline_makes_one_repo(store: Store) -> None:
     create_pipeline(store, spec("sales", "trips"))

@@ -179,8 +179,6 @@ def test_a_reference_does_not_enter_the_identity(repos: Store) -> None:
         ("a commit", pfs("a", commit="master.1"), SAME),
         ("a join without `join_on`", {"join": [pfs("a"), join("b")]}, SAME),
         ("`s3`", pfs("a", "/", s3=True), "refused by name: there is no gateway"),
-        ("`propagation_spec: never`", pfs("a", propagation_spec={"never": True}),
-         "refused by name: leaving it out would run jobs that nobody wants"),
     ],
 )  # fmt: skip
 def test_inputs_that_are_refused(what: str, tree: object) -> None:
