@@ -8,13 +8,19 @@ from typing import NamedTuple
 
 import msgspec
 
-from store.ids import CommitId, ObjectId, digest
+from store.ids import CommitId, ObjectId, digest, digest_framed, framed
 
 EMPTY_DIRECTORY = digest(b"directory")
 """The digest of a directory with nothing in it."""
 SYMLINK_MODE = stat.S_IFLNK | 0o777
 """The st_mode of every symlink: nobody asks for its permissions."""
-_EMPTY_FILES = {kind: digest(kind, b"\0", b"") for kind in (b"file", b"program")}
+_KINDS = {False: b"file", True: b"program"}
+_EMPTY_FILES = {is_program: digest(kind, b"\0", b"") for is_program, kind in _KINDS.items()}
+_ID = 32
+_OF_ONE_CHUNK = {is_program: framed((kind, b"\0", bytes(_ID)))[:-_ID] for is_program, kind in _KINDS.items()}
+"""What the identity of a file of one chunk is the digest of, but for the chunk's id: joined once, since every name that
+is put asks for it.
+"""
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -60,14 +66,17 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     def identity(self) -> bytes:
         """32 bytes, equal exactly when kind, exec bit and contents are equal, whatever name, mtime and mode say."""
-        if self.is_dir:
+        mode, content = self.mode, self.content
+        if stat.S_ISDIR(mode):
             return self.digest or EMPTY_DIRECTORY
-        if self.is_symlink:
+        if stat.S_ISLNK(mode):
             return digest(b"symlink", self.target or b"")
-        kind = b"program" if self.mode & stat.S_IXUSR else b"file"
-        if self.content is None:
-            return _EMPTY_FILES[kind]
-        return digest(kind, self.height.to_bytes(1, "big"), self.content)
+        is_program = mode & stat.S_IXUSR != 0
+        if content is None:
+            return _EMPTY_FILES[is_program]
+        if not self.height and len(content) == _ID:
+            return digest_framed(_OF_ONE_CHUNK[is_program] + content)
+        return digest(_KINDS[is_program], self.height.to_bytes(1, "big"), content)
 
     def same_as(self, new: Entry) -> bool:
         """Whether a file or symlink `new` put over this one leaves it as it is, mtime included: the permissions and

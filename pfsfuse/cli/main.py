@@ -12,6 +12,7 @@ anything else is a bug                   pfs: error: one line, and where the tra
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -64,8 +65,14 @@ def pfs(context: click.Context) -> None:
         context.color = False
 
 
+YOUNG = 100_000
+"""Objects made between two looks for cycles, of which commands leave next to none: with Python's 700, looking took a
+seventh of the processor while 100,000 files were put."""
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run `pfs` with `arguments` (None: those of this process) and end the process."""
+    gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
     _open_standard_streams()
     app = App()
     code = _run(sys.argv[1:] if arguments is None else arguments, app, as_helper=is_helper(sys.argv[0]))

@@ -146,11 +146,15 @@ class ObjectWriter:
     def take(self, packed: Iterable[Packed]) -> Iterator[tuple[ObjectId, int]]:
         """Store what `pack` gave; (id, size) for each. Objects that refer to others come after them."""
         for item in packed:
-            if item.segment is not None:
-                self._add_large(item.segment)
-            elif item.plain is not None and item.name not in self._seen:
-                self._add_small(item.name, item.plain, self._files)
-            yield item.name, item.size
+            yield self.take_one(item)
+
+    def take_one(self, item: Packed) -> tuple[ObjectId, int]:
+        """The same for one object."""
+        if item.segment is not None:
+            self._add_large(item.segment)
+        elif item.plain is not None and item.name not in self._seen:
+            self._add_small(item.name, item.plain, self._files)
+        return item.name, item.size
 
     def present(self, names: Iterable[bytes]) -> set[bytes]:
         """Those of the objects `names` that are in the store already, where they stay as long as this writer lives."""

@@ -85,8 +85,13 @@ def summary(level: int, items: list[Entry] | list[Child], name: ObjectId) -> Chi
     """What the node above says about the node `name` of `level` with these items (at least one)."""
     if level == 0:
         entries: list[Entry] = items  # type: ignore[assignment]  # the caller's level says which of the two it is
-        identity = digest(*(part for entry in entries for part in (entry.name, entry.identity())))
-        files, size = sum(entry.files for entry in entries), sum(entry.size for entry in entries)
+        parts: list[bytes] = []
+        files = size = 0
+        for entry in entries:
+            parts += (entry.name, entry.identity())
+            files += entry.files
+            size += entry.size
+        identity = digest(*parts)
         return Child(entries[-1].name, bytes(name), len(entries), files, size, identity)
     children: list[Child] = items  # type: ignore[assignment]  # as above
     identity = digest(*(child.digest for child in children))

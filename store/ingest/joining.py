@@ -83,8 +83,10 @@ class Joiner:
         mode, size, mtime_ns, _, _ = ROW.unpack(found.row)
         packed = found.packed
         content: bytes | None
-        if len(packed) < 2:
-            content, total = next(self._writer.take(packed), (None, 0))
+        if not packed:
+            content, total, height = None, 0, 0
+        elif len(packed) == 1:
+            content, total = self._writer.take_one(packed[0])
             height = 0
         else:
             lists = ListWriter(self._writer.put)

@@ -25,6 +25,8 @@ DIRECTORY = ROW.pack(stat.S_IFDIR, 0, 0, 0, 0)
 TICK_NS, COARSE_TICK_NS = 20_000_000, 2_000_000_000
 """Margins: two ticks of the slowest kernel clock, and what file systems that keep whole seconds may round by."""
 SECOND_NS = 1_000_000_000
+NO_DISK = 0
+"""The major number of the device of a file system that has none of its own."""
 LAST_NS = (1 << 63) - 1
 
 
@@ -49,6 +51,9 @@ class Listing:
     """Names that could not be looked at."""
     young: set[bytes]
     """The rows that may stay the same although the file changes."""
+    empty: set[bytes]
+    """The names of files that hold nothing, for certain: those on a disk. What /proc and the like say of a file's size
+    is worth nothing."""
 
 
 def scan(descriptor: int, skip: Callable[[bytes], bool] | None, now_ns: int) -> Listing:
@@ -59,6 +64,7 @@ def scan(descriptor: int, skip: Callable[[bytes], bool] | None, now_ns: int) -> 
     items: dict[bytes, bytes] = {}
     failed: list[tuple[bytes, OSError]] = []
     young: set[bytes] = set()
+    empty: set[bytes] = set()
     directory, coding, recent = stat.S_ISDIR, sys.getfilesystemencoding(), now_ns - COARSE_TICK_NS
     with os.scandir(descriptor) as found:
         for item in found:
@@ -74,9 +80,11 @@ def scan(descriptor: int, skip: Callable[[bytes], bool] | None, now_ns: int) -> 
                 items[name] = DIRECTORY
                 continue
             row = items[name] = row_of(status)
+            if not status.st_size and stat.S_ISREG(status.st_mode) and os.major(status.st_dev) != NO_DISK:
+                empty.add(name)
             if status.st_ctime_ns > recent and not settled(row, now_ns):
                 young.add(row)
-    return Listing(sorted(items.items()), failed, young)
+    return Listing(sorted(items.items()), failed, young, empty)
 
 
 def row_of(status: os.stat_result) -> bytes:

@@ -2,6 +2,7 @@
 
     walk        one thread   looks at directories in the order of names, decides what has to be read      `listing.py`
     read, pack  all cores    reads files, hashes, looks up, compresses; a window of them at a time        `reading.py`
+                             (small files that are in memory: the thread that walks, see `pace.py`)
     join        one thread   takes the windows back in order, makes directories from the leaves up        `joining.py`
 
 The walk runs ahead of the joining by as many windows as keep the threads busy, and no more: memory is bounded by
@@ -19,13 +20,15 @@ import stat
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 
 from store.engine import WINDOW, ObjectWriter
 from store.errors import BadName, NotADirectory, SourceChanged, SpecialFile
 from store.ingest.joining import Joiner, Skipped
 from store.ingest.listing import BLANK, DIRECTORY, ROW, Listing, digest_of, read_row, row_of, scan
 from store.ingest.memory import Memory, Remembered
-from store.ingest.reading import FAILURES, Wanted, kind_of, open_file, read_files
+from store.ingest.pace import Pace
+from store.ingest.reading import FAILURES, Failure, Read, Wanted, kind_of, open_file, read_files
 from store.ingest.steps import Begin, Directory, End, Enter, Leave, Missing, Piece, Ready, Tell, Window
 from store.names import MAX_DEPTH, MAX_NAME
 from store.records import SYMLINK_MODE, Entry
@@ -39,6 +42,9 @@ OPEN = 256
 """Directories that begin in the windows under way, at most: each is open until its files are read."""
 EACH = 4 << 10
 """Bytes that a file counts for beside its own: opening it takes as long as reading so many."""
+SMALL = 16 << 10
+"""Bytes that each file of a window counts for, up to which threads are no help in reading them: each of the four calls
+of the kernel for a file lets go of Python's lock and has to wait for it again."""
 
 
 class Loader:
@@ -64,6 +70,7 @@ class Loader:
         self._entering = max(1, OPEN // (writer.threads + 3))
         self._cost = self._entered = 0
         """Of the window that is being filled: bytes to read, directories begun."""
+        self._pace = Pace()
         self._queue: deque[Window] = deque()
         self._opened: set[int] = set()
         self._joiner = Joiner(trees, writer, memory, fail=fail, tell=tell, opened=self._opened)
@@ -131,7 +138,7 @@ class Loader:
                 if known is not None and known[0] == name and known[1] == row:
                     self._unchanged(name, row, known[2])
                 else:
-                    self._name(directory, name, row)
+                    self._name(directory, name, row, is_empty=name in listing.empty)
         self._step(Leave(directory))
 
     def _describe(self, directory: Directory, listing: Listing) -> Remembered | None:
@@ -183,22 +190,26 @@ class Loader:
         made = Entry(name, bits, mtime_ns, entry.size, entry.content, entry.height, target=entry.target)
         self._step(Ready(made))
 
-    def _name(self, directory: Directory, name: bytes, row: bytes) -> None:
+    def _name(self, directory: Directory, name: bytes, row: bytes, *, is_empty: bool) -> None:
         """A name that is no directory and has to be looked into."""
         mode, size, mtime_ns, _, _ = ROW.unpack(row)
         try:
             _check(name, directory.depth + 1)
-            if stat.S_ISLNK(mode):
+            if stat.S_ISREG(mode):
+                if is_empty and _looks_like(directory, name, row):
+                    self._step(Ready(Entry(name, mode, mtime_ns, 0)))
+                elif size > WINDOW:
+                    self._large(directory, name)
+                else:
+                    wanted = Wanted(directory.descriptor, directory.path, name, row, size)
+                    self._wanted.append(wanted)
+                    self._cost += size + EACH
+                    self._step(wanted)
+            elif stat.S_ISLNK(mode):
                 target = os.readlink(name, dir_fd=directory.descriptor)
                 self._step(Ready(Entry(name, SYMLINK_MODE, mtime_ns, len(target), target=target)))
-            elif not stat.S_ISREG(mode):
-                raise SpecialFile(directory.path + b"/" + name, kind_of(mode))
-            elif size > WINDOW:
-                self._large(directory, name)
             else:
-                self._wanted.append(Wanted(directory.descriptor, directory.path, name, row, size))
-                self._cost += size + EACH
-                self._step(self._wanted[-1])
+                raise SpecialFile(directory.path + b"/" + name, kind_of(mode))
         except FAILURES as error:
             self._step(Missing(directory.path + b"/" + name, error))
 
@@ -249,13 +260,26 @@ class Loader:
         if not window.steps:
             return
         if self._wanted:
-            window.read = self._writer.submit(
-                read_files, self._wanted, self._writer.chunker, self._writer.pack
-            )
+            window.read = self._read(self._wanted)
         self._queue.append(window)
         self._window, self._wanted, self._cost, self._entered = Window([]), [], 0, 0
         while len(self._queue) > self._writer.threads + 2:
             self._joiner.take(self._queue.popleft())
+
+    def _read(self, wanted: list[Wanted]) -> Future[list[Read | Failure]]:
+        """Have files read: by a thread, or here and now where they are small and at hand."""
+        chunker, pack = self._writer.chunker, self._writer.pack
+        if self._cost > SMALL * len(wanted) or not self._pace.is_prompt():
+            return self._writer.submit(read_files, wanted, chunker, pack)
+        done: Future[list[Read | Failure]] = Future()
+        with self._pace.watching(len(wanted)):
+            done.set_result(read_files(wanted, chunker, pack))
+        return done
+
+
+def _looks_like(directory: Directory, name: bytes, row: bytes) -> bool:
+    """Whether a name still has this row. Raises OSError."""
+    return row_of(os.stat(name, dir_fd=directory.descriptor, follow_symlinks=False)) == row
 
 
 def _check(name: bytes, depth: int) -> None:

@@ -11,7 +11,7 @@ import os
 import stat
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from store.chunker import Chunker
 from store.engine import WINDOW, Packed, Plain
@@ -35,9 +35,8 @@ _kept = threading.local()
 """A buffer for each thread: fresh pages cost as much as hashing what is put into them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A file to read."""
+class Wanted(NamedTuple):
+    """A file to read. A tuple, as `Read` is: there is one of each for every small file."""
 
     descriptor: int
     """Its directory, open until it is read."""
@@ -50,8 +49,7 @@ class Wanted:
     """Bytes it is said to hold, at most WINDOW."""
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(NamedTuple):
     """What a file held."""
 
     row: bytes

@@ -46,8 +46,9 @@ class Splitter:
 
     def push(self, item: Entry | Child) -> None:
         """Add the next item; it may end a node."""
-        self._items.append(item)  # type: ignore[arg-type]  # one level holds one kind of item
-        if ends_after(key(item), self._level, len(self._items)):
+        items = self._items
+        items.append(item)  # type: ignore[arg-type]  # one level holds one kind of item
+        if ends_after(key(item), self._level, len(items)):
             self.end()
 
     @property

@@ -22,8 +22,6 @@ def ends_after(name: bytes, level: int, count: int) -> bool:
         return False
     if count >= LIMIT:
         return True
-    # Two fresh bytes of the name's digest for each level: independent boundaries. 16 levels are 128**16 names.
-    start = 2 * (level % 16)
-    return (
-        digest(name)[start + 1] % TARGET == 0
-    )  # the lower of the two says it all, TARGET being a divisor of 256
+    # Two fresh bytes of the name's digest for each level: independent boundaries. 16 levels are 128**16 names. The
+    # lower of the two says it all, TARGET being a divisor of 256.
+    return digest(name)[2 * (level % 16) + 1] % TARGET == 0

@@ -9,6 +9,7 @@ import threading
 import pytest
 
 import store
+from store.ingest.listing import NO_DISK
 from store.ingest.memory import FILE, Memory, Remembered
 from store.records import Entry
 from store.testing.invariants import assert_sound
@@ -44,6 +45,15 @@ def test_what_is_unchanged_is_not_opened(put, files):
     assert len(opened) == 9
     second, opened = put()
     assert second == first and opened == set()
+
+
+def test_a_file_on_a_disk_that_holds_nothing_is_not_opened(put, source):
+    if os.major(source.stat().st_dev) == NO_DISK:
+        pytest.skip("what is said of a file's size is relied on where there is a disk")
+    for number in range(3):
+        (source / f"file-{number}").write_bytes(b"1" * number)
+    commit, opened = put()
+    assert opened == {"file-1", "file-2"} and commit.entry("file-0").size == 0
 
 
 def test_of_what_changed_nothing_else_is_opened(put, files, aged):
