@@ -19,6 +19,8 @@ from pfsfuse.worker.api import Limits
 
 MOUNT = Path("/sys/fs/cgroup")
 PERIOD_US = 100_000
+NAMES = 1000
+"""Names that are tried, of which others may be taken."""
 ENTER = 'for group do shift; [ "$group" = -- ] && break; echo $$ > "$group/cgroup.procs" || exit 126; done; exec "$@"'
 """A shell that puts itself into groups and becomes what follows: nothing it starts can be outside, not for a moment."""
 
@@ -62,12 +64,15 @@ class Groups:
 
     def open_group(self, limits: Limits) -> Group | None:
         """A group with these limits; None when this machine lets us make none."""
-        self._made += 1
-        name = f"pfs-{self._pid}-{self._made}"
-        with contextlib.suppress(OSError):
-            if (self._mount / "cgroup.controllers").exists():
-                return self._version_2(name, limits)
-            return self._version_1(name, limits)
+        make = self._version_2 if (self._mount / "cgroup.controllers").exists() else self._version_1
+        for _ in range(NAMES):
+            self._made += 1
+            try:
+                return make(f"pfs-{self._pid}-{self._made}", limits)
+            except FileExistsError:  # left by a worker of this pid, of another store or another namespace
+                continue
+            except OSError:
+                break
         return None
 
     def _version_2(self, name: str, limits: Limits) -> Group:

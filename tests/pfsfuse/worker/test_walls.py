@@ -167,6 +167,19 @@ def test_under_version_2_a_group_is_a_directory_with_both_limits(version_2: Path
     assert (group.paths[0] / "cpu.max").read_text() == "150000 100000"
 
 
+def test_groups_that_others_have_left_take_no_limit_away(version_2: Path, tmp_path: Path) -> None:
+    for number in (1, 2):
+        (version_2 / f"pfs-7-{number}").mkdir()
+    group = Groups(7, mount=version_2, own="0::/\n").open_group(Limits(memory=1 << 30))
+    assert group is not None and group.paths == (version_2 / "pfs-7-3",)
+    version_1 = tmp_path / "version-1"
+    for controller, left in (("memory", "other"), ("cpu", "pfs-7-1")):
+        (version_1 / controller / "me" / left).mkdir(parents=True)
+    own = Groups(7, mount=version_1, own="3:memory:/me\n2:cpu,cpuacct:/me\n")
+    group = own.open_group(Limits(memory=1 << 30, cpu=1))
+    assert group is not None and {path.name for path in group.paths} == {"pfs-7-2"}
+
+
 @pytest.mark.parametrize(("said", "killed"), [("oom 3\noom_kill 0\n", False), ("low 0\noom_kill 2\n", True)])
 def test_under_version_2_a_kill_for_want_of_memory_is_told_from_others(
     version_2: Path, said: str, killed: bool
