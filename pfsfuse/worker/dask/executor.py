@@ -13,8 +13,10 @@ import contextlib
 import logging
 import uuid
 import warnings
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import CancelledError
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,18 +39,31 @@ LOOK_SECONDS = 2.0
 STOP_SECONDS = 10.0
 
 
+LOST = (OSError, RuntimeError, TimeoutError, CancelledError)
+"""What Dask raises when it cannot reach its scheduler, or that has forgotten what it was given."""
+
+
 def compute(parcel: Parcel, unwanted: str) -> Return:
     """Runs in a Dask worker: the datum, until the event `unwanted` is set."""
     event = Event(unwanted, client=get_client())
+
+    def wanted() -> bool:
+        try:
+            return not event.is_set()
+        except LOST:
+            return True  # nobody can be asked for the moment; when that lasts, Dask ends this process
+
     scratch = Path(get_worker().local_directory)  # Dask clears away what dead workers leave in theirs
-    return remote.host(scratch).compute(parcel, lambda: not event.is_set())
+    return remote.host(scratch).compute(parcel, wanted)
 
 
 class DaskExecutor:
     """Runs tasks on a cluster. Made by `open_dask_executor`."""
 
-    def __init__(self, store: Store, client: Any) -> None:
-        self._store, self._client = store, client
+    def __init__(self, store: Store, client: Any, connect: Callable[[], Any]) -> None:
+        """`connect` gives another client when `client` has given up."""
+        self._store, self._client, self._connect = store, client, connect
+        self._reaching = trio.Lock()
         self._slots = 1
 
     @property
@@ -59,19 +74,24 @@ class DaskExecutor:
     async def run(self, task: Task) -> Outcome:
         """Compute `task` somewhere. A cluster that cannot be reached is waited for."""
         try:
-            parcel = await trio.to_thread.run_sync(pack, self._store, task)
+            parcel, last = await trio.to_thread.run_sync(pack, self._store, task), ""
             for _ in range(ATTEMPTS):
+                await self._reach()
                 try:
                     given = await self._away(task, parcel)
                 except KilledWorker as error:
                     return _failed(task, f"every worker that computed it died: {error}")
-                except (OSError, RuntimeError, TimeoutError) as error:
-                    log.warning("datum %s of %s was lost: %s", task.datum, task.pipeline, error)
+                except LOST as error:
+                    last = str(error) or type(error).__name__
+                    log.warning("datum %s of %s was lost: %s", task.datum, task.pipeline, last)
                     continue
+                except Exception as error:  # noqa: BLE001  a host that is not set up for it raises whatever there is
+                    why = f"it could not be run on another host: {type(error).__name__}: {error}"
+                    return _failed(task, f"{why} (does it have the same version of pfs?)")
                 return await trio.to_thread.run_sync(take_return, self._store, task, given)
         except (PfsError, StoreError) as error:
             return _failed(task, f"{error} ({error.hint()})" if error.hint() else str(error))
-        return _failed(task, f"it was lost {ATTEMPTS} times on its way to other hosts")
+        return _failed(task, f"it was lost {ATTEMPTS} times on its way to other hosts: {last}")
 
     async def look(self) -> None:
         """Keep `slots` right, until cancelled."""
@@ -80,6 +100,25 @@ class DaskExecutor:
                 threads = await trio.to_thread.run_sync(self._client.nthreads)
                 self._slots = max(1, sum(threads.values()))
             await trio.sleep(LOOK_SECONDS)
+
+    async def _reach(self) -> None:
+        """Until the cluster answers, however long that takes."""
+        async with self._reaching:
+            if self._client.status != "running":
+                log.warning("the Dask scheduler does not answer; waiting until it does")
+            while self._client.status != "running":
+                if (
+                    self._client.status == "closed"
+                ):  # it tries for a while to reach it again, and then no more
+                    with contextlib.suppress(JobError):
+                        self._client = await trio.to_thread.run_sync(self._connect)
+                        return
+                await trio.sleep(LOOK_SECONDS)
+
+    async def aclose(self) -> None:
+        """Let go of the cluster."""
+        with contextlib.suppress(*LOST):
+            await trio.to_thread.run_sync(self._client.close)
 
     async def _away(self, task: Task, parcel: Parcel) -> Return:
         name = f"pfs-{task.datum[:12]}-{uuid.uuid4().hex}"
@@ -118,8 +157,9 @@ class DaskExecutor:
 async def open_dask_executor(store: Store, address: str) -> AsyncIterator[DaskExecutor]:
     """An executor on the cluster at `address` (`tcp://host:8786`); with "" on one that is started on this host, and
     ended with it. Raises JobError when nobody answers."""
-    client, cluster = await trio.to_thread.run_sync(_connect, store.path, address)
-    executor = DaskExecutor(store, client)
+    cluster = None if address else await trio.to_thread.run_sync(_start, store.path)
+    connect = partial(_connect, address or cluster)
+    executor = DaskExecutor(store, await trio.to_thread.run_sync(connect), connect)
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(executor.look)
@@ -127,31 +167,29 @@ async def open_dask_executor(store: Store, address: str) -> AsyncIterator[DaskEx
             nursery.cancel_scope.cancel()
     finally:
         with trio.CancelScope(shield=True):
-            await trio.to_thread.run_sync(_disconnect, client, cluster)
+            await executor.aclose()
+            if cluster is not None:
+                with contextlib.suppress(*LOST):
+                    await trio.to_thread.run_sync(cluster.close)
 
 
-def _connect(store_path: Path, address: str) -> tuple[Any, Any]:
+def _start(store_path: Path) -> Any:
+    scratch = store_path / "scratch" / "dask"
+    scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return LocalCluster(
+        threads_per_worker=1, dashboard_address=None, host="127.0.0.1", local_directory=str(scratch)
+    )
+
+
+def _connect(cluster: Any) -> Any:
+    """A client of a cluster, or of the one at an address. Raises JobError when nobody answers."""
     try:
-        cluster = None
-        if not address:
-            scratch = store_path / "scratch" / "dask"
-            scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-            cluster = LocalCluster(
-                threads_per_worker=1, dashboard_address=None, host="127.0.0.1", local_directory=str(scratch)
-            )
-        return Client(cluster or address, set_as_default=False, timeout=CONNECT_SECONDS), cluster
+        return Client(cluster, set_as_default=False, timeout=CONNECT_SECONDS)
     except (OSError, ValueError) as error:
         raise JobError(
-            f"no Dask scheduler answers at {address or 'this host'}: {error}",
+            f"no Dask scheduler answers at {cluster}: {error}",
             hint="start one with `dask scheduler`, and workers with `dask worker tcp://HOST:8786`",
         ) from None
-
-
-def _disconnect(client: Any, cluster: Any) -> None:
-    with contextlib.suppress(OSError, RuntimeError, TimeoutError):
-        client.close()
-        if cluster is not None:
-            cluster.close()
 
 
 def _failed(task: Task, why: str) -> Outcome:

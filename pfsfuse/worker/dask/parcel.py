@@ -64,7 +64,7 @@ def pack(store: Store, task: Task) -> Parcel:
             if total > MOST:
                 raise JobError(
                     f"{each.name}:{path} is too large to be sent to another host (over {MOST >> 20} MiB in a datum)",
-                    hint="cut the input into smaller datums, or run the pipeline on this host",
+                    hint="cut the input into smaller datums, or run the pipeline on this host, without --executor dask",
                 )
             archive = io.BytesIO()
             write_tar(commit.trees, entry, archive)
@@ -104,7 +104,11 @@ def pack_return(store: Store, task: Task, outcome: Outcome, datum: str) -> Retur
     pin = store.pins.get(datum_pin(task.datum))
     assert pin is not None  # success says so
     if pin.tree.size > MOST:
-        reason = f"datum {datum[:8]} wrote over {MOST >> 20} MiB, too much to be sent back"
+        reason = (
+            f"datum {datum[:8]} wrote {pin.tree.size >> 20} MiB on another host, of which at most {MOST >> 20} MiB"
+            " can be sent back (cut the input into smaller datums, or run the pipeline on this host, without"
+            " --executor dask)"
+        )
         return Return(protocol.encode(replace(outcome, state="failed", reason=reason)), log=printed)
     archive = io.BytesIO()
     given = task.launch.inputs[0]

@@ -23,7 +23,7 @@ from pathlib import Path
 import trio
 
 import store
-from pfsfuse.errors import PfsError
+from pfsfuse.errors import JobError, PfsError
 from pfsfuse.worker import protocol
 from pfsfuse.worker.api import Outcome, Task, datum_pin
 from pfsfuse.worker.dask.parcel import Parcel, Return, pack_return, unpack
@@ -73,7 +73,9 @@ class Host:
             outcome: Outcome = trio.from_thread.run(self._run, task, wanted, trio_token=self._token)
             return pack_return(self._store, task, outcome, given.datum)
         except (PfsError, StoreError, OSError) as error:
-            said = f"datum {given.datum[:8]} on host {socket.gethostname()}: {error}"
+            hint = error.hint() if isinstance(error, PfsError | StoreError) else ""
+            why = f"{error} ({hint})" if hint else str(error)
+            said = f"datum {given.datum[:8]} on host {socket.gethostname()}: {why}"
             return Return(protocol.encode(Outcome(datum=given.datum, state="failed", reason=said)))
         finally:
             if task is not None:
@@ -83,6 +85,7 @@ class Host:
     async def _run(self, task: Task, wanted: Callable[[], bool]) -> Outcome:
         assert self._executor is not None
         outcome = Outcome(datum=task.datum, state="failed", reason=f"datum {task.datum[:8]}: stopped")
+        refused: JobError | None = None
         async with trio.open_nursery() as nursery:
 
             async def watch() -> None:
@@ -91,8 +94,13 @@ class Host:
                 nursery.cancel_scope.cancel()
 
             nursery.start_soon(watch)
-            outcome = await self._executor.run(task)
+            try:
+                outcome = await self._executor.run(task)
+            except JobError as error:  # out here: a nursery would wrap it
+                refused = error
             nursery.cancel_scope.cancel()
+        if refused is not None:
+            raise refused
         return outcome
 
     def _clear(self, prefix: str, log: Path) -> None:

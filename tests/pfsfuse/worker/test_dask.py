@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from working import is_running, run
 
 import store as storage
 from pfsfuse.errors import JobError
+from pfsfuse.worker import protocol
 from pfsfuse.worker.api import Outcome, Task, datum_pin
 from pfsfuse.worker.dask import parcel
 from pfsfuse.worker.local import open_local_executor
@@ -105,6 +107,88 @@ def test_what_is_too_large_to_travel_is_refused_with_a_way_out(
     with pytest.raises(JobError, match="trips:/ is too large to be sent") as raised:
         parcel.pack(store, task("true"))
     assert "smaller datums" in raised.value.hint()
+
+
+def test_what_is_too_large_to_be_sent_back_fails_with_a_way_out(
+    store: Store, elsewhere: Store, task: Tasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = task("true")
+    there = parcel.unpack(elsewhere, parcel.pack(store, given), "in", elsewhere.path / "log")
+    with elsewhere.edit_tree() as edit:
+        edit.write("large", b"four")
+        edit.save_pinned(datum_pin(there.datum), lambda _: b"")
+    monkeypatch.setattr(parcel, "MOST", 3)
+    back = parcel.pack_return(elsewhere, there, Outcome(datum=there.datum, state="success"), given.datum)
+    outcome = parcel.take_return(store, given, back)
+    assert outcome.state == "failed" and outcome.reason.startswith("datum 00000000 wrote 0 MiB")
+    assert "smaller datums, or run the pipeline on this host" in outcome.reason
+
+
+def test_a_host_that_can_run_no_commands_says_so_in_the_datum(
+    store: Store, tmp_path: Path, task: Tasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pfsfuse.worker.dask.remote import Host
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    given = task("true")
+    back = Host(tmp_path).compute(parcel.pack(store, given), lambda: True)
+    outcome = parcel.take_return(store, given, back)
+    assert outcome.state == "failed"
+    assert f"on host {socket.gethostname()}: commands cannot be given a /pfs" in outcome.reason
+    assert "install bubblewrap" in outcome.reason
+
+
+class Cluster:
+    """As much of a Dask client as the executor asks for; each datum ends in the next of `ends`."""
+
+    def __init__(self, *ends: object, status: str = "running") -> None:
+        self._ends, self.status = list(ends), status
+
+    def submit(self, *_: object, **__: object) -> Cluster:
+        return self
+
+    def add_done_callback(self, function: Callable[[object], None]) -> None:
+        function(self)
+
+    def result(self) -> object:
+        end = self._ends.pop(0)
+        if isinstance(end, Exception):
+            self.status = "closed"
+            raise end
+        return end
+
+
+def on(store: Store, one: Task, *clusters: Cluster) -> Outcome:
+    from pfsfuse.worker.dask.executor import DaskExecutor
+
+    first, *others = clusters
+
+    async def go() -> Outcome:
+        return await DaskExecutor(store, first, lambda: others.pop(0)).run(one)
+
+    return run(go)
+
+
+def test_what_a_scheduler_has_forgotten_is_given_to_the_one_that_comes_after_it(
+    store: Store, task: Tasks
+) -> None:
+    failed = parcel.Return(
+        protocol.encode(Outcome(datum=task("true").datum, state="failed", reason="its own"))
+    )
+    assert on(store, task("true"), Cluster(CancelledError()), Cluster(failed)).reason == "its own"
+
+
+def test_what_is_lost_again_and_again_fails(store: Store, task: Tasks) -> None:
+    lost = [Cluster(CancelledError()) for _ in range(4)]
+    assert "lost 3 times" in on(store, task("true"), *lost).reason
+
+
+def test_an_error_of_another_host_is_the_reason_of_the_datum_and_no_end_of_the_scheduler(
+    store: Store, task: Tasks
+) -> None:
+    outcome = on(store, task("true"), Cluster(ModuleNotFoundError("No module named 'pfsfuse'")))
+    assert outcome.state == "failed"
+    assert "ModuleNotFoundError: No module named 'pfsfuse' (does it have the same version" in outcome.reason
 
 
 def ip(*arguments: str) -> None:
