@@ -58,7 +58,7 @@ from store.ids import CommitId, ObjectId
 from store.ingest import Skipped
 from store.opening import create, open, open_or_create
 from store.records import Branch, Change, Entry, Extent, PathConflict, Pin, Provenance, Tag
-from store.repo import Repo, Squashed, Version
+from store.repo import Dropped, Repo, Squashed, Version
 from store.salvage import Loss, Salvaged, salvage
 from store.shelf import Pins, Shelf
 from store.stats import RepoStats, Stats
@@ -100,6 +100,7 @@ __all__ = [
     "Diverged",
     "Draft",
     "DraftMoved",
+    "Dropped",
     "Edit",
     "Entry",
     "Exists",

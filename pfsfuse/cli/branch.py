@@ -186,7 +186,7 @@ def untrigger(app: App, branch: str) -> None:
 def move(app: App, branch: str, at: str) -> None:
     """Point a branch at another commit.
 
-    Commits that no branch reaches any more can still be named by their ids.
+    Commits that no branch reaches any more can still be named by their ids, until `pfs drop` removes them.
     """
     name = address.name(branch, "branch")
     with app.open() as opened:
@@ -214,7 +214,7 @@ def move(app: App, branch: str, at: str) -> None:
 )
 @pass_app
 def delete(app: App, branch: str, yes: bool, force: bool) -> None:
-    """Delete a branch; its commits keep their ids.
+    """Delete a branch; its commits keep their ids, until `pfs drop` removes them.
 
     Refused while something is staged, or was written through a mount, and is not committed, and while pipelines read
     it; with --force nothing comes to their input any more.

@@ -50,6 +50,9 @@ SECTIONS: dict[str, dict[str, Lazy]] = {
             "cherry_pick",
         ),
         "squash": Lazy("squash", "Make the commits after A, up to B, one commit."),
+        "drop": Lazy(
+            "drop", "Remove a commit for good; with A, all up to B that are not in the ancestry of A."
+        ),
         "branch": Lazy("branch", "List, create, move and delete branches."),
         "tag": Lazy("tag", "List, create and delete tags."),
     },
@@ -131,6 +134,8 @@ VERB_NOUN: dict[tuple[str, str], list[str]] = {
     ("glob", "file"): ["glob"],
     ("wait", "commit"): ["wait"],
     ("squash", "commit"): ["squash"],
+    ("drop", "commit"): ["drop"],
+    ("delete", "commit"): ["drop"],
     ("stop", "service"): ["service", "stop"],
     **{(verb, "pipeline"): ["pipeline", verb] for verb in ("update", "edit", "start", "stop")},
     ("rerun", "pipeline"): ["pipeline", "run"],

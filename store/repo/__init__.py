@@ -2,8 +2,9 @@
 
 from store.repo import together
 from store.repo.changes import undecided
+from store.repo.drop import Dropped
 from store.repo.repo import Repo
 from store.repo.squash import Squashed
 from store.repo.versions import Version
 
-__all__ = ["Repo", "Squashed", "Version", "together", "undecided"]
+__all__ = ["Dropped", "Repo", "Squashed", "Version", "together", "undecided"]

@@ -28,10 +28,9 @@ from store.format import commit as commits
 from store.format.tables import BRANCH, TAG
 from store.ids import CommitId
 from store.records import CommitRecord, Provenance
+from store.repo.dependents import SHOWN, iter_dependents
 from store.repo.drafts import Drafts
 
-SHOWN = 3
-"""Dependents named in an error."""
 SAID = 100
 """Messages that a commit takes over from those it stands for."""
 
@@ -160,19 +159,8 @@ class _Squash:
                 continue
             if draft.branch != self._branch or old[draft.base] < len(self.squashed) - 1:
                 yield draft.base, f"the draft of {draft.branch}"
-        for commit in old:
-            for name, result in refs.iter_downstream(repo, commit):
-                if name != repo or result not in old:
-                    yield commit, f"{name}@{result.short()} was made from it"
-            if commit in needed:
-                yield commit, needed[commit]
-        begun_ns = 0 if self._after is None else self._after.finished_ns
-        for commit in refs.iter_log(repo):
-            record = refs.get_link(repo, commit)
-            if record.finished_ns <= begun_ns:
-                return  # a child is later than its parent
-            if record.parent is not None and record.parent in old and commit not in old:
-                yield record.parent, f"{repo}@{commit.short()} follows it"
+        since_ns = 0 if self._after is None else self._after.finished_ns
+        yield from iter_dependents(refs, repo, old, needed=needed, since_ns=since_ns)
 
     # making the new ones
 

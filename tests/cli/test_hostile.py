@@ -62,6 +62,7 @@ PLACES = [
     "branch create trips@{}",
     "branch move trips@master {}",
     "branch delete --yes trips@x{}",
+    "drop --yes trips@{}",
     "tag create trips@{}",
     "tag create trips@t --at {}",
     "pipeline show {}",

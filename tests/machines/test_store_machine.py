@@ -328,10 +328,40 @@ class StoreMachine(RuleBasedStateMachine):
             self.provenance.pop((name, gone), None)
         assert all(self.data.find_commit(name, each) for each in expected.trees)
 
-    def needed(self, repo: str, branch: str, old: list[CommitId]) -> set[CommitId]:
-        """Those of `old` on which something else depends; then all before them are needed too."""
+    @precondition(lambda self: self.model)
+    @rule(choice=st.data())
+    def drop(self, choice: st.DataObject) -> None:
+        """The last commits of a branch go, unless something depends on one; all branches there are where it is."""
+        name = choice.draw(st.sampled_from(sorted(self.model)))
+        expected, repo = self.model[name], self.data.repo(name)
+        head = expected.branches[choice.draw(st.sampled_from(sorted(expected.branches)))]
+        if head is None:
+            return
+        line = expected.line[head]
+        first = choice.draw(st.integers(max(0, len(line) - 2), len(line) - 1))
+        gone, after = line[first:], None if first == 0 else repo.get(line[first - 1])
+        if self.needed(name, None, gone):
+            with pytest.raises(store.InUse):
+                repo.drop(repo.get(head), after)
+            return
+        moved = {
+            each: None if after is None else after.id for each, at in expected.branches.items() if at in gone
+        }
+        done = repo.drop(repo.get(head), after)
+        assert (done.commits, done.moved) == (tuple(gone[::-1]), tuple(sorted(moved)))
+        expected.branches |= moved
+        for each in gone:
+            assert self.data.find_commit(name, each) is None
+            del expected.trees[each], expected.line[each]
+            self.provenance.pop((name, each), None)
+
+    def needed(self, repo: str, branch: str | None, old: list[CommitId]) -> set[CommitId]:
+        """Those of `old` on which something depends besides `branch` (None: any branch); then all before them are
+        needed too.
+        """
         expected = self.model[repo]
-        found = {head for name, head in expected.branches.items() if name != branch and head is not None}
+        branches = expected.branches.items() if branch is not None else ()
+        found = {head for name, head in branches if name != branch and head is not None}
         found |= set(expected.tags.values())
         found |= {each for made, line in expected.line.items() if made not in old for each in line}
         for made, sources in self.provenance.items():

@@ -6,11 +6,14 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
+import lmdb
 import pytest
 from rows import row
 from scheduling import files, put, settle, spec, told
 
 import store as storage
+from pfsfuse.cli.errors import CommandError
+from pfsfuse.cli.repo import refuse_read
 from pfsfuse.errors import JobError, SpecError
 from pfsfuse.pipeline import make_trigger
 from pfsfuse.scheduler import (
@@ -344,3 +347,32 @@ def test_triggers_before_and_behind_a_pipeline(store: Store) -> None:
     assert seen == [(0, 0), (1, 1)]
     staged = head(store, "trips", "staging")
     assert head(store, "sales").id == staged.id == head(store, "trips").id
+
+
+@row("a repo or a branch that pipelines read is deleted only by force")
+def test_what_pipelines_read_is_deleted_only_by_force(store: Store) -> None:
+    put(store, "trips", {"file": b"1"}, branch="dev")
+    create_pipeline(
+        store, spec("sales", "trips", input={"pfs": {"repo": "trips", "branch": "dev", "glob": "/"}})
+    )
+    for branch in (None, "dev"):
+        with pytest.raises(CommandError):
+            refuse_read(store, "trips", branch)
+    refuse_read(store, "trips", "master")
+    refuse_read(store, "weather")
+
+
+@row("`fsck` finds provenance that was damaged, and mends it")
+def test_damaged_provenance_is_mended(tmp_path: Path) -> None:
+    path = tmp_path / "damaged"
+    with storage.create(path) as data:
+        trips = put(data, data.create_repo("trips").name, {"a": b"1"})
+        source = (storage.Provenance("trips", "master", trips.id),)
+        with data.create_repo("sales").edit(provenance=source, allow_empty=True):
+            pass
+    with lmdb.open(str(path), max_dbs=32) as env, env.begin(write=True) as txn:
+        txn.drop(env.open_db(b"downstream", txn=txn), delete=False)
+    with storage.open(path) as data:
+        assert not data.check().sound
+        data.repair(data.plan_repair())
+        assert data.check().sound and data.downstream("trips", trips.id) != []

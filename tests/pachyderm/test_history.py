@@ -265,23 +265,43 @@ def test_what_results_were_computed_from_is_not_squashed(shared: Store, repo: Re
     shared.delete_repo("output")
 
 
-@row("dropping the newest commit moves the branch to its parent", "`pfs branch move trips@master master~1`")
+@row("dropping the newest commit removes its data, and moves the branch to its parent")
+@row("a commit that is followed, or from which others were computed, is not dropped")
+def test_the_newest_commit_is_dropped(shared: Store, repo: Repo) -> None:
+    first, second, third = (commit(repo, **{name: "1"}) for name in "abc")
+    with pytest.raises(InUse):
+        repo.drop(second)
+    repo.drop(third)
+    assert repo.head() == second and names(commit(repo, c="3")) == {b"a", b"b", b"c"}
+    with pytest.raises(CommitNotFound):
+        repo.get(third.id)
+    output = shared.create_repo("output")
+    with output.edit(provenance=[Provenance("history", "master", repo.commit().id)], allow_empty=True):
+        pass
+    with pytest.raises(InUse):
+        repo.drop(repo.commit(), first)
+    shared.delete_repo("output")
+
+
 @row(
-    "dropping a commit removes its data",
-    "a commit stays, to be read by its id, until it is squashed with another",
+    "with `--recursive`, what was computed from a commit is dropped with it",
+    "results go with their pipeline, not one by one",
 )
-def test_a_branch_is_taken_back(repo: Repo) -> None:
-    first, second = commit(repo, a="1"), commit(repo, b="2")
-    repo.advance("master", expect=second.id, to=first.id)
-    assert repo.head() == first and names(commit(repo, c="3")) == {b"a", b"c"}
-    assert names(repo.get(second.id)) == {b"a", b"b"}
+def test_results_are_not_dropped(shared: Store) -> None:
+    output = shared.create_repo("results", origin="pipeline")
+    with output.edit(origin="pipeline", allow_empty=True) as edit:
+        pass
+    assert edit.result is not None
+    with pytest.raises(InUse):
+        output.drop(edit.result)
+    shared.delete_repo("results")
 
 
 @row("dropping the only commit leaves the branch, with an empty commit", "it leaves the branch without one")
-def test_a_branch_is_taken_back_to_nothing(repo: Repo) -> None:
-    first = commit(repo, a="1")
-    repo.advance("master", expect=first.id, to=None)
-    assert repo.head() is None and commit(repo, b="2").depth == 1
+def test_the_only_commit_is_dropped(repo: Repo) -> None:
+    done = repo.drop(commit(repo, a="1"))
+    assert done.moved == ("master",) and repo.head() is None
+    assert commit(repo, b="2").depth == 1
 
 
 @row(
