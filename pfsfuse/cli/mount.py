@@ -15,6 +15,7 @@ from pfsfuse.cli.group import Command
 from pfsfuse.cli.text import safe
 from pfsfuse.cli.unit import unit
 from pfsfuse.cli.views import views
+from pfsfuse.errors import DaemonError
 from pfsfuse.mountoptions import MountOptions
 
 
@@ -82,10 +83,10 @@ def mount(
     at = Path(mountpoint).absolute() if mountpoint is not None else config.mountpoint
 
     def options() -> MountOptions:
-        with (
-            app.open_or_create() as opened
-        ):  # what is wrong with the store is said here, before anything begins
-            chosen = views(opened, shown) if shown else None
+        chosen = None
+        if shown:
+            with app.open_or_create() as opened:
+                chosen = views(opened, shown)
         return MountOptions(
             read_only=read_only,
             allow_other=allow_other,
@@ -95,6 +96,7 @@ def mount(
         )
 
     if print_unit:
+        app.open_or_create().close()  # a unit is for a store that can be opened
         options()
         click.echo(_unit(config.store, at), nl=False)
         return
@@ -104,7 +106,13 @@ def mount(
     from pfsfuse.control import launch
 
     with launch.Starting(config, at) as starting:
-        ready = starting.go(options())
+        try:
+            ready = starting.go(options())
+        except DaemonError:
+            # If it is the store, its own error says more. Not asked before: to load what opens it takes as long as the
+            # daemon takes to mount.
+            app.open_or_create().close()
+            raise
     click.echo(f"mounted at {safe(str(at))} (pid {ready.pid})")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from typing import TypeAlias
 
 import msgspec
@@ -53,6 +52,9 @@ class ControlDirectory(Directory):
 
 
 def _version() -> bytes:
+    # Loading it takes a twentieth of what a daemon's start does, and few ask.
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version("pfsfuse").encode() + b"\n"
     except PackageNotFoundError:
