@@ -47,11 +47,11 @@ class StoreHistory:
         found = self._store.find_commit(repo, commit)
         return found is not None and found.branch == branch and found.state == "finished"
 
-    def at_time(self, repo: str, branch: str, time_ns: int) -> CommitId | None:
+    def at_time(self, repo: str, branch: str, time_ns: int, *, now_ns: int) -> CommitId | None:
         found, head = self._head(repo, branch)
         if found is None or head is None:
             return None
-        commit = found.at_time(head, time_ns)
+        commit = head if head.finished_ns > now_ns else found.at_time(head, time_ns)
         return None if commit is None else commit.id
 
     def has(self, repo: str, commit: CommitId) -> bool:

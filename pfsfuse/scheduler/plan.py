@@ -26,7 +26,8 @@ arrives on the branch, too; job X of report reads it already, and nothing happen
   3. the output of the upstream pipeline's last job caused at or before X and not lost, finished or not:
      so a backlog gives the same jobs as processing each commit when it came;
   4. the last commit of the branch finished at or before X.
-An input that had nothing then means no job. An input with `propagation_spec: never` has these commits, too, but neither
+What was finished, or caused, later than now was so before the clock was set back, and counts as earlier than X. An
+input that had nothing then means no job. An input with `propagation_spec: never` has these commits, too, but neither
 what arrives on it nor an upstream job starts a job through it.
 
 **Ids.** A job carries its cause's id, unless one of the pipelines that the cause reaches has a job, or its output
@@ -79,8 +80,9 @@ class History(Protocol):
         """Whether this finished commit was made on this branch."""
         ...
 
-    def at_time(self, repo: str, branch: str, time_ns: int) -> CommitId | None:
-        """The last commit in the ancestry of the branch's head that was finished at or before `time_ns`."""
+    def at_time(self, repo: str, branch: str, time_ns: int, *, now_ns: int) -> CommitId | None:
+        """The last commit in the ancestry of the branch's head that was finished at or before `time_ns`; the head when
+        that was finished after `now_ns`."""
         ...
 
     def has(self, repo: str, commit: CommitId) -> bool:
@@ -385,10 +387,11 @@ class _Planner:
         if self._history.on_branch(leaf.repo, leaf.branch, arrival.commit):  # 2
             return arrival.commit
         for job in self._newest_first(leaf.repo):  # 3
-            in_time = job.cause.finished_ns <= arrival.finished_ns
+            in_time = not arrival.finished_ns < job.cause.finished_ns <= self._now_ns
             if job.output_branch == leaf.branch and in_time and not job.lost:
                 return CommitId.parse(job.id)
-        return self._history.at_time(leaf.repo, leaf.branch, arrival.finished_ns)  # 4
+        time_ns = arrival.finished_ns
+        return self._history.at_time(leaf.repo, leaf.branch, time_ns, now_ns=self._now_ns)  # 4
 
 
 def _job(

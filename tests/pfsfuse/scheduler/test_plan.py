@@ -30,6 +30,7 @@ class World:
     branches: dict[str, list[tuple[CommitId, int]]] = field(default_factory=dict)
     cursors: dict[Reading, CommitId | None] = field(default_factory=dict)
     jobs: dict[str, list[Job]] = field(default_factory=dict)
+    now_ns: int = 1_000_000
     _fresh: Iterator[int] = field(default_factory=lambda: iter(range(10**6, 10**7)))
 
     # what planning asks
@@ -45,7 +46,9 @@ class World:
     def on_branch(self, repo: str, branch: str, commit: CommitId) -> bool:
         return self.has(repo, commit)
 
-    def at_time(self, repo: str, branch: str, time_ns: int) -> CommitId | None:
+    def at_time(self, repo: str, branch: str, time_ns: int, *, now_ns: int) -> CommitId | None:
+        if self.branches.get(repo) and self.branches[repo][-1][1] > now_ns:
+            return self.branches[repo][-1][0]
         known = [commit for commit, made_ns in self.branches.get(repo, []) if made_ns <= time_ns]
         return known[-1] if known else None
 
@@ -65,7 +68,7 @@ class World:
             arrivals,
             self,
             self,
-            now_ns=0,
+            now_ns=self.now_ns,
             new_id=lambda: number(next(self._fresh)),
         )
         self.cursors |= plan.cursors
@@ -286,3 +289,18 @@ def test_an_upstream_job_starts_nothing_through_an_input_that_never_propagates()
     assert [[each.commit for each in job.inputs] for job in world.plan()] == [
         [str(number(4)), str(number(2))]
     ]
+
+
+def test_after_the_clock_was_set_back_the_other_inputs_are_what_was_there_before() -> None:
+    world = World({"sales": spec("sales", "a"), "mix": spec("mix", "sales", "b")}, now_ns=100)
+    for n, repo in ((1, "b"), (2, "a"), (3, "b")):
+        world.commit(repo, number(n), 90 + n)
+    world.plan()
+    world.work(94)
+    world.now_ns = 50
+    world.commit("a", number(4), 44)
+    *_, first = world.plan()
+    assert [each.commit for each in first.inputs] == [str(number(4)), str(number(3))]
+    world.commit("b", number(5), 45)
+    (second,) = world.plan()
+    assert [each.commit for each in second.inputs] == [str(number(4)), str(number(5))]
