@@ -23,7 +23,7 @@ from pfsfuse.scheduler.history import StoreHistory
 from pfsfuse.scheduler.job import WORDS, Job, Pipeline, Request, State
 from pfsfuse.scheduler.ledger import Ledger
 from pfsfuse.scheduler.plan import plan_retry
-from store import CommitId, Store, StoreError
+from store import CommitId, Conflict, Store, StoreError
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +94,8 @@ def answer(
     for request in ledger.requests():
         try:
             _answer_one(store, ledger, pipelines, request, now_ns, running)
+        except Conflict as error:
+            log.info("%s of job %s@%s comes later: %s", request.kind, request.pipeline, request.job, error)
         except (StoreError, SpecError) as error:
             log.error("%s of job %s@%s: %s", request.kind, request.pipeline, request.job, error)
 
@@ -117,7 +119,9 @@ def _answer_one(
             return
         pipeline = pipelines[request.pipeline]
         changed = (end_unrun(store, pipeline, job, "killed", request.reason, now_ns),)
-    ledger.apply(changed, {}, answered=(request,))
+    # Or a pipeline that was deleted just now would have jobs again.
+    expect = {each.pipeline: pipelines[each.pipeline] for each in changed}
+    ledger.apply(changed, {}, answered=(request,), expect=expect)
 
 
 def end_unrun(store: Store, pipeline: Pipeline, job: Job, state: State, reason: str, now_ns: int) -> Job:

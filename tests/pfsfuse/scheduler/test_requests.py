@@ -10,7 +10,15 @@ from msgspec.structs import replace
 from scheduling import files, put, run, settle, settled, spec, told
 
 from pfsfuse.errors import JobError
-from pfsfuse.scheduler import DatumRun, Job, Ledger, create_pipeline, request_retry, stop_job
+from pfsfuse.scheduler import (
+    DatumRun,
+    Job,
+    Ledger,
+    create_pipeline,
+    request_retry,
+    stop_job,
+    stop_pipeline,
+)
 from pfsfuse.scheduler.datums import find_datum, iter_datums
 from pfsfuse.scheduler.loop import Scheduler
 from pfsfuse.scheduler.requests import answer
@@ -239,3 +247,18 @@ def test_a_clock_that_jumps_back_leaves_no_job_that_ended_before_it_began(store:
     assert job.state == "success"
     assert job.started_ns is not None and job.finished_ns is not None
     assert job.created_ns <= job.started_ns <= job.finished_ns
+
+
+def test_a_wish_is_not_carried_out_on_pipelines_that_have_changed_meanwhile(store: Store) -> None:
+    put(store, "trips", {"1": b"a"})
+    create_pipeline(store, spec("sales", "trips"))
+    settle(store, FakeExecutor(store, "fail"))
+    (lost,) = told(store, "sales")
+    request_retry(store, lost)
+    ledger = Ledger(store)
+    stale = {each.name: each for each in ledger.pipelines()}
+    stop_pipeline(store, "sales")
+    answer(store, stale, now_ns=0)
+    assert told(store, "sales") == [lost] and len(ledger.requests()) == 1
+    answer(store, {each.name: each for each in ledger.pipelines()}, now_ns=0)
+    assert len(told(store, "sales")) == 2 and ledger.requests() == []
