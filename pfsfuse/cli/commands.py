@@ -116,8 +116,16 @@ FAR: dict[str, str] = {
     "start": "`pfs mount` starts the mount, pipelines and services",
     "stop": "`pfs umount` stops the mount, `pfs service stop NAME` a service",
     "version": "`pfs --version`",
+    "start commit": "`pfs put` makes a commit at once; with --stage it collects, and `pfs commit` makes it one",
+    "finish commit": "`pfs commit REPO` makes what is staged a commit",
+    "clear commit": "`pfs restore --all REPO` takes back what is staged",
+    "forget commit": "`pfs drop REPO@REF` removes the last commits of a line; results go with their pipeline",
+    "subscribe commit": "`pfs log REPO@A..master` lists what came after A, `pfs wait REPO` waits for what follows",
+    "start transaction": "`pfs put --stage` in several repos, then `pfs commit REPO REPO`: commits of one id",
+    "finish transaction": "`pfs commit REPO REPO` makes what is staged in several repos commits of one id",
+    "restart datum": "`pfs job retry PIPELINE` runs what has failed again",
 }
-"""What people type for commands that have another name here, and what to type instead."""
+"""What people type for commands that have another name here, one word or two, and what to type instead."""
 
 _SAME_NOUN = ("repo", "branch", "tag", "pipeline", "job", "service")
 
@@ -131,6 +139,8 @@ VERB_NOUN: dict[tuple[str, str], list[str]] = {
     ("find", "commit"): ["log"],
     ("list", "file"): ["ls"],
     ("diff", "file"): ["diff"],
+    ("delete", "file"): ["rm"],
+    ("copy", "file"): ["cp"],
     ("glob", "file"): ["glob"],
     ("wait", "commit"): ["wait"],
     ("squash", "commit"): ["squash"],

@@ -148,8 +148,9 @@ class Root(click.Group):
             and not name.startswith("-")
             and not ctx.resilient_parsing
         ):
-            if name in FAR:
-                raise click.UsageError(f"no command {name!r}: {FAR[name]}", ctx=ctx)
+            for words in (" ".join(args[:2]), name):
+                if words in FAR:
+                    raise click.UsageError(f"no command {words!r}: {FAR[words]}", ctx=ctx)
             raise click.exceptions.NoSuchCommand(
                 name, message=f"no command {name!r}", possibilities=COMMANDS, ctx=ctx
             )

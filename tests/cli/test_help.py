@@ -102,7 +102,7 @@ def test_pachctls_order_of_words_reaches_the_same_command(words):
 
 @pytest.mark.parametrize("word", FAR)
 def test_a_word_from_elsewhere_is_answered_with_what_to_type_here(word, run):
-    result = run(word)
+    result = run(*word.split())
     assert result.code == 2
     assert FAR[word] in result.err
 
