@@ -25,7 +25,7 @@ from pathlib import Path
 
 from pfsfuse.worktree.holes import BLOCK, data_of
 from pfsfuse.worktree.ranges import Range, Ranges
-from pfsfuse.worktree.room import fallocate
+from pfsfuse.worktree.room import KEEP_SIZE, PUNCH_HOLE, fallocate
 from store import Entry
 
 WHOLE = 1 << 20
@@ -111,21 +111,41 @@ class Scratch:
         return found.ljust(stop - start, b"\0")
 
     def write(self, offset: int, data: bytes | memoryview) -> int:
-        """Write all of `data`; how many bytes that were. Raises OSError; then part of it may be written."""
+        """Write `data`; how many bytes that were, fewer than all when the disk is full.
+
+        Raises OSError; then nothing was written where something showed through.
+        """
         self.writes += 1
         if self.base is None:
-            return _write_all(self._descriptor, offset, data)
+            return _write_some(self._descriptor, offset, data)
         with self._lock:
             return self._write_own(offset, data)
 
     def _write_own(self, offset: int, data: bytes | memoryview) -> int:
         """Write what does not show through from here on."""
+        size, end = self.size, offset + len(data)
+        shown = [
+            (start, stop)
+            for start, stop, own in self._own.split(offset // BLOCK * BLOCK, -(-end // BLOCK) * BLOCK)
+            if not own
+        ]
         try:
-            self._make_own(offset, offset + len(data))
+            self._make_own(offset, end)
             return _write_all(self._descriptor, offset, data)
-        except OSError:  # the disk is full: what was not written is not own, and must not read as zeros
-            self._own = Ranges(data_of(self._descriptor))
+        except OSError:
+            self._give_back(shown, size)
             raise
+
+    def _give_back(self, shown: list[Range], size: int) -> None:
+        """Have these ranges show through again, of a file that was `size` bytes long. The disk was full: ext4 leaves
+        blocks of zeros where a write was cut off, and they would hide what the store has.
+        """
+        with suppress(OSError):
+            for start, stop in shown:
+                fallocate(self._descriptor, PUNCH_HOLE | KEEP_SIZE, start, stop - start)
+            if self.size > size:
+                os.ftruncate(self._descriptor, size)
+        self._own = Ranges(data_of(self._descriptor))
 
     def _make_own(self, start: int, end: int) -> None:
         """Before bytes are written: have the blocks at both ends filled from the store, and count them as own."""
@@ -291,6 +311,20 @@ def _write_all(descriptor: int, offset: int, data: bytes | memoryview) -> int:
         count = os.pwrite(descriptor, rest, offset)
         offset, rest = offset + count, rest[count:]
     return len(data)
+
+
+def _write_some(descriptor: int, offset: int, data: bytes | memoryview) -> int:
+    """How many bytes there was room for; OSError when there was none."""
+    rest = memoryview(data)
+    while rest:
+        try:
+            count = os.pwrite(descriptor, rest, offset)
+        except OSError:
+            if len(rest) < len(data):
+                break
+            raise
+        offset, rest = offset + count, rest[count:]
+    return len(data) - len(rest)
 
 
 def _exactly(descriptor: int, offset: int, size: int) -> bytes:

@@ -47,14 +47,33 @@ def scratch(tmp_path: Path) -> Iterator[Scratch]:
         made.close()
 
 
-def test_a_write_that_is_cut_off_hides_nothing_that_it_did_not_write(scratch: Scratch) -> None:
+def test_a_write_that_is_cut_off_changes_nothing_that_showed_through(scratch: Scratch) -> None:
     with no_room_after(LIMIT), pytest.raises(OSError):
         scratch.write(LIMIT - 8192, b"x" * MORE)
-    assert scratch.read(0, len(LARGE)) == LARGE[: LIMIT - 8192] + b"x" * 8192 + LARGE[LIMIT:]
-    assert scratch.changed() == [(LIMIT - 8192, LIMIT)]
+    assert scratch.read(0, 2 * len(LARGE)) == LARGE
+    assert scratch.changed() == []
+
+
+def test_a_write_that_is_cut_off_beyond_the_end_leaves_the_file_as_long_as_it_was(scratch: Scratch) -> None:
+    end = 2 * len(LARGE)
+    with no_room_after(end), pytest.raises(OSError):
+        scratch.write(end - 8192, b"x" * MORE)
+    assert scratch.read(0, 2 * end) == LARGE
+
+
+def test_of_a_file_that_was_made_here_as_much_is_written_as_there_is_room_for(tmp_path: Path) -> None:
+    made = Scratch.make(tmp_path / "scratch", lambda *_: b"", None)
+    try:
+        with no_room_after(LIMIT):
+            assert made.write(LIMIT - 8192, b"x" * MORE) == 8192
+            with pytest.raises(OSError):
+                made.write(LIMIT, b"x")
+        assert made.read(LIMIT - 8192, MORE) == b"x" * 8192
+    finally:
+        made.close()
 
 
 def test_a_range_that_cannot_be_cleared_whole_hides_nothing_beyond(scratch: Scratch) -> None:
     with no_room_after(LIMIT), pytest.raises(OSError):
         scratch.clear(KEEP_SIZE | PUNCH_HOLE, LIMIT - 8192, MORE)
-    assert scratch.read(0, len(LARGE)) == LARGE[: LIMIT - 8192] + bytes(8192) + LARGE[LIMIT:]
+    assert scratch.read(0, len(LARGE)) == LARGE
