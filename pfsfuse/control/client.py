@@ -26,8 +26,11 @@ from pfsfuse.control.messages import (
     shown,
 )
 from pfsfuse.errors import DaemonError
-from pfsfuse.processes import is_alive
+from pfsfuse.processes import is_alive, is_stopped
 from pfsfuse.worktree.failures import NotStaged
+
+LOOK_SECONDS = 1.0
+"""How long a daemon may be silent before it is looked at whether it stands still."""
 
 
 def daemons(store_path: Path, *, timeout_seconds: float = 2.0) -> list[Status]:
@@ -65,6 +68,10 @@ def stage(store_path: Path, *, timeout_seconds: float = 3600.0) -> list[NotStage
             failed += reply.failed
         if isinstance(reply, Refused):
             raise DaemonError(f"the daemon {pid} cannot stage what was written: {reply.why}")
+        if reply is None and is_stopped(pid):
+            raise DaemonError(
+                f"the daemon {pid} is stopped and answers nobody", hint=f"`kill -CONT {pid}` has it go on"
+            )
         if reply is None and is_alive(pid):
             hint = f"its log is {address.log_path(store_path)}"
             raise DaemonError(f"the daemon {pid} does not answer", hint=hint)
@@ -109,13 +116,13 @@ def stop(store_path: Path, pid: int, *, timeout_seconds: float = 60.0) -> None:
 
 
 def _ask(store_path: Path, pid: int, request: Request, deadline: float) -> Reply | None:
-    """The reply of the daemon `pid`; None when there is none by `deadline` (a `time.monotonic`)."""
+    """The reply of the daemon `pid`; None when there is none by `deadline` (a `time.monotonic`), or it stands still."""
     try:
         with address.open_address(store_path, pid) as path, socket.socket(socket.AF_UNIX) as stream:
             stream.settimeout(max(deadline - time.monotonic(), 0.001))
             stream.connect(path)
             stream.sendall(msgspec.json.encode(request) + b"\n")
-            return _read_reply(stream, deadline)
+            return _read_reply(stream, deadline, pid)
     except ConnectionRefusedError:
         # Refused by a live process means bound and not listening yet: it is starting.
         if not is_alive(pid):
@@ -125,11 +132,17 @@ def _ask(store_path: Path, pid: int, request: Request, deadline: float) -> Reply
         return None
 
 
-def _read_reply(stream: socket.socket, deadline: float) -> Reply | None:
+def _read_reply(stream: socket.socket, deadline: float, pid: int) -> Reply | None:
     line = bytearray()
     while not line.endswith(b"\n"):
-        stream.settimeout(max(deadline - time.monotonic(), 0.001))
-        piece = stream.recv(LINE_LIMIT)
+        left = max(deadline - time.monotonic(), 0.001)
+        stream.settimeout(min(left, LOOK_SECONDS))
+        try:
+            piece = stream.recv(LINE_LIMIT)
+        except TimeoutError:
+            if left <= LOOK_SECONDS or is_stopped(pid):
+                return None
+            continue
         if not piece or len(line) + len(piece) > LINE_LIMIT:
             return None
         line += piece

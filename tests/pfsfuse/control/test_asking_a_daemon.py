@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import socket
 import stat
 import subprocess
@@ -277,3 +278,20 @@ def test_asking_imports_no_event_loop() -> None:
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
         == "False\n"
     )
+
+
+def test_a_daemon_that_was_stopped_is_named_and_not_waited_for(tmp_path: Path) -> None:
+    run = address.run_directory(tmp_path)
+    run.mkdir()
+    listen = "s = socket.socket(socket.AF_UNIX); s.bind(f'{os.getpid()}.sock'); s.listen()"
+    command = [sys.executable, "-u", "-c", f"import os, socket; {listen}; print(); input()"]
+    with subprocess.Popen(command, cwd=run, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as silent:
+        assert silent.stdout is not None and silent.stdout.readline()
+        silent.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, silent.pid, os.WSTOPPED)
+        try:
+            with pytest.raises(DaemonError, match=f"the daemon {silent.pid} is stopped") as refused:
+                client.stage(tmp_path)
+        finally:
+            silent.kill()
+    assert refused.value.hint() == f"`kill -CONT {silent.pid}` has it go on"
