@@ -19,7 +19,7 @@ Corner = Callable[[Path], object]
 LONG = "n" * 255
 TOO_LONG = "n" * 256
 OLD_NS = 10**18
-ALL_BITS, STICKY, SET_UID = 0o7777, 0o1777, 0o4755
+ALL_BITS, STICKY, SET_UID, SET_GID = 0o7777, 0o1777, 0o4755, 0o2775
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -146,6 +146,10 @@ CORNERS: dict[str, Corner] = {
         lambda d: _mode(d / "file"),
     ),
     "mkdir applies the umask": _then(lambda d: os.mkdir(d / "new", 0o777), lambda d: _mode(d / "new")),
+    "mkdir below a directory with the bit of its group": _then(
+        _both(lambda d: os.chmod(d / "empty", SET_GID), lambda d: os.mkdir(d / "empty" / "new")),
+        lambda d: _mode(d / "empty" / "new"),
+    ),
     "open O_CREAT applies the umask": _then(
         _opened("new", os.O_CREAT | os.O_WRONLY, 0o777), lambda d: _mode(d / "new")
     ),
@@ -254,7 +258,8 @@ def _on_descriptor(path: Path, flags: int) -> None:
 def _read_on(path: Path) -> object:
     with open(path, "rb") as file:
         path.unlink()
-        return file.read(), os.fstat(file.fileno()).st_size, path.exists()
+        status = os.fstat(file.fileno())
+        return file.read(), status.st_size, status.st_nlink, path.exists()
 
 
 def ending(corner: Corner, directory: Path) -> object:

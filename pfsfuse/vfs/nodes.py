@@ -47,6 +47,8 @@ class Node:
     attr_timeout = FOREVER
     alias = 0
     """What programs are told instead of `ino`, unless 0: to them several nodes are versions of one file."""
+    links = 1
+    """st_nlink: 0 once it was removed, which is how programs tell that a file they have open is nowhere any more."""
     mode: int
     size: int
     mtime_ns: int

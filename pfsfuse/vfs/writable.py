@@ -36,7 +36,16 @@ Names: TypeAlias = "tuple[Listed | None, Entry | None]"
 class LiveLeaf(Leaf):
     """A file or symlink of the store on a branch that can be written to: its permissions are shown as they are."""
 
-    __slots__ = ()
+    __slots__ = ("removed",)
+
+    def __init__(self, key: bytes, parent: Directory | None, entry: Entry) -> None:
+        super().__init__(key, parent, entry)
+        self.removed = False
+        """Somebody may still have it open, but it is nowhere any more."""
+
+    @property
+    def links(self) -> int:  # type: ignore[override]
+        return 0 if self.removed else 1
 
     @property
     def mode(self) -> int:  # type: ignore[override]
@@ -56,6 +65,10 @@ class Written(Node):
     def lasts(self) -> bool:
         """Whether it is still a file of the working tree."""
         return self.branch.open().has(self.file)
+
+    @property
+    def links(self) -> int:  # type: ignore[override]
+        return 0 if self.file.folder is None else 1
 
     @property
     def name(self) -> bytes:
@@ -87,6 +100,10 @@ class WrittenLink(Node):
     def lasts(self) -> bool:
         """Whether it is still a symlink of the working tree."""
         return self.branch.open().has(self.link)
+
+    @property
+    def links(self) -> int:  # type: ignore[override]
+        return 0 if self.link.folder is None else 1
 
     @property
     def name(self) -> bytes:
@@ -162,6 +179,10 @@ class WritableDirectory(LiveDirectory):
             return worktree.model.root
         item = worktree.take(above.own(), self._name)
         return item if isinstance(item, Folder) else refuse(errno.ENOENT)
+
+    @property
+    def links(self) -> int:  # type: ignore[override]
+        return 0 if self.removed else 1
 
     @property
     def mode(self) -> int:  # type: ignore[override]

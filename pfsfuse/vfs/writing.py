@@ -317,7 +317,7 @@ class Writing:
     def _die(self, directory: WritableDirectory, name: bytes, node: Node) -> None:
         """The name is gone; the node stays as long as somebody has it open or stands in it."""
         directory.known.pop(name, None)
-        if isinstance(node, WritableDirectory):
+        if isinstance(node, WritableDirectory | LiveLeaf):
             node.removed = True
         if not isinstance(node, Written | WrittenLink):
             self._deaths += 1

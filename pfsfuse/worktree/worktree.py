@@ -129,6 +129,8 @@ class Worktree:
         if self.model.find(folder, name) is not None:
             refuse(errno.EEXIST)
         number = self.model.next_number()
+        if stat.S_ISDIR(mode):
+            mode |= folder.mode & stat.S_ISGID  # as on Linux: what is below belongs to the group, too
         if stat.S_ISREG(mode):
             self.files.make(number, None)  # before the name, so that one without a scratch file is never met
         try:

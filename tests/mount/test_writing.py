@@ -87,6 +87,7 @@ def test_a_file_that_was_removed_goes_on_for_whoever_has_it_open(written, branch
         written.stage()
         file.seek(0)
         assert file.read() == b"AFTERe"
+        assert os.fstat(file.fileno()).st_nlink == 0
 
 
 def test_a_file_of_the_store_that_was_removed_goes_on_for_whoever_has_it_open(written, branch):
@@ -96,6 +97,7 @@ def test_a_file_of_the_store_that_was_removed_goes_on_for_whoever_has_it_open(wr
         os.unlink(branch / "file")
         (branch / "file").write_bytes(b"another")
         assert file.read() == b"before"
+        assert os.fstat(file.fileno()).st_nlink == 0
     assert (branch / "file").read_bytes() == b"another"
 
 
@@ -137,6 +139,7 @@ def test_a_directory_that_somebody_stands_in_can_be_removed_and_made_again(branc
         (branch / "build").mkdir()
         (branch / "build" / "file").write_bytes(b"1")
         assert os.listdir(descriptor) == []
+        assert os.fstat(descriptor).st_nlink == 0
         with pytest.raises(FileNotFoundError):
             os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=descriptor))
     finally:
