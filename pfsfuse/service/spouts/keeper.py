@@ -80,7 +80,9 @@ class SpoutKeeper:
 
     async def _run_once(self) -> str:
         """Launch the command and stay with it; why it ended."""
-        await self._take("")
+        left = self._basin.look()
+        if await self._take(left.message or ""):
+            self._basin.acknowledge(left)  # one that a command before has left would answer this one's
         printed = logtail.size(self._log)
         try:
             self._require_ports()
@@ -100,13 +102,19 @@ class SpoutKeeper:
                 await worker.stop(self.pipeline.name, GRACE_SECONDS)
 
         service = self._spec.spout.service if self._spec.spout is not None else None
+        ended: Ended | WorkerDied | PfsError
         async with trio.open_nursery() as nursery:
             nursery.start_soon(stop_when_asked)
             nursery.start_soon(self._keep_taking)
             if service is not None and service.internal_port != service.external_port:
                 nursery.start_soon(forward, service.external_port, service.internal_port)
-            ended = await worker.launch(self._launch())
+            try:
+                ended = await worker.launch(self._launch())
+            except (WorkerDied, PfsError) as error:
+                ended = error  # raised in here it would come out in a group
             nursery.cancel_scope.cancel()
+        if isinstance(ended, Exception):
+            raise ended
         return ended
 
     def _launch(self) -> Launch:
@@ -138,7 +146,10 @@ class SpoutKeeper:
             now = await trio.to_thread.run_sync(self._basin.look)
             moment = trio.current_time()
             # Twice the same: whoever wrote it has most likely finished.
-            marked = now.message is not None and now.message == before.message
+            marked = now.message is not None and (now.message, now.written) == (
+                before.message,
+                before.written,
+            )
             if now != before:
                 changed, waiting = moment, waiting if before.files else moment
             before = now
@@ -147,7 +158,7 @@ class SpoutKeeper:
                 if not await self._take(now.message or "" if marked else ""):
                     await trio.sleep(AGAIN_SECONDS)
                 elif marked:
-                    await trio.to_thread.run_sync(self._basin.acknowledge)
+                    await trio.to_thread.run_sync(self._basin.acknowledge, now)
                 changed = waiting = trio.current_time()
 
     async def _take(self, message: str) -> bool:

@@ -38,6 +38,8 @@ class Look:
     """Path, inode, size and time of each file or symlink that may be taken, in no useful order."""
     message: str | None
     """What is in the marker; None when there is none."""
+    written: tuple[Inode, int] | None = None
+    """Which marker it is, and its time: another text, or the same again, is another request."""
 
 
 class Basin:
@@ -62,7 +64,7 @@ class Basin:
             (path, (found.st_dev, found.st_ino), found.st_size, found.st_mtime_ns)
             for path, found in _walk(os.fsencode(self.out))
         )
-        return Look(files, self._message())
+        return Look(files, *self._marker())
 
     def take(self, *, branch: str, message: str) -> list[Commit]:
         """Commit what is complete: in one commit, after another of what was left in `taken`; in none when there was
@@ -78,17 +80,21 @@ class Basin:
         remove_tree(self._taken)
         return [each for each in (left, made) if each is not None]
 
-    def acknowledge(self) -> None:
-        """Remove the marker: what was closed when it was written has been committed."""
-        (self.out / os.fsdecode(MARKER)).unlink(missing_ok=True)
+    def acknowledge(self, seen: Look) -> None:
+        """Remove the marker of this look: what was closed when it was written has been committed. One that was written
+        since stays, and so is answered by the next commit."""
+        if self._marker()[1] == seen.written:
+            (self.out / os.fsdecode(MARKER)).unlink(missing_ok=True)
 
-    def _message(self) -> str | None:
+    def _marker(self) -> tuple[str | None, tuple[Inode, int] | None]:
         try:
             descriptor = os.open(self.out / os.fsdecode(MARKER), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError:
-            return None
+            return None, None
         with open(descriptor, "rb") as marker:
-            return marker.read(LIMIT).decode("utf-8", "replace").strip()
+            found = os.fstat(descriptor)
+            text = marker.read(LIMIT).decode("utf-8", "replace").strip()
+            return text, ((found.st_dev, found.st_ino), found.st_mtime_ns)
 
     def _move(self) -> None:
         """Step 1."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -135,8 +136,19 @@ def test_the_marker_s_text_is_the_message(basin: Basin) -> None:
     assert basin.look().message is None
     (basin.out / ".commit").write_text("why\n")
     assert basin.look().message == "why"
-    basin.acknowledge()
+    seen = basin.look()
+    basin.acknowledge(seen)
     assert basin.look().message is None
+
+
+@pytest.mark.parametrize("text", ["why\n", "why not\n"])
+def test_a_marker_that_is_written_while_another_is_answered_stays(basin: Basin, text: str) -> None:
+    (basin.out / ".commit").write_text("why\n")
+    seen = basin.look()
+    (basin.out / ".commit").write_text(text)
+    os.utime(basin.out / ".commit", ns=(1, 1))  # however coarse the clock of the disk
+    basin.acknowledge(seen)
+    assert basin.look().message == text.strip()
 
 
 # ---- what runs
@@ -205,6 +217,13 @@ def test_a_spout_commits_restarts_is_updated_stopped_started_and_deleted(store: 
         assert head is not None
         await until(lambda: Ledger(store).version_of("spout", str(head.id)) == 2)
         assert log_path(store.path, "spout").read_text().endswith("spout\n")
+        running = find_spout(store, "spout")
+        assert running is not None and running.pid is not None
+        os.kill(running.pid, signal.SIGKILL)
+        await until(lambda: state() == "crashing")
+        killed = find_spout(store, "spout")
+        assert killed is not None and killed.reason == f"worker {running.pid} died (signal 9)"
+        await until(lambda: state() == "running")
         stop_pipeline(store, "spout")
         await until(lambda: state() == "stopped")
         start_pipeline(store, "spout")
