@@ -78,7 +78,10 @@ class Worker:
     async def start(cls, store_path: Path) -> Self:
         """A worker that is ready. Raises JobError when there can be none here, WorkerDied when it ends at
         once."""
-        worker = cls(store_path)
+        try:
+            worker = cls(store_path)
+        except OSError as error:  # no process, no memory, no descriptor is to be had
+            raise JobError(f"a worker cannot be started: {error}") from None
         try:
             report = await worker._next("", (Ready, Broken))
         except BaseException:

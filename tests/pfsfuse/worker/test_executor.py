@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -58,6 +59,18 @@ def test_a_worker_that_died_while_idle_is_replaced(store: Store, task: Tasks) ->
             assert worker_pids(store) != [pid]
 
     run(go)
+
+
+def test_a_worker_that_cannot_be_started_is_an_error_with_the_reason(
+    store: Store, task: Tasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def go() -> None:
+        async with open_local_executor(store.path, 1) as executor:
+            await executor.run(task("true"))
+
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(JobError, match=r"a worker cannot be started: .*No such file"):
+        run(go)
 
 
 def test_a_datum_that_no_worker_survives_fails(store: Store, task: Tasks) -> None:
