@@ -51,6 +51,11 @@ class Pipeline(msgspec.Struct, frozen=True, kw_only=True):
         return self.since_ns or self.created_ns
 
 
+def overtaken_by(pipeline: Pipeline) -> str:
+    """Why a job of an earlier version was ended."""
+    return f"the pipeline was updated to version {pipeline.version}"
+
+
 class JobInput(msgspec.Struct, frozen=True, kw_only=True):
     """The exact commit that one of the spec's inputs means in one job."""
 

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
+import msgspec
 import trio
 from msgspec.structs import replace
 
@@ -26,7 +27,7 @@ from pfsfuse.pipeline import Spec
 from pfsfuse.role import Role, RoleLock
 from pfsfuse.scheduler.deploy import spec_of
 from pfsfuse.scheduler.history import StoreHistory
-from pfsfuse.scheduler.job import Job, Pipeline, Request
+from pfsfuse.scheduler.job import Job, Pipeline, Request, overtaken_by
 from pfsfuse.scheduler.ledger import Ledger
 from pfsfuse.scheduler.logs import remove_logs
 from pfsfuse.scheduler.plan import branches_read, find_arrivals, plan_jobs
@@ -45,7 +46,8 @@ POLL_SECONDS = 0.25
 """Between two looks for changes that other processes have made; a look reads one number."""
 
 RETRY_SECONDS = 2.0
-"""Before a job whose end could not be recorded (a full disk) is taken up again."""
+"""Before what could not be planned is planned again, and a job whose end could not be recorded is taken up again (the
+disk was full, say)."""
 
 MOVES = 10_000
 """Times that branches are moved before anything is run; a backlog with more goes on after that."""
@@ -115,9 +117,10 @@ class Scheduler:
         except Conflict:
             self.wake()  # a pipeline was changed while we planned
             return
-        except StoreError as error:
+        except (StoreError, msgspec.MsgspecError) as error:
+            # The latter: a newer version has been here. The mount, and what else runs in this process, goes on.
             log.error("cannot plan: %s", error)
-            await trio.sleep(self._poll_seconds)
+            await trio.sleep(RETRY_SECONDS)
             return
         for name, running in self._running.items():
             _interrupt(running, pipelines.get(name))
@@ -266,20 +269,16 @@ def _interrupt(running: _Running, now: Pipeline | None) -> None:
     if now is None or now.created_ns != running.pipeline.created_ns:
         running.scope.cancel()
     elif running.run is not None and job.version < now.oldest:
-        running.run.kill(_overtaken(now))
+        running.run.kill(overtaken_by(now))
     elif running.run is not None and now.paused:
         running.scope.cancel()
-
-
-def _overtaken(pipeline: Pipeline) -> str:
-    return f"the pipeline was updated to version {pipeline.version}"
 
 
 def _of_version(step: Run | Fail, pipeline: Pipeline) -> Run | Fail:
     """The step, or the end of a job that an update has overtaken."""
     if step.job.version >= pipeline.oldest:
         return step
-    return Fail(step.job, _overtaken(pipeline), "killed")
+    return Fail(step.job, overtaken_by(pipeline), "killed")
 
 
 def _first(group: BaseExceptionGroup[Exception]) -> BaseException:

@@ -30,7 +30,7 @@ from pfsfuse.scheduler.datums import datums_of, find_work, run_of
 from pfsfuse.scheduler.drain import drain
 from pfsfuse.scheduler.egressing import push_out
 from pfsfuse.scheduler.growth import Growth, merge_growth, note_basis
-from pfsfuse.scheduler.job import DatumRun, Job
+from pfsfuse.scheduler.job import DatumRun, Job, overtaken_by
 from pfsfuse.scheduler.ledger import Ledger
 from pfsfuse.scheduler.sets import in_sets
 from pfsfuse.scheduler.tasks import describe, task_of
@@ -45,6 +45,10 @@ PROGRESS_SECONDS = 1.0
 
 class PipelineGone(Exception):
     """The pipeline was deleted while its job ran, and perhaps made anew; there is nothing left to record."""
+
+
+class Overtaken(Exception):
+    """The pipeline was updated while its job ran: what the job has made is not wanted any more."""
 
 
 class ResultGone(JobError):
@@ -104,6 +108,8 @@ class JobRun:
                 await self._lose("killed", self._killed or f"timed out after {self._spec.job_timeout:g} s")
         except* PipelineGone:
             gone = True
+        except* Overtaken as overtaken:
+            await self._lose("killed", str(overtaken.exceptions[0]))
         except* (StoreError, PfsError) as group:
             await self._lose("failed", _sentence(group))
         if gone:
@@ -208,8 +214,13 @@ class JobRun:
         while True:
             await trio.sleep(PROGRESS_SECONDS)
             if self.job is not recorded:
-                recorded = self.job
-                await self._record()
+                now = self.job
+                try:
+                    await self._record()
+                except StoreError as error:  # a full disk may have room again before there is more to say
+                    log.warning("%s@%s goes on unrecorded: %s", now.pipeline, now.id, error)
+                else:
+                    recorded = now
 
     def _merge(self, growth: Growth | None) -> Entry:
         """The output. Raises ResultGone, also when that of a datum of the job before is, all of whose are needed."""
@@ -221,18 +232,21 @@ class JobRun:
         return tree
 
     def _commit(self, tree: Entry) -> None:
-        self._in_pipeline(partial(output.commit_output, self._store, self.job, tree))
+        self._in_pipeline(partial(output.commit_output, self._store, self.job, tree), wanted=True)
         if not self._recovered:
             note_basis(self._store, self._spec, self.job)
 
-    def _in_pipeline(self, write: Callable[[output.Hold], object]) -> None:
+    def _in_pipeline(self, write: Callable[[output.Hold], object], *, wanted: bool = False) -> None:
         """Write to the output repo as long as it is this pipeline's: `write` is given what says so, to be asked in the
-        same transaction, and is called again when the pipeline was changed (stopped, say). Raises PipelineGone."""
+        same transaction, and is called again when the pipeline was changed (stopped, say). Raises PipelineGone; with
+        `wanted` Overtaken, too, when an update has ended the job."""
         ledger = Ledger(self._store)
         while True:
             pipeline = ledger.find_pipeline(self.job.pipeline, made_ns=self._made_ns)
             if pipeline is None:
                 raise PipelineGone(self.job.pipeline)
+            if wanted and self.job.version < pipeline.oldest:
+                raise Overtaken(overtaken_by(pipeline))
             try:
                 write(partial(ledger.hold, pipeline=pipeline))
                 return

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
+import trio
 from msgspec.structs import replace
-from scheduling import put, settle, spec, told
+from scheduling import put, run, settle, settled, spec, told
 
 from pfsfuse.scheduler import (
     Job,
     Ledger,
     create_pipeline,
     delete_pipeline,
+    loop,
     request_retry,
     run_pipeline,
 )
 from pfsfuse.testing.executor import FakeExecutor
-from store import CommitId, Conflict, Store
+from pfsfuse.worker.api import Task
+from store import CommitId, Conflict, Full, Store
 
 MANY = 50
 
@@ -121,3 +126,54 @@ def test_a_commit_for_a_pipeline_that_was_made_anew_since_is_refused_in_its_own_
     with pytest.raises(Conflict, match="pipeline sales was changed"):
         edit.commit()
     assert store.repo("sales").head() == head
+
+
+def test_a_record_that_cannot_be_read_stops_planning_and_not_the_process(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(loop, "RETRY_SECONDS", 0.01)
+    put(store, "trips", {"a": b"1"})
+    create_pipeline(store, spec("sales", "trips"))
+    key = f"job\0sales\0{newest(store, 'sales').id}".encode()
+    shelf = store.shelf("scheduler")
+    good = shelf.get(key)
+    shelf.put(key, b'{"state": "of a later version"}')
+
+    async def go() -> None:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(loop.Scheduler(store, FakeExecutor(store), poll_seconds=0.01).run)
+            while "cannot plan" not in caplog.text:
+                await trio.sleep(0.01)
+            shelf.update({key: good})
+            await settled(store)
+            nursery.cancel_scope.cancel()
+
+    run(go)
+    assert newest(store, "sales").state == "success"
+
+
+def test_progress_that_cannot_be_recorded_ends_no_job(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("pfsfuse.scheduler.run.PROGRESS_SECONDS", 0.01)
+    put_job, full = Ledger.put_job, False
+
+    def full_for_a_moment(self: Ledger, job: Job, *rest: object, **more: object) -> bool:
+        if full and "unrecorded" not in caplog.text:
+            raise Full(store.path)
+        return put_job(self, job, *rest, **more)  # type: ignore[arg-type]
+
+    def transform(task: Task) -> dict[str, bytes]:
+        nonlocal full
+        if full:
+            while "unrecorded" not in caplog.text:
+                time.sleep(0.001)
+        full = True
+        return {task.datum: b""}
+
+    monkeypatch.setattr(Ledger, "put_job", full_for_a_moment)
+    put(store, "trips", {"a": b"1", "b": b"2"})
+    create_pipeline(store, spec("sales", "trips"))
+    settle(store, FakeExecutor(store, transform=transform, slots=1))
+    job = newest(store, "sales")
+    assert (job.state, job.done, len(Ledger(store).datum_runs(job))) == ("success", 2, 2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 import trio
 from scheduling import files, put, run, settle, spec, told
@@ -21,7 +23,9 @@ from pfsfuse.scheduler import (
     wait_for,
 )
 from pfsfuse.scheduler.loop import Scheduler
+from pfsfuse.scheduler.run import JobRun
 from pfsfuse.testing.executor import FakeExecutor
+from pfsfuse.worker.api import Task
 from store import Commit, Conflict, Exists, InUse, RepoNotFound, Store
 
 
@@ -382,3 +386,20 @@ def test_a_pipeline_that_others_read_is_deleted_by_force(store: Store, executor:
     settle(store, executor)
     assert [each.name for each in Ledger(store).pipelines()] == ["report"]
     assert len(told(store, "report")) == 1
+
+
+def test_a_job_that_an_update_overtakes_at_its_very_end_makes_no_commit(store: Store) -> None:
+    put(store, "trips", {"1": b"a"})
+    pipeline = create_pipeline(store, before := spec("sales", "trips"))
+
+    def transform(task: Task) -> dict[str, bytes]:
+        update_pipeline(store, spec("sales", "trips", cmd="two"))
+        return {"out": b""}
+
+    (job,) = told(store, "sales")
+    executor = FakeExecutor(store, transform=transform)
+    made_ns = pipeline.created_ns
+    run(JobRun(store, executor, before, job, time.time_ns, made_ns=made_ns).run)  # and nobody to stop it
+    old, new = told(store, "sales")
+    assert (old.state, old.reason) == ("killed", "the pipeline was updated to version 2")
+    assert new.state == "created" and store.repo("sales").find_head("master") is None
