@@ -5,22 +5,25 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
 from pfsfuse.egress import EgressError, push
+from pfsfuse.egress.objects import AT_ONCE
 from pfsfuse.pipeline import Egress
 from store import Store
+from store.testing.strategies import pseudo_random
 from tests.pfsfuse.egress.conftest import Commits
 
 
 class Bucket(ThreadingHTTPServer):
-    """Objects by path, `/bucket/key`; answers `refusal` instead when that is set."""
+    """Objects by path, `/bucket/key`; answers `refusal` instead when that is set. One upload in parts at a time."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.objects: dict[str, bytes] = {}
+        self.parts: dict[int, bytes] = {}
         self.refusal = 0
 
 
@@ -29,16 +32,42 @@ class _Handler(BaseHTTPRequestHandler):
     server: Bucket
 
     def do_PUT(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        if not self.server.refusal:
-            self.server.objects[unquote(urlsplit(self.path).path)] = body
-        self.send_response(self.server.refusal or 200)
+        body, asked = self._body(), urlsplit(self.path)
+        if self.server.refusal:
+            return self._answer(self.server.refusal)
+        if part := parse_qs(asked.query).get("partNumber"):
+            self.server.parts[int(part[0])] = body
+        else:
+            self.server.objects[unquote(asked.path)] = body
+        return self._answer()
+
+    def do_POST(self) -> None:
+        self._body()
+        asked = urlsplit(self.path)
+        if "uploadId" not in parse_qs(asked.query):
+            return self._answer(body=_xml("InitiateMultipartUpload", "<UploadId>1</UploadId>"))
+        self.server.objects[unquote(asked.path)] = b"".join(
+            part for _, part in sorted(self.server.parts.items())
+        )
+        return self._answer(body=_xml("CompleteMultipartUpload", "<ETag>x</ETag>"))
+
+    def _body(self) -> bytes:
+        return self.rfile.read(int(self.headers["Content-Length"] or 0))
+
+    def _answer(self, status: int = 200, body: bytes = b"") -> None:
+        self.send_response(status)
         self.send_header("ETag", '"x"')
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, format: str, *arguments: object) -> None:
         pass
+
+
+def _xml(kind: str, inner: str) -> bytes:
+    places = "<Bucket>sales</Bucket><Key>key</Key>"
+    return f"<{kind}Result>{places}{inner}</{kind}Result>".encode()
 
 
 @pytest.fixture
@@ -59,6 +88,13 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
 def test_every_file_is_an_object_below_the_prefix(commit_of: Commits, bucket: Bucket) -> None:
     push(commit_of({"a": b"1", "d/é b": b"2"}), Egress(url="s3://sales/of/july"))
     assert bucket.objects == {"/sales/of/july/a": b"1", "/sales/of/july/d/é b": b"2"}
+
+
+def test_a_large_file_is_sent_in_parts(commit_of: Commits, bucket: Bucket) -> None:
+    large = pseudo_random(1, AT_ONCE * 2 + 1)
+    push(commit_of({"large": large}), Egress(url="s3://sales/of"))
+    assert len(bucket.parts) > 1
+    assert bucket.objects == {"/sales/of/large": large}
 
 
 @pytest.mark.parametrize(("status", "final"), [(403, True), (503, False)])

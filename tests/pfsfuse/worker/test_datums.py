@@ -36,6 +36,9 @@ CASES: dict[str, dict[str, object]] = {
     "times out twice": {"cmd": "echo on; sleep 600", "timeout_seconds": 0.2, "tries": 2},
     "accepted": {"cmd": "echo 1 > /pfs/out/kept; exit 7", "accept": (7,)},
     "links": {"cmd": LINK},
+    "hard links": {
+        "cmd": "echo 1 > /pfs/out/a; mkdir /pfs/out/d; ln /pfs/out/a /pfs/out/d/b; echo 2 >> /pfs/out/a"
+    },
     "a link that vanishes": {"cmd": "echo 1 > /tmp/x; ln -s /tmp/x /pfs/out/x"},
     "nobody": {
         "cmd": "id -u; cat /pfs/trips/2016/july.csv; echo mine > /pfs/out/x; touch $HOME/x",
@@ -184,6 +187,10 @@ def test_a_link_to_an_input_becomes_what_it_leads_to(done: dict[str, Done]) -> N
 def test_a_link_to_what_vanishes_with_the_datum_fails_it(done: dict[str, Done]) -> None:
     outcome = done["a link that vanishes"].outcome
     assert outcome.state == "failed" and "link to /tmp/x, which does not outlive the datum" in outcome.reason
+
+
+def test_each_name_of_a_file_with_several_is_kept_with_what_it_holds(done: dict[str, Done]) -> None:
+    assert done["hard links"].files == {"a": "1\n2\n", "d/b": "1\n2\n"}
 
 
 def test_the_bytes_that_were_shown_and_written_are_counted(done: dict[str, Done]) -> None:
