@@ -17,6 +17,7 @@ import pytest
 import store
 from pfsfuse.testing.mounted import Mounted, mounted
 from pfsfuse.testing.posix import CHANGES, lay_out, outcome, tree
+from pfsfuse.worktree import holes
 
 REFUSED = {
     "link": "EPERM",
@@ -213,18 +214,21 @@ def test_a_name_of_256_bytes_is_refused(branch):
 
 
 def test_a_large_file_that_is_changed_in_one_byte_is_not_copied(written, opened, branch):
+    if not holes.are_told(opened.path):
+        pytest.skip("the disk here does not tell what was written: large files are copied on it")
     with opened.repo("trips").edit(message="large") as edit:
         edit.write("large", os.urandom(40 << 20))
     written.refresh()
     with open(branch / "large", "r+b") as file:
         file.seek(30 << 20)
         file.write(b"x")
-    scratch = list(opened.path.glob("worktrees/*/files/*"))
-    assert sum(path.stat().st_blocks * 512 for path in scratch) <= 64 * 1024
+    (scratch,) = opened.path.glob("worktrees/*/files/*")
+    with open(scratch, "rb") as file:  # not its blocks, of which each disk counts others beside those of data
+        assert holes.data_of(file.fileno()) == [(30 << 20, (30 << 20) + holes.BLOCK)]
     whole = opened.resolve_commit("trips").read("large")
     expected = whole[: 30 << 20] + b"x" + whole[(30 << 20) + 1 :]
     assert (branch / "large").read_bytes() == expected
-    written.stage()
+    assert written.stage() == []
     draft = opened.repo("trips").find_draft()
     assert draft is not None and draft.read("large") == expected
     assert (branch / "large").read_bytes() == expected
