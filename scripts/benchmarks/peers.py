@@ -42,7 +42,10 @@ def store_of(where: Path) -> Path:
 def _git_env(where: Path) -> Mapping[str, str]:
     who = {"NAME": "bench", "EMAIL": "bench@localhost"}
     people = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in who.items()}
-    return {**people, "GIT_DIR": str(store_of(where)), "HOME": str(where), "GIT_CONFIG_NOSYSTEM": "1"}
+    # A gc in the background would go on while others are measured, and while its directory is removed.
+    quiet = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "gc.auto", "GIT_CONFIG_VALUE_0": "0"}
+    where_ = {"GIT_DIR": str(store_of(where)), "HOME": str(where), "GIT_CONFIG_NOSYSTEM": "1"}
+    return {**people, **quiet, **where_}
 
 
 OURS = Contender(

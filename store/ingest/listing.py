@@ -65,6 +65,7 @@ def scan(descriptor: int, skip: Callable[[bytes], bool] | None, now_ns: int) -> 
     failed: list[tuple[bytes, OSError]] = []
     young: set[bytes] = set()
     empty: set[bytes] = set()
+    device, is_disk = -1, False
     directory, coding, recent = stat.S_ISDIR, sys.getfilesystemencoding(), now_ns - COARSE_TICK_NS
     with os.scandir(descriptor) as found:
         for item in found:
@@ -80,8 +81,12 @@ def scan(descriptor: int, skip: Callable[[bytes], bool] | None, now_ns: int) -> 
                 items[name] = DIRECTORY
                 continue
             row = items[name] = row_of(status)
-            if not status.st_size and stat.S_ISREG(status.st_mode) and os.major(status.st_dev) != NO_DISK:
-                empty.add(name)
+            if not status.st_size and stat.S_ISREG(status.st_mode):
+                if status.st_dev != device:
+                    device = status.st_dev
+                    is_disk = os.major(device) != NO_DISK
+                if is_disk:
+                    empty.add(name)
             if status.st_ctime_ns > recent and not settled(row, now_ns):
                 young.add(row)
     return Listing(sorted(items.items()), failed, young, empty)

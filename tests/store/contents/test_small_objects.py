@@ -7,7 +7,7 @@ import random
 import pytest
 
 import store
-from store.engine.txn import OBJECTS
+from store.engine.txn import OBJECTS, SEGMENTS
 from store.format import segment
 from store.ids import ObjectId
 
@@ -64,6 +64,17 @@ def test_files_are_written_before_the_directories_that_name_them(data, trips):
     folders, files = committed(data, trips, count=3_000)
     assert len(set(folders.values())) > 1
     assert all(number < folders[path[:1]] for path, number in files.items())
+
+
+def test_a_segment_of_nodes_ends_with_the_node_that_fills_64_kib(data, trips):
+    folders, _ = committed(data, trips, count=3_000)
+    full = sorted(set(folders.values()))[:-1]  # in the last one is what is left, of all kinds
+    assert full
+    with data._env.read() as reading:
+        for number in full:
+            record = reading.get_raw(SEGMENTS, number.to_bytes(8, "big"))
+            *before, _ = (length for _, length in segment.rows(record))
+            assert sum(before) < 64 << 10
 
 
 def test_a_small_commit_is_one_segment(data, trips):
