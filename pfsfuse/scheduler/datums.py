@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pfsfuse.errors import JobError
@@ -34,8 +34,10 @@ class Work:
     """Its datums, of which those that are known are not held: there may be 100,000."""
     todo: tuple[Datum, ...]
     """Those that have not ended in this job, and whose result is not known, in the order of enumeration."""
-    runs: tuple[DatumRun, ...]
-    """Those that have ended in this job, before whoever ran it died."""
+    ended: int
+    """How many have ended in this job, before whoever ran it died."""
+    unrecorded: tuple[DatumRun, ...]
+    """Those of them of which only their result tells."""
     growth: Growth | None
     """Set when the job goes on from the one before."""
 
@@ -76,17 +78,26 @@ def preview(store: Store, spec: Spec) -> Iterator[Datum]:
     return _once(enumerate_datums(spec, commits))
 
 
-def find_work(store: Store, spec: Spec, job: Job, *, stands: Sequence[str] = (), grows: bool = True) -> Work:
+def find_work(
+    store: Store,
+    spec: Spec,
+    job: Job,
+    *,
+    stands: Sequence[str] = (),
+    grows: bool = True,
+    count: Callable[[DatumRun], None] = lambda run: None,
+) -> Work:
     """What is left to do of a job, whether or not it has been begun. Results of the transforms with the keys `stands`
-    count as its own. With `grows` it goes on from the one before where it can, whose datums are then not looked at."""
+    count as its own. With `grows` it goes on from the one before where it can, whose datums are then not looked at.
+    `count` is told how each datum went that has ended in this job: they are not held, there may be 100,000."""
     before = Ledger(store).datum_runs(job) if job.started_ns is not None else {}
     growth = find_growth(store, spec, job) if grows else None
     datums: Iterable[Datum] = datums_of(store, spec, job) if growth is None else growth.changes.come
-    total, todo, runs = 0, [], []
+    total, ended, todo, unrecorded = 0, 0, [], []
     with Adopting(store, stands) as adopting:
         for datum in datums:
             total += 1
-            run = before.get(datum.id)
+            run = before.pop(datum.id, None)
             if run is None or run.state == "success":
                 pin = store.pins.get(datum_pin(datum.id)) or adopting.find(datum)
                 if pin is None:
@@ -94,9 +105,11 @@ def find_work(store: Store, spec: Spec, job: Job, *, stands: Sequence[str] = (),
                     continue
                 if job.started_ns is not None and run is None:
                     run = _run_of(pin, job)  # it ended after the last record of how far the job was
+                    unrecorded += [] if run is None else [run]
             if run is not None:
-                runs.append(run)
-    return Work(total if growth is None else growth.total, tuple(todo), tuple(runs), growth)
+                ended += 1
+                count(run)
+    return Work(total if growth is None else growth.total, tuple(todo), ended, tuple(unrecorded), growth)
 
 
 def iter_datums(store: Store, spec: Spec, job: Job) -> Iterator[JobDatum]:

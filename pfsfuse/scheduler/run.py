@@ -145,14 +145,13 @@ class JobRun:
     async def _make(self, *, grows: bool) -> Entry | None:
         """Find what is left to do, do it, and merge; None when datums have failed. Without `grows` every datum is
         looked at, as if there were no job before. Raises ResultGone."""
-        find = partial(find_work, self._store, self._spec, self.job, stands=self._stands, grows=grows)
-        work = await trio.to_thread.run_sync(find)
-        total = work.total
         zero = replace(self.job, done=0, failed=0, recovered=0, seconds=0.0, read_bytes=0, written_bytes=0)
-        self.job = replace(zero, total=total, skipped=total - len(work.todo) - len(work.runs))
-        for run in work.runs:
-            self._count(run)
-        self._unrecorded += work.runs
+        find = partial(find_work, self._store, self._spec, self.job, stands=self._stands, grows=grows)
+        self.job = zero  # counted up in the thread: nobody records it meanwhile
+        work = await trio.to_thread.run_sync(partial(find, count=self._count))
+        skipped = work.total - len(work.todo) - work.ended
+        self.job = replace(self.job, total=work.total, skipped=skipped)
+        self._unrecorded += work.unrecorded
         await self._record()
         slots = min(self._executor.slots, self._spec.parallelism or self._executor.slots)
         sets = (
