@@ -37,6 +37,10 @@ from pfsfuse.worker.removal import remove_tree
 from pfsfuse.worker.sandbox import Room
 
 IDLE_SECONDS = 60.0
+MOST_ASKED = 1 << 20
+"""Bytes that a command may ask with: they are held by the worker, which no limit of the command's holds for."""
+MOST_SAID = 8 << 10
+"""Characters that are kept of why a datum has failed."""
 GRACE_SECONDS = 10.0
 """For a command to end once it has been told that there is no more to do."""
 
@@ -86,11 +90,11 @@ class Batch:
         """Take what the command asks, one after another."""
         while True:
             stream = await listener.accept()
-            line = await LineReader(stream).next_line()
+            line = await LineReader(stream, most=MOST_ASKED).next_line()
             try:
                 said = json.loads(line or b"")
-                error = None if said["error"] is None else str(said["error"])
-            except (ValueError, KeyError, TypeError):
+                error = None if said["error"] is None else str(said["error"])[:MOST_SAID]
+            except (ValueError, KeyError, TypeError, RecursionError):
                 await stream.aclose()
                 continue
             await self._asked.send(Ask(error, stream))

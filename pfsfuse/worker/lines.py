@@ -11,14 +11,19 @@ class LineReader:
     Cancelling `next_line` loses nothing: what was read stays buffered for the next call.
     """
 
-    def __init__(self, stream: trio.abc.ReceiveStream) -> None:
-        self._stream = stream
+    def __init__(self, stream: trio.abc.ReceiveStream, *, most: int | None = None) -> None:
+        """A line of over `most` bytes counts as the end of input: whoever is not trusted could send one without end."""
+        self._stream, self._most = stream, most
         self._buffer = bytearray()
 
     async def next_line(self) -> bytes | None:
         """The next line, or None at the end of input (an unfinished last line is dropped: its writer
         died)."""
-        while (end := self._buffer.find(b"\n")) < 0:
+        seen = 0
+        while (end := self._buffer.find(b"\n", seen)) < 0:
+            seen = len(self._buffer)
+            if self._most is not None and seen > self._most:
+                return None
             data = await self._stream.receive_some(1 << 16)
             if not data:
                 return None

@@ -80,6 +80,34 @@ def kept(store: Store, task: Task) -> dict[str, str]:
     }
 
 
+HOSTILE = """
+import os, socket
+from pfsfuse.batch import next_datum
+for said in (b"[" * 900_000 + b"\\n", b"x" * 3_000_000, b"{}\\n", b"\\xff\\n"):
+    with socket.socket(socket.AF_UNIX) as stream:
+        stream.connect("/pfs/.next")
+        try:
+            stream.sendall(said)
+            stream.recv(1)
+        except OSError:
+            pass  # it was hung up on us
+assert next_datum() is not None
+next_datum("x" * 900_000)
+"""
+
+
+def test_what_a_command_asks_with_is_neither_trusted_nor_held_without_end(
+    store: Store, batched: Callable[..., Task]
+) -> None:
+    async def go() -> Outcome:
+        async with open_worker(store.path) as worker:
+            return await worker.compute(batched((sys.executable, "-c", HOSTILE), "a", timeout_seconds=30.0))
+
+    outcome = run(go, seconds=60)
+    assert outcome.state == "failed" and "it said: xxxx" in outcome.reason
+    assert len(outcome.reason) < 20_000
+
+
 def test_one_command_computes_datum_after_datum(store: Store, batched: Callable[..., Task]) -> None:
     tasks = [batched((sys.executable, "-c", PROGRAM), name, timeout_seconds=20.0) for name in FILES]
     tasks[FILES.index("slow")] = batched((sys.executable, "-c", PROGRAM), "slow", timeout_seconds=1.0)

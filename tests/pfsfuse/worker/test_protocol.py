@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
+from working import run
 
 from pfsfuse.worker.api import Ended, Input, Launch, Outcome, Task
+from pfsfuse.worker.lines import LineReader
 from pfsfuse.worker.protocol import Broken, Ready, Started, Stop, decode_report, decode_request, encode
 
 # Names on disk are any bytes; in strings what is not UTF-8 is a surrogate.
@@ -39,3 +42,14 @@ def test_a_request_is_one_line_and_comes_out_as_it_went_in(request: Launch | Tas
 )
 def test_a_report_comes_out_as_it_went_in(report: Ready | Broken | Started | Ended | Outcome) -> None:
     assert decode_report(encode(report)) == report
+
+
+def test_a_line_without_end_is_not_held_longer_than_a_reader_is_willing_to() -> None:
+    async def go() -> list[bytes | None]:
+        sending, receiving = trio.testing.memory_stream_one_way_pair()
+        lines = LineReader(receiving, most=100_000)
+        await sending.send_all(b"x" * 90_000 + b"\nlast\n" + b"x" * 1_000_000)
+        return [await lines.next_line() for _ in range(3)]
+
+    first, *others = run(go)
+    assert first == b"x" * 90_000 and others == [b"last", None]
