@@ -118,7 +118,7 @@ async def open_local_executor(store_path: Path, slots: int | None = None) -> Asy
 
     Its workers end with it. What dead workers have left in the store's scratch is cleared away first.
     """
-    await trio.to_thread.run_sync(remove_stale, store_path)
+    remove_stale(store_path)
     await trio.to_thread.run_sync(remove_unused, images(store_path))
     executor = LocalExecutor(store_path, slots or len(os.sched_getaffinity(0)))
     try:

@@ -6,11 +6,16 @@
     <store>/scratch/worker-<pid>/<n>/tmp   /tmp
 
 On the disk and not in memory: a datum may write more than fits there. A worker that dies leaves its
-directory; `remove_stale` clears away those whose process is gone.
+directory; `remove_stale` clears away those whose process is gone:
+
+    <store>/scratch/gone-<random>          what is being removed; a crash leaves it to the next who clears away
 """
 
 from __future__ import annotations
 
+import contextlib
+import secrets
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,6 +29,7 @@ from pfsfuse.worker.removal import remove_empty, remove_tree
 from pfsfuse.worker.sandbox import Room
 
 PREFIX = "worker-"
+GONE = "gone-"
 
 
 def worker_directory(store: Path, pid: int) -> Path:
@@ -31,13 +37,27 @@ def worker_directory(store: Path, pid: int) -> Path:
     return store / "scratch" / f"{PREFIX}{pid}"
 
 
-def remove_stale(store: Path) -> None:
-    """Remove what workers that are no longer alive have left."""
-    for path in sorted((store / "scratch").glob(f"{PREFIX}*")):
+def remove_stale(store: Path) -> threading.Thread:
+    """Put what workers that are no longer alive have left out of the way, and remove it in the thread that is returned.
+
+    Nobody has to wait for that: a million files took 25 minutes on a disk that is slow to forget them, and a mount must
+    answer before. The thread ends with the process, and whoever clears away next goes on.
+    """
+    scratch = store / "scratch"
+    for path in sorted(scratch.glob(f"{PREFIX}*")):
         pid = path.name.removeprefix(PREFIX)
         if pid.isdecimal() and not is_alive(int(pid)):
-            remove_tree(path)
+            with contextlib.suppress(OSError):  # a full disk: another time
+                path.rename(scratch / f"{GONE}{secrets.token_hex(8)}")
             cgroup.remove_stale(int(pid))
+    thread = threading.Thread(target=_remove_gone, args=(scratch,), name="removal", daemon=True)
+    thread.start()
+    return thread
+
+
+def _remove_gone(scratch: Path) -> None:
+    for path in scratch.glob(f"{GONE}*"):
+        remove_tree(path)
 
 
 class Rooms:

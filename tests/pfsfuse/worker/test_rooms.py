@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,19 @@ def test_what_dead_workers_left_is_removed_though_nobody_has_collected_them(tmp_
     os.waitid(os.P_PID, dead.pid, os.WEXITED | os.WNOWAIT)
     for pid in (dead.pid, os.getpid()):
         (tmp_path / "scratch" / f"worker-{pid}" / "1").mkdir(parents=True)
-    remove_stale(tmp_path)
+    remove_stale(tmp_path).join()
     assert [path.name for path in (tmp_path / "scratch").iterdir()] == [f"worker-{os.getpid()}"]
     dead.wait()
+
+
+def test_what_a_dead_worker_left_is_out_of_the_way_before_it_is_removed(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "scratch" / "worker-999999999" / "1").mkdir(parents=True)
+    go_on = threading.Event()
+    with monkeypatch.context() as slow:
+        slow.setattr("pfsfuse.worker.rooms.remove_tree", lambda path: go_on.wait(60))
+        first = remove_stale(tmp_path)
+        assert [path.name.partition("-")[0] for path in (tmp_path / "scratch").iterdir()] == ["gone"]
+        go_on.set()
+        first.join()
+    remove_stale(tmp_path).join()
+    assert not list((tmp_path / "scratch").iterdir())
