@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pfsfuse.errors import MountError
@@ -59,13 +59,14 @@ def alone(where: Path) -> Iterator[None]:
     """
     descriptor = os.open(where, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise MountError(
-                f"something else is being mounted at {where}",
-                hint="`findmnt -t fuse.pfs` lists what is mounted",
-            ) from None
+        with suppress(OSError):  # a disk that knows no locks: nobody is kept out there
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise MountError(
+                    f"something else is being mounted at {where}",
+                    hint="`findmnt -t fuse.pfs` lists what is mounted",
+                ) from None
         yield
     finally:
         os.close(descriptor)
