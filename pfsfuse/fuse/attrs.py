@@ -15,6 +15,7 @@ PREFERRED_READ = 128 * 1024
 """st_blksize: what `cat` and `cp` read at a time."""
 
 _UID, _GID = os.getuid(), os.getgid()
+_KIND, _FILE = 0o170000, stat.S_IFREG
 _SECOND = 1_000_000_000
 _SECONDS = (1 << 64) - 1
 """Seconds travel unsigned; those before 1970 wrap around."""
@@ -22,19 +23,21 @@ _SECONDS = (1 << 64) - 1
 
 def entry(node: Node, *, lasting: bool = True) -> bytes:
     """All the kernel is told about a name that leads to `node`. Not `lasting`: ask again next time."""
-    ino, mode, size = node.ino, node.mode, node.size
-    seconds, rest = divmod(node.mtime_ns, _SECOND)
+    ino = node.ino
+    mode, size, mtime_ns = node.status()
+    seconds, rest = divmod(mtime_ns, _SECOND)
     seconds &= _SECONDS
+    timeout = node.attr_timeout if lasting else 0
     return ENTRY.pack(
         ino,
         0,
         int(node.entry_timeout) if lasting else 0,
-        int(node.attr_timeout) if lasting else 0,
+        int(timeout),
         0,
-        int(node.attr_timeout % 1 * _SECOND) if lasting else 0,
+        int(timeout % 1 * _SECOND),
         node.alias or ino,
         size,
-        -(-size // BLOCK) if stat.S_ISREG(mode) else 0,
+        -(-size // BLOCK) if mode & _KIND == _FILE else 0,
         seconds,
         seconds,
         seconds,
@@ -53,8 +56,8 @@ def entry(node: Node, *, lasting: bool = True) -> bytes:
 
 def attributes(node: Node) -> bytes:
     """The attributes of `node`, without a name."""
-    mode, size = node.mode, node.size
-    seconds, rest = divmod(node.mtime_ns, _SECOND)
+    mode, size, mtime_ns = node.status()
+    seconds, rest = divmod(mtime_ns, _SECOND)
     seconds &= _SECONDS
     return ATTR.pack(
         int(node.attr_timeout),
@@ -62,7 +65,7 @@ def attributes(node: Node) -> bytes:
         0,
         node.alias or node.ino,
         size,
-        -(-size // BLOCK) if stat.S_ISREG(mode) else 0,
+        -(-size // BLOCK) if mode & _KIND == _FILE else 0,
         seconds,
         seconds,
         seconds,

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from pfsfuse.fuse.attrs import ABSENT, attributes, entry
 from pfsfuse.fuse.changes import Changes, when_free
 from pfsfuse.fuse.errno import LOGGED, errno_of
-from pfsfuse.fuse.kernel import Later, Lent, Session, replies
+from pfsfuse.fuse.kernel import Later, Lent, Session, Then, replies
 from pfsfuse.fuse.kernel.requests import Caller
 from pfsfuse.vfs.handles import OpenFile
 from pfsfuse.vfs.vfs import Vfs
@@ -94,12 +94,12 @@ class Operations(Changes):
         opened = self.vfs.open_directory(inode)
         return replies.opened(opened.fh, cache_directory=opened.cacheable, keep_cache=opened.unchanged)
 
-    def readdir(self, fh: int, offset: int, size: int) -> bytes:
+    def readdir(self, fh: int, offset: int, size: int) -> Then:
         page = replies.Page(size)
         for name, node, after, lasting in self.vfs.read_directory(fh, offset):
             if not page.add(entry(node, lasting=lasting), name, node.alias or node.ino, node.mode, after):
                 break
-        return page.answer()
+        return Then(page.answer(), partial(self.vfs.make_ready, fh))
 
     def releasedir(self, fh: int) -> None:
         self.vfs.close(fh)

@@ -64,6 +64,10 @@ class Node:
         """What it is called in `parent`; a file shared by several commits has other names, too."""
         raise NotImplementedError
 
+    def status(self) -> tuple[int, int, int]:
+        """`mode`, `size` and `mtime_ns` of one moment."""
+        return self.mode, self.size, self.mtime_ns
+
     def settle(self) -> None:
         """The kernel knows it from now on: keep it small."""
 
@@ -126,10 +130,17 @@ class Leaf(Node):
     def name(self) -> bytes:
         return self.entry.name
 
+    def mode_of(self, entry: Entry) -> int:
+        """The mode that the file of `entry` is shown with."""
+        return entry.mode if entry.target is not None else entry.mode & UNWRITABLE
+
+    def status(self) -> tuple[int, int, int]:
+        entry = self.entry
+        return self.mode_of(entry), entry.size, entry.mtime_ns
+
     @property
     def mode(self) -> int:  # type: ignore[override]
-        entry = self.entry
-        return entry.mode if entry.target is not None else entry.mode & UNWRITABLE
+        return self.mode_of(self.entry)
 
     @property
     def size(self) -> int:  # type: ignore[override]

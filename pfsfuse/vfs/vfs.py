@@ -156,6 +156,12 @@ class Vfs:
             yield name, node, number + _DOTS + 1, lasting
             self.inodes.count(node, directory, name)
 
+    def make_ready(self, fh: int) -> None:
+        """Get what a directory's next names are, which whoever lists it will ask for."""
+        handle = self.handles.get(fh)
+        if isinstance(handle, OpenDirectory):
+            handle.listing.make_ready()
+
     # ---- files
 
     def open(self, ino: int, flags: int) -> Opened:

@@ -47,9 +47,8 @@ class LiveLeaf(Leaf):
     def links(self) -> int:  # type: ignore[override]
         return 0 if self.removed else 1
 
-    @property
-    def mode(self) -> int:  # type: ignore[override]
-        return self.entry.mode
+    def mode_of(self, entry: Entry) -> int:
+        return entry.mode
 
 
 class Written(Node):

@@ -14,6 +14,6 @@ from __future__ import annotations
 
 from pfsfuse.fuse.kernel.device import open_device
 from pfsfuse.fuse.kernel.requests import Caller, Changes
-from pfsfuse.fuse.kernel.session import Later, Lent, Session
+from pfsfuse.fuse.kernel.session import Later, Lent, Session, Then
 
-__all__ = ["Caller", "Changes", "Later", "Lent", "Session", "open_device"]
+__all__ = ["Caller", "Changes", "Later", "Lent", "Session", "Then", "open_device"]

@@ -1,6 +1,7 @@
 """One mount's conversation with the kernel.
 
     receive ──► decode ──► handler ─┬─ bytes      answered on the spot
+                                    ├─ Then       the same, and then something is made ready for the next request
                                     ├─ Later      a thread works it out and answers
                                     ├─ Lent       a thread passes on what it is lent
                                     └─ coroutine  a task of the nursery awaits it and answers
@@ -18,7 +19,7 @@ import errno
 import os
 import select
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from time import perf_counter_ns
 from types import CoroutineType
@@ -76,6 +77,18 @@ class Lent:
 
     def __init__(self, open: Callable[[], AbstractContextManager[Sequence[bytes | memoryview]]]) -> None:
         self.open = open
+
+
+class Then:
+    """An answer, and what to make ready while the kernel takes it in. `work` must not wait. What it raises is lost: the
+    request that needs it raises it again.
+    """
+
+    __slots__ = ("body", "work")
+
+    def __init__(self, body: bytes, work: Callable[[], object]) -> None:
+        self.body = body
+        self.work = work
 
 
 class Handlers(Protocol):
@@ -156,6 +169,12 @@ class Session:
             kind = type(body)
             if kind is bytes:
                 self._send(unique, 0, (body,))
+            elif kind is Then:
+                self._send(unique, 0, (body.body,))
+                self._handlers.answered(name, perf_counter_ns() - start)
+                with suppress(Exception):
+                    body.work()
+                return
             elif kind is Later:
                 self._fetchers.put(lambda: self._fetch(unique, name, args, body.work, start))
                 return

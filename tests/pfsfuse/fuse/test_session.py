@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import trio
 
-from pfsfuse.fuse.kernel import Caller, Changes, Later, Lent, Session, wire
+from pfsfuse.fuse.kernel import Caller, Changes, Later, Lent, Session, Then, wire
 from pfsfuse.fuse.kernel.wire import Notify, Op
 from pfsfuse.testing.kernel import FakeKernel
 
@@ -158,6 +158,19 @@ def test_an_error_is_a_number_and_the_next_request_is_answered() -> None:
 
 def test_a_damaged_request_is_an_error_too() -> None:
     assert ask(Recorder(read=b""), Op.READ, 1, b"short")[0] == errno.EIO
+
+
+def test_what_is_made_ready_comes_after_the_answer_and_may_fail() -> None:
+    def fail() -> None:
+        raise OSError(errno.EIO, "no")
+
+    handlers = Recorder(readdir=Then(b"names", fail), statfs=b"room")
+
+    async def talk(kernel: FakeKernel, _: Session) -> list[tuple[int, bytes]]:
+        return [await kernel.ask(Op.READDIRPLUS, 1, bytes(40)), await kernel.ask(Op.STATFS, 1)]
+
+    assert converse(handlers, talk) == [(0, b"names"), (0, b"room")]
+    assert handlers.seen == ["readdir", "statfs"]
 
 
 def test_what_takes_time_is_answered_by_a_thread_while_others_are_answered() -> None:

@@ -29,13 +29,17 @@ class Numbers:
         return True
 
 
-@given(st.integers(0, 60), st.integers(1, 9), st.lists(st.integers(0, 70), max_size=20))
+@given(
+    st.integers(0, 60), st.integers(1, 9), st.lists(st.tuples(st.integers(0, 70), st.booleans()), max_size=20)
+)
 def test_an_offset_means_the_same_name_in_whatever_order_it_is_asked_for(
-    count: int, block: int, offsets: list[int]
+    count: int, block: int, asked: list[tuple[int, bool]]
 ) -> None:
     contents = Numbers(count)
     listing = Listing(contents, block=block)
-    for offset in offsets:
+    for offset, ahead in asked:
+        if ahead:
+            listing.make_ready()
         assert [(at, name) for at, name, _ in listing.start(offset)] == list(enumerate(contents.names))[
             offset:
         ]
@@ -47,7 +51,18 @@ def test_listing_forwards_reads_each_name_once() -> None:
     offset = 0
     while names := [at for (at, _, _), _ in zip(listing.start(offset), range(10), strict=False)]:
         offset = names[-1] + 1
+        listing.make_ready()
     assert (offset, contents.read) == (1000, 1000)
+
+
+def test_what_was_made_ready_is_not_read_when_it_is_asked_for() -> None:
+    contents = Numbers(1000)
+    listing = Listing(contents, block=64)
+    next(listing.start(0))
+    listing.make_ready()
+    before = contents.read
+    next(listing.start(64))
+    assert (before, contents.read) == (128, 128)
 
 
 def test_memory_is_one_block_and_a_mark_for_each() -> None:
