@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,9 +17,9 @@ EVERY_SECONDS = 0.2
 
 
 @contextmanager
-def showing(store: Store, *commits: str, only: str | None = None) -> Iterator[None]:
+def showing(store: Store, *commits: str, only: Collection[str] | None = None) -> Iterator[None]:
     """Keep a bar on the terminal for each job that one of these commits (32 hex digits) brought about, or that has its
-    id; of the pipeline `only`, if given. Nothing where stderr is no terminal."""
+    id; of the pipelines `only`, if given. Nothing where stderr is no terminal."""
     if not sys.stderr.isatty():
         yield
         return
@@ -32,12 +33,14 @@ def showing(store: Store, *commits: str, only: str | None = None) -> Iterator[No
         watcher.join()
 
 
-def jobs_of(store: Store, commits: Collection[str], only: str | None = None) -> list[Job]:
+def jobs_of(store: Store, commits: Collection[str], only: Collection[str] | None = None) -> list[Job]:
     """The newest job of each pipeline that belongs to one of the commits, upstream before downstream."""
     from pfsfuse.scheduler import Ledger
 
     newest: dict[str, Job] = {}
-    for job in Ledger(store).iter_jobs(only):
+    ledger = Ledger(store)
+    jobs = chain.from_iterable(map(ledger.iter_jobs, only)) if only is not None else ledger.iter_jobs()
+    for job in jobs:
         if job.id in commits or job.cause.commit in commits:
             known = newest.get(job.pipeline)
             newest[job.pipeline] = job if known is None or job.number > known.number else known
@@ -67,7 +70,9 @@ def facts(job: Job) -> dict[str, Any]:
     }
 
 
-def _watch(store: Store, commits: Collection[str], only: str | None, wait: Callable[[float], bool]) -> None:
+def _watch(
+    store: Store, commits: Collection[str], only: Collection[str] | None, wait: Callable[[float], bool]
+) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 

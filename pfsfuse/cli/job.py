@@ -262,7 +262,7 @@ def wait(app: App, job: str) -> None:
 
     with app.open() as opened:
         found = find(Ledger(opened), job)
-        with showing(opened, found.cause.commit, only=found.pipeline):
+        with showing(opened, found.cause.commit, only={found.pipeline}):
             ended = wait_for_job(opened, found)
     app.refresh()
     if app.json:

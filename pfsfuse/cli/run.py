@@ -97,10 +97,13 @@ def computed(opened: Store, jobs: list[Job]) -> list[Commit]:
 
     Raises JobError when one of them is lost, DaemonError when nobody schedules.
     """
-    from pfsfuse.scheduler import wait_for, wait_for_job
+    from pfsfuse.pipeline import downstream_of
+    from pfsfuse.scheduler import Ledger, spec_of, wait_for, wait_for_job
 
     found: dict[tuple[str, str], Commit] = {}
-    with showing(opened, *(job.id for job in jobs)):
+    specs = {each.name: spec_of(each) for each in Ledger(opened).pipelines()}
+    shown = {name for job in jobs for name in (job.pipeline, *downstream_of(job.pipeline, specs))}
+    with showing(opened, *(job.id for job in jobs), only=shown):
         for job in jobs:
             wait_for_job(opened, job)
             made = opened.resolve_commit(f"{job.pipeline}@{job.id}")

@@ -206,6 +206,7 @@ def test_bars_are_in_the_order_of_the_graph_and_say_how_far(opened: Store) -> No
     commit = str(opened.repo("trips").head().id)
     sales, report = jobs_of(opened, [commit])
     assert (sales.pipeline, report.pipeline) == ("sales", "report")
+    assert jobs_of(opened, [commit], {"report"}) == [report]
     assert facts(sales) == {
         "description": "sales",
         "total": 3.0,
