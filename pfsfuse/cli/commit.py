@@ -54,7 +54,9 @@ def commit(
     The commits of all repos carry one id, and come into being together or not at all: nobody sees one without the
     others, and a pipeline that reads several of the repos runs once. If a branch has moved since something was staged
     for it, both are merged. A file that both changed in different ways is a conflict: conflicts are listed and nothing
-    is committed anywhere, unless --ours (what the branch has) and --theirs (what is staged) decide them all.
+    is committed anywhere, unless --ours (what the branch has) and --theirs (what is staged) decide them all. To have
+    both in a file, edit it below the mount, where its other side is in the branch's newest commit, and take it with
+    --theirs.
     """
     if everything == bool(branches):
         raise click.UsageError("name the repos to commit what is staged for, or give --all")
