@@ -18,7 +18,8 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -93,6 +94,16 @@ def spec_of(pipeline: Pipeline) -> Spec:
     return spec
 
 
+def readable(pipelines: Iterable[Pipeline]) -> dict[str, Spec]:
+    """Their specifications by name, without those that this version cannot read (a later one has written them). Such a
+    pipeline runs nothing, and stands in nobody's way: it can be updated and deleted."""
+    found = {}
+    for each in pipelines:
+        with suppress(SpecError):
+            found[each.name] = spec_of(each)
+    return found
+
+
 def plan_deployment(
     store: Store,
     specs: Sequence[Spec],
@@ -117,7 +128,7 @@ def plan_deployment(
             egress.require(spec.egress, name=spec.name)
         if spec.name in before and not update:
             raise PipelineExists(spec.name)
-    will_be = {name: spec_of(each) for name, each in before.items()} | wanted
+    will_be = readable(before.values()) | wanted
     check_acyclic(will_be)
     for spec in specs:
         check_inlets(store, spec)
@@ -181,7 +192,7 @@ def delete_pipeline(store: Store, name: str, *, keep_repo: bool = False, force: 
     unless `force`: those then have an input to which nothing comes any more.
     """
     ledger = Ledger(store)
-    spec = spec_of(ledger.pipeline(name))
+    spec = readable([ledger.pipeline(name)]).get(name)
     found = [each for each in readers(store, name) if each != name]
     if found and not force:
         raise JobError(
@@ -193,7 +204,7 @@ def delete_pipeline(store: Store, name: str, *, keep_repo: bool = False, force: 
             name, "user"
         )  # before the pipeline is gone, so that a crash between leaves one to delete
     ledger.remove_pipeline(name, keep_versions=keep_repo)
-    remove_inlets(store, spec)
+    remove_inlets(store, name, spec)
     remove_logs(store, name)
     if not keep_repo and store.find_repo(name) is not None:
         store.delete_repo(name)
@@ -206,7 +217,8 @@ def readers(store: Store, repo: str, branch: str | None = None) -> list[str]:
         known = (leaf.branch, followed_branch(leaf)) if isinstance(leaf, PfsInput) else (leaf.branch,)
         return leaf.repo == repo and (branch is None or branch in known)
 
-    return [each.name for each in Ledger(store).pipelines() if any(map(reads, inputs(spec_of(each))))]
+    specs = readable(Ledger(store).pipelines())
+    return [name for name, spec in specs.items() if any(map(reads, inputs(spec)))]
 
 
 def order_job(
@@ -256,22 +268,23 @@ def _create(ledger: Ledger, history: StoreHistory, spec: Spec, now_ns: int) -> S
 def _update(
     ledger: Ledger, history: StoreHistory, now: Pipeline, spec: Spec, results: Results, now_ns: int
 ) -> Step:
-    was = spec_of(now)
-    salted = replace(spec, salt=spec.salt or was.salt)
-    same = transform_key(salted) == transform_key(was)
+    was = readable([now]).get(now.name)
+    salt = str(now.spec.get("salt", ""))
+    salted = replace(spec, salt=spec.salt or salt)
+    same = was is not None and transform_key(salted) == transform_key(was)
     stands: tuple[str, ...] = now.stands if same else ()
     if results == "reprocess":
         stands = ()
-        if salted.salt == was.salt:
+        if salted.salt == salt:
             salted = replace(salted, salt=secrets.token_hex(8))
     elif results == "keep" and not same:
-        stands = (transform_key(was).hex(), *now.stands)
+        stands = (*(() if was is None else (transform_key(was).hex(),)), *now.stands)
         salted = replace(salted, salt=secrets.token_hex(8))
     if salted == was:
         return Step("leave", was, None)
     version = now.version + 1
     updated = replace(now, spec=spec_json(salted), version=version, updated_ns=now_ns, stands=stands)
-    if replace(salted, description=was.description) == was:
+    if was is not None and replace(salted, description=was.description) == was:
         return Step("update", salted, Deployed(updated, True), remarks=("only its description changes",))
     job, cursors = order_job(ledger, history, salted, version, now_ns=now_ns)
     if now.paused:

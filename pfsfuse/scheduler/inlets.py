@@ -33,13 +33,13 @@ def make_inlets(store: Store, spec: Spec, *, now_ns: int) -> None:
     _remove_triggers(store, spec.name, keep=wanted)
 
 
-def remove_inlets(store: Store, spec: Spec) -> None:
-    """Delete all of it."""
-    for leaf in inputs(spec):
+def remove_inlets(store: Store, pipeline: str, spec: Spec | None) -> None:
+    """Delete all of it; without a specification that can be read, the repos of clocks stay."""
+    for leaf in () if spec is None else inputs(spec):
         found = store.find_repo(leaf.repo) if isinstance(leaf, CronInput) else None
         if found is not None and found.origin == ticks.ORIGIN:
             store.delete_repo(leaf.repo)
-    _remove_triggers(store, spec.name, keep=set())
+    _remove_triggers(store, pipeline, keep=set())
 
 
 def _remove_triggers(store: Store, pipeline: str, *, keep: set[tuple[str, str]]) -> None:

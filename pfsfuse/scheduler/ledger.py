@@ -73,7 +73,7 @@ class Ledger:
 
     def hold(self, edit: Edit, pipeline: Pipeline) -> None:
         """Let `edit` become a commit only if the pipeline is what it was then; it raises Conflict otherwise."""
-        edit.expect(self._shelf, _expected({pipeline.name: pipeline}))
+        edit.expect(self._shelf, self._expected({pipeline.name: pipeline}))
 
     def pipeline(self, name: str) -> Pipeline:
         """Raises JobError when there is none."""
@@ -100,7 +100,7 @@ class Ledger:
                 written[_key("numbered", name)] = b""
             if each.job is not None:
                 written |= _job_changes(each.job)
-        self._shelf.update(written, expect=_expected(expect))
+        self._shelf.update(written, expect=self._expected(expect))
 
     def remove_pipeline(self, name: str, *, keep_versions: bool = False) -> None:
         """Forget a pipeline with its jobs, their datums, and its cursors. With `keep_versions` it stays known what each
@@ -139,6 +139,19 @@ class Ledger:
             return job.version
         value = self._shelf.get(_key("made", repo, commit))
         return None if value is None else int(value)
+
+    def _expected(self, pipelines: Mapping[str, Pipeline | None]) -> Changes:
+        """What is on disk of pipelines that must be as they were. Raises Conflict when they are not any more.
+
+        Their bytes are not asked for: another version may write the same pipeline with fewer fields, or more.
+        """
+        found: Changes = {}
+        for name, each in pipelines.items():
+            key = _key("pipeline", name)
+            value = found[key] = self._shelf.get(key)
+            if (None if value is None else msgspec.json.decode(value, type=Pipeline)) != each:
+                raise Conflict(f"pipeline {name} was changed by another process meanwhile")
+        return found
 
     # ---- jobs
 
@@ -185,7 +198,7 @@ class Ledger:
             if self._shelf.get(_key("numbered", each.name)) is None:
                 changes: Changes = {_number_key(job): b"" for job in self.iter_jobs(each.name)}
                 changes[_key("numbered", each.name)] = b""
-                self._shelf.update(changes, expect=_expected({each.name: each}))
+                self._shelf.update(changes, expect=self._expected({each.name: each}))
 
     def jobs(self, pipeline: str | None = None) -> list[Job]:
         """The jobs of one pipeline, or of all, newest first."""
@@ -219,7 +232,7 @@ class Ledger:
             changes[_key("datum", job.pipeline, job.id, run.datum)] = msgspec.json.encode(run)
         while (pipeline := self.find_pipeline(job.pipeline, made_ns=made_ns)) is not None:
             with suppress(Conflict):  # it was updated, or deleted, since we looked
-                self._shelf.update(changes, expect=_expected({job.pipeline: pipeline}))
+                self._shelf.update(changes, expect=self._expected({job.pipeline: pipeline}))
                 return True
         return False
 
@@ -270,7 +283,7 @@ class Ledger:
             changes[_request_key(request)] = None
         for job in jobs:
             changes |= _job_changes(job)
-        self._shelf.update(changes, expect=_expected(expect or {}))
+        self._shelf.update(changes, expect=self._expected(expect or {}))
 
 
 def _key(*parts: str) -> bytes:
@@ -295,13 +308,6 @@ def _request_key(request: Request) -> bytes:
 
 def _version_key(name: str, version: int) -> bytes:
     return _key("version", name, f"{version:08d}")
-
-
-def _expected(pipelines: Mapping[str, Pipeline | None]) -> Changes:
-    return {
-        _key("pipeline", name): None if each is None else msgspec.json.encode(each)
-        for name, each in pipelines.items()
-    }
 
 
 def _job_changes(job: Job) -> Changes:

@@ -15,10 +15,9 @@ from functools import partial
 from msgspec.structs import replace
 
 from pfsfuse.errors import JobError, SpecError
-from pfsfuse.pipeline import Spec
 from pfsfuse.role import Role, RoleLock, is_played
 from pfsfuse.scheduler import output
-from pfsfuse.scheduler.deploy import spec_of
+from pfsfuse.scheduler.deploy import readable, spec_of
 from pfsfuse.scheduler.history import StoreHistory
 from pfsfuse.scheduler.job import WORDS, Job, Pipeline, Request, State
 from pfsfuse.scheduler.ledger import Ledger
@@ -142,7 +141,7 @@ def end_unrun(store: Store, pipeline: Pipeline, job: Job, state: State, reason: 
 def _again(
     store: Store, ledger: Ledger, pipelines: dict[str, Pipeline], job: Job, id: str, now_ns: int
 ) -> tuple[Job, ...]:
-    specs: dict[str, Spec] = {name: spec_of(each) for name, each in pipelines.items()}
+    specs = readable(pipelines.values()) | {job.pipeline: spec_of(pipelines[job.pipeline])}
     since_ns = {name: each.plans_since_ns for name, each in pipelines.items()}
     planned = plan_retry(specs, since_ns, job, ledger, StoreHistory(store), id=id, now_ns=now_ns)
     return tuple(replace(each, version=pipelines[each.pipeline].version) for each in planned)

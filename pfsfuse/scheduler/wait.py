@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pfsfuse.errors import DaemonError, JobError
 from pfsfuse.pipeline import inputs, starts_jobs, topological_order
 from pfsfuse.role import Role, is_played
-from pfsfuse.scheduler.deploy import spec_of
+from pfsfuse.scheduler.deploy import readable
 from pfsfuse.scheduler.history import StoreHistory
 from pfsfuse.scheduler.job import WORDS, Job
 from pfsfuse.scheduler.ledger import Ledger
@@ -110,7 +110,7 @@ def look(store: Store, repo: str, commit: CommitId) -> Downstream:
     history = StoreHistory(store)
     pipelines = ledger.pipelines()
     paused = {each.name for each in pipelines if each.paused}
-    specs = {each.name: spec_of(each) for each in pipelines}
+    specs = readable(pipelines)
     # Cursors and requests before jobs: whatever is planned in between is then seen twice, and not overlooked.
     cursors = ledger.cursors()
     again = {(each.pipeline, each.job) for each in ledger.requests() if each.kind == "retry"}

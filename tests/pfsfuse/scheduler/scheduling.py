@@ -9,7 +9,7 @@ import trio
 
 from pfsfuse.pipeline import Spec, parse_specs
 from pfsfuse.scheduler import Job, Ledger
-from pfsfuse.scheduler.deploy import spec_of
+from pfsfuse.scheduler.deploy import readable
 from pfsfuse.scheduler.history import StoreHistory
 from pfsfuse.scheduler.loop import Scheduler
 from pfsfuse.scheduler.plan import find_arrivals
@@ -70,7 +70,7 @@ async def settled(store: Store) -> None:
 
 def is_settled(store: Store) -> bool:
     ledger = Ledger(store)
-    specs = {each.name: spec_of(each) for each in ledger.pipelines() if not each.paused}
+    specs = readable(each for each in ledger.pipelines() if not each.paused)
     arrived = find_arrivals(specs, ledger.cursors(), StoreHistory(store))
     waiting = (job for job in ledger.open_jobs() if job.pipeline in specs)
     following = triggers(store).values()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import trio
@@ -403,3 +406,37 @@ def test_a_job_that_an_update_overtakes_at_its_very_end_makes_no_commit(store: S
     old, new = told(store, "sales")
     assert (old.state, old.reason) == ("killed", "the pipeline was updated to version 2")
     assert new.state == "created" and store.repo("sales").find_head("master") is None
+
+
+def rewrite(store: Store, pipeline: str, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change a pipeline's record, as another version of this package might have written it."""
+    shelf, key = store.shelf("scheduler"), f"pipeline\0{pipeline}".encode()
+    document = json.loads(shelf.get(key) or b"")
+    change(document)
+    shelf.put(key, json.dumps(document).encode())
+
+
+@pytest.mark.usefixtures("sales")
+def test_a_pipeline_that_another_version_has_written_with_fewer_or_more_fields_runs(
+    store: Store, executor: FakeExecutor
+) -> None:
+    rewrite(store, "sales", lambda document: document.pop("stands") or document.update(of_tomorrow=1))
+    put(store, "trips", {"3": b"c"})
+    assert ran(store, executor) == 1
+    assert update_pipeline(store, spec("sales", "trips", cmd="two")).version == 2
+
+
+@pytest.mark.usefixtures("sales")
+def test_a_specification_that_cannot_be_read_stands_in_nobody_s_way(
+    store: Store, executor: FakeExecutor
+) -> None:
+    commit = head(store, "trips")
+    rewrite(store, "sales", lambda document: document["spec"].update(of_tomorrow=1))
+    create_pipeline(store, spec("other", "trips", cmd="two"))
+    assert ran(store, executor) == 2
+    assert [repo for repo, _ in wait_for(store, commit, unscheduled_too=True)] == ["other"]
+    assert update_pipeline(store, spec("sales", "trips", cmd="three")).version == 2
+    assert ran(store, executor) == 2
+    rewrite(store, "sales", lambda document: document["spec"].update(of_tomorrow=1))
+    delete_pipeline(store, "sales")
+    assert Ledger(store).find_pipeline("sales") is None and store.find_repo("sales") is None

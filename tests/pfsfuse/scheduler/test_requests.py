@@ -201,9 +201,11 @@ def test_a_request_that_cannot_be_carried_out_stays_and_holds_up_no_other(store:
     settle(store, FakeExecutor(store, "fail fail"))
     ledger = Ledger(store)
     unread = replace(ledger.pipeline("unread"), spec={"of": "a later version"})
-    request_retry(store, told(store, "sales")[0])
+    for name in ("sales", "unread"):
+        request_retry(store, told(store, name)[0])
     answer(store, {"unread": unread, "sales": ledger.pipeline("sales")}, now_ns=1)
-    assert [each.kind for each in ledger.requests()] == ["retry"]
+    assert [(each.kind, each.pipeline) for each in ledger.requests()] == [("retry", "unread")]
+    assert [len(told(store, name)) for name in ("sales", "unread")] == [2, 1]
 
 
 def test_a_datum_is_found_by_the_start_of_its_id(store: Store) -> None:
