@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from store.engine import Packed
 from store.ingest.listing import Row
@@ -58,8 +59,7 @@ class Leave:
     directory: Directory
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(NamedTuple):
     """A name of which everything is known: a link, or a file that did not change."""
 
     entry: Entry
