@@ -90,11 +90,17 @@ def build_devices(where: Path) -> Path:
 
 
 def hidden() -> list[Path]:
-    """Directories of the host that no command sees."""
+    """Directories of the host that no command sees, where they really are."""
     homes = {Path(pwd.getpwuid(0).pw_dir)}
     with contextlib.suppress(KeyError):
         homes.add(Path(pwd.getpwuid(os.geteuid()).pw_dir))
-    return [*map(Path, EMPTIED), *(home / name for home in sorted(homes) for name in SECRETS)]
+    return [*map(Path, EMPTIED), *(path for home in sorted(homes) for path in secrets(home))]
+
+
+def secrets(home: Path) -> list[Path]:
+    """Where the keys and tokens of a home directory are: behind a link, something else could be mounted over them
+    without hiding them from who goes straight there."""
+    return [Path(os.path.realpath(home / name)) for name in SECRETS]
 
 
 def _empty(path: Path) -> None:

@@ -99,6 +99,15 @@ def test_what_a_command_must_not_see_is_not_there(tried, store: Store) -> None:
     )  # where /etc/resolv.conf leads, on hosts where it leads to /run
 
 
+def test_keys_are_hidden_where_they_are_and_not_where_a_link_to_them_is(tmp_path: Path) -> None:
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / ".ssh").symlink_to("../keys")
+    found = hostroot.secrets(tmp_path / "home")
+    assert tmp_path / "keys" in found and tmp_path / "home" / ".ssh" not in found
+    assert tmp_path / "home" / ".aws" in found
+
+
 @with_bubblewrap
 @pytest.mark.parametrize(
     "path", ["/etc/x", "/usr/x", "/run/x", "/root/x", "/var/tmp/x", "/sys/fs/cgroup/x", "/x", "/pfs/x"]
