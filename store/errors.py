@@ -83,8 +83,10 @@ class PathNotFound(NotFound):
         self.path, self.where = path, where
 
     def hint(self) -> str:
-        # "the draft of trips@master" is nothing to type
-        return f"`pfs ls {self.where}` shows what is there" if self.where and " " not in self.where else ""
+        _, drafted, branch = self.where.partition("the draft of ")
+        if drafted:
+            return f"`pfs status {branch}` lists what is staged, `pfs ls {branch}` what was there before"
+        return f"`pfs ls {self.where}` shows what is there" if self.where else ""
 
 
 class NotAStore(NotFound):
@@ -283,6 +285,10 @@ class NotWritable(Refused):
         return "choose another with --store DIR, or change its owner"
 
 
+WHOLE = ("data.mdb", "database")
+"""Records of which everything else is a part."""
+
+
 class Corrupt(StoreError):
     """Bytes on disk are not what was written; `record` says which, `why` what was expected and found."""
 
@@ -291,6 +297,8 @@ class Corrupt(StoreError):
         self.record, self.why = record, why
 
     def hint(self) -> str:
+        if self.record in WHOLE:
+            return "restore a copy, or `pfs store salvage DIR` gets out what can be read"
         return "`pfs store check` names what it affects; everything else stays readable"
 
 

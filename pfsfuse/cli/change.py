@@ -80,8 +80,8 @@ class Manner:
         return repo.edit(branch, message=said, author=author, base=base, commit_id=commit_id)
 
     def find(self, target: Target) -> Commit | Draft | None:
-        """What the command finds on the branch: its head, or what is staged for it already."""
-        draft = target.repo.find_draft(target.branch) if self.stage else None
+        """What the command finds at `target`: a commit, or what is staged for the branch already."""
+        draft = target.repo.find_draft(target.branch) if self.stage and target.branch is not None else None
         return draft or target.commit
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pfsfuse.cli.address import Reference, readable, writable
+from pfsfuse.cli.address import Reference, first_commit, writable
 from pfsfuse.cli.app import App, pass_app
 from pfsfuse.cli.change import Manner, described, on_head, options, stage_option, tell
 from pfsfuse.cli.copying import Source, plan
@@ -15,7 +15,7 @@ from pfsfuse.cli.group import Command
 from pfsfuse.cli.text import safe
 
 if TYPE_CHECKING:
-    from store import Commit, Draft, Edit, Stage
+    from store import Commit, Draft, Edit, Stage, Store
 
 
 @click.command(
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     pfs cp trips@master.3:7-01-16 trips:7-01-16  as it was in the third commit
     pfs cp -r trips:2015 trips@dev:2016 archive:trips/  directories, to another repo
     pfs cp -r trips@master.31 archive:july  all of a commit
+    pfs cp --stage trips:7-01-16 archive:  with more to come, before `pfs commit`
     """,
 )
 @click.argument("sources", metavar="REPO[@REF][:PATH]...", nargs=-1, required=True, type=Reference())
@@ -46,6 +47,7 @@ def cp(
 
     Nothing is read or stored again, however large it is: a copied directory is the same directory. Names are chosen as
     by cp: with several sources, or a destination that is a directory or ends in /, each keeps its own name below it.
+    With --stage a source on a branch is what is staged for it.
     """
     manner = Manner(message, author, stage)
     with app.open(drafts=stage) as opened:
@@ -54,8 +56,7 @@ def cp(
         target.repo.check_editable()
 
         def attempt(head: Commit | Draft | None) -> Edit | Stage:
-            places = [(text, readable(opened, text)) for text in sources]
-            found = [Source(text, place.commit, place.path) for text, place in places]
+            found = [source_of(opened, text, manner) for text in sources]
             copies = plan(found, dest, target.path, head, done="copied")
             for copy in copies:
                 if copy.entry.is_dir and not recursive:
@@ -69,3 +70,12 @@ def cp(
 
         edit = on_head(target.repo, branch, stage, attempt)
         tell(app, edit, target.repo.name, branch)
+
+
+def source_of(store: Store, text: str, manner: Manner) -> Source:
+    """Where one source is, and what is there."""
+    target = store.resolve(text)
+    files = manner.find(target)
+    if files is None:
+        raise CommandError(f"{safe(text)} has no commits yet", hint=first_commit(target.repo))
+    return Source(text, files, target.path)

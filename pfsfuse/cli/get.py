@@ -97,7 +97,11 @@ def scratch(entry: Entry, to: Path, *, keep: bool) -> Iterator[Path]:
         if made.is_symlink() or made.stat().st_uid != os.geteuid():
             raise CommandError(f"{safe(str(made))} is not ours", hint="remove it")
     else:
-        made = Path(tempfile.mkdtemp(prefix=".pfs-get-", dir=to.parent))
+        try:
+            made = Path(tempfile.mkdtemp(prefix=".pfs-get-", dir=to.parent))
+        except OSError as error:
+            error.filename = to.parent
+            raise
     try:
         yield made
         os.replace(made / "copy", to)
@@ -135,6 +139,8 @@ def is_empty_directory(path: Path) -> bool:
 
 def to_stdout(place: Place, entry: Entry) -> None:
     if entry.is_dir:
-        raise CommandError("a directory cannot be written to standard output")
+        raise CommandError(
+            "a directory cannot be written to standard output", hint="--tar writes an archive of it"
+        )
     with place.commit.open(place.path) as reader:
         shutil.copyfileobj(reader, sys.stdout.buffer, PIECE)

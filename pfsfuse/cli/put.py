@@ -20,6 +20,9 @@ from pfsfuse.cli.text import safe
 if TYPE_CHECKING:
     from store import Skipped
 
+SOURCE = click.Path(allow_dash=True, readable=False)
+"""What cannot be read is told with everything else that cannot be put."""
+
 
 @click.command(
     cls=Command,
@@ -37,7 +40,7 @@ if TYPE_CHECKING:
     pfs put --stage a.csv trips  with more to come, before `pfs commit`
     """,
 )
-@click.argument("sources", metavar="SRC...", nargs=-1, required=True, type=click.Path(allow_dash=True))
+@click.argument("sources", metavar="SRC...", nargs=-1, required=True, type=SOURCE)
 @click.argument("target", metavar="REPO[@BRANCH][:PATH]", type=Reference())
 @click.option("-r", "--recursive", is_flag=True, help="Put directories, with all they hold.")
 @click.option("-a", "--append", is_flag=True, help="Add to the ends of files that are there.")

@@ -50,7 +50,8 @@ def plan(sources: Sequence[str], target: bytes, *, into: bool, recursive: bool) 
         try:
             directory = stat.S_ISDIR(os.stat(source).st_mode)
         except OSError as error:
-            raise CommandError(f"{safe(source)}: {error.strerror}; nothing was put") from None
+            hint = "of URLs, http and https can be put" if "://" in source else ""
+            raise CommandError(f"{safe(source)}: {error.strerror}; nothing was put", hint=hint) from None
         if directory and not recursive:
             raise CommandError(f"{safe(source)} is a directory; nothing was put", hint="-r puts directories")
         steps.append(Step(source, _path(source, target, into), directory))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import lmdb
 
-from store.errors import Corrupt, Full, InUse, NotAStore, NotWritable, StoreError
+from store.errors import Corrupt, Full, InUse, NotAStore, NotWritable, Refused, StoreError
 
 MAX_READERS = 1024
 """Transactions that read at the same time, of all processes."""
@@ -44,6 +44,8 @@ def _system_error(path: Path, error: Exception) -> StoreError:
     text = str(error)
     if "already open in this process" in text:
         return InUse(f"{path} is already open in this process; one Store serves all its threads")
+    if "closed/deleted/dropped" in text:
+        return Refused(f"the store {path} was closed by this program; `store.open` opens it again")
 
     def says(*codes: int) -> bool:
         return any(os.strerror(code) in text for code in codes)

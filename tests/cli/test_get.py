@@ -53,3 +53,9 @@ def test_with_resume_a_get_goes_on_with_what_is_there(ok, surroundings, work):
     assert os.listdir(work / "here") == ["copy"]
     for name in now:
         assert (work / "here/copy" / name).read_bytes() == (work / "data" / name).read_bytes()
+
+
+@pytest.mark.usefixtures("trips")
+def test_a_directory_on_standard_output_takes_an_archive(run):
+    done = run("get", "-r", "trips", "-")
+    assert (done.code, "--tar writes an archive of it" in done.err) == (1, True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -51,6 +53,21 @@ def test_keep_going_leaves_out_a_file_of_several(run, work):
     result = run("put", "--keep-going", "one", "two", "made")
     assert result.code == 1 and "named pipe" in result.err
     assert run("cat", "made:one").out == "1"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="what root may not read takes root without its capabilities")
+def test_a_file_that_may_not_be_read_is_left_out_with_the_rest(surroundings, work, ok):
+    ok("repo", "create", "made")
+    for name, mode in (("one", 0o644), ("two", 0)):
+        (work / name).write_text(name)
+        (work / name).chmod(mode)
+    unprivileged = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--"]
+    put = [sys.executable, "-m", "pfsfuse.cli", "put", "--keep-going", "one", "two", "made"]
+    done = subprocess.run(
+        [*unprivileged, *put], cwd=work, env=surroundings, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (1, "pfs: 'two': Permission denied\n")
+    assert ok("ls", "made") == "one\n"
 
 
 def test_checksum_reads_what_looks_unchanged(run, source):

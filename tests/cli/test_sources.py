@@ -279,3 +279,9 @@ def test_an_archive_may_be_staged(ok, work):
     assert history(ok) == []
     ok("commit", "new", "-m", "what was staged")
     assert Path(ok("ls", "new").strip()).name == "a"
+
+
+def test_urls_that_are_not_http_are_told_which_can_be_put(run, ok):
+    ok("repo", "create", "made")
+    done = run("put", "ftp://example.org/x", "made")
+    assert (done.code, "http and https can be put" in done.err) == (1, True)

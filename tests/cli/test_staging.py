@@ -54,6 +54,22 @@ def test_what_is_staged_waits_for_its_commit(ok, trips, work):
     assert (newest(ok, "trips")["message"], newest(ok, "trips")["author"]) == ("tidy", "ada")
 
 
+@pytest.mark.usefixtures("staged")
+def test_what_is_staged_can_be_copied_before_it_is_committed(ok):
+    ok("cp", "--stage", "trips:8-01-16", "trips@master.1:7-01-16", "trips:copies/")
+    assert ok("diff", "--staged", "trips", "copies").split() == [
+        *("A", "copies"),
+        *("A", "copies/7-01-16"),
+        *("A", "copies/8-01-16"),
+    ]
+
+
+@pytest.mark.usefixtures("staged")
+def test_a_path_that_is_not_in_a_draft_is_looked_for_with_status(run):
+    done = run("rm", "--stage", "trips:nosuch")
+    assert (done.code, "`pfs status trips@master` lists what is staged" in done.err) == (3, True)
+
+
 def test_append_and_a_directory_are_staged_too(ok, trips, work):
     (work / "more").write_text("more\n")
     ok("put", "--stage", "--append", "more", "trips:7-01-16")

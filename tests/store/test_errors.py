@@ -91,3 +91,8 @@ def test_every_class_that_is_raised_has_an_example():
 
 def test_what_is_not_found_is_a_lookup_error_as_well():
     assert issubclass(store.NotFound, LookupError)
+
+
+def test_damage_to_the_database_as_a_whole_leads_to_a_copy_or_to_salvage():
+    assert "pfs store salvage" in errors.Corrupt("data.mdb", "it was cut off").hint()
+    assert "pfs store check" in errors.Corrupt("segment 1", "why").hint()

@@ -76,6 +76,13 @@ def test_what_it_gave_outlives_a_store_that_was_let_go_of(path):
     assert found.read("a") == b"first"
 
 
+def test_a_closed_store_says_that_it_is_closed_and_not_that_it_is_damaged(path):
+    data = store.open(path)
+    data.close()
+    with pytest.raises(store.Refused, match="was closed by this program"):
+        data.repo("trips")
+
+
 def test_the_last_to_release_an_environment_closes_it(path):
     env = acquire(path)
     assert acquire(path) is env
