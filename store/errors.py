@@ -282,6 +282,12 @@ class NotWritable(Refused):
     def hint(self) -> str:
         if "input/output error" in self.why:
             return "the disk fails, and what was committed is as it was; `dmesg` shows what the kernel says of it"
+        if "ulimit" in self.why:
+            return "raise that limit, and repeat the command"
+        if "read-only" in self.why:
+            return (
+                "readers leave their mark there, too: mount it for writing, or copy the directory elsewhere"
+            )
         return "choose another with --store DIR, or change its owner"
 
 

@@ -96,3 +96,16 @@ def test_what_is_not_found_is_a_lookup_error_as_well():
 def test_damage_to_the_database_as_a_whole_leads_to_a_copy_or_to_salvage():
     assert "pfs store salvage" in errors.Corrupt("data.mdb", "it was cut off").hint()
     assert "pfs store check" in errors.Corrupt("segment 1", "why").hint()
+
+
+@pytest.mark.parametrize(
+    ("why", "next_step"),
+    [
+        ("permission denied", "change its owner"),
+        ("its file system is read-only", "copy the directory elsewhere"),
+        ("its file would become larger than `ulimit -f` allows", "raise that limit"),
+        ("input/output error", "`dmesg`"),
+    ],
+)
+def test_what_helps_depends_on_why_a_store_cannot_be_written(why, next_step):
+    assert next_step in errors.NotWritable(Path("/data"), why).hint()
