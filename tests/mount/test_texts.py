@@ -27,39 +27,43 @@ def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         yield mount.path / ".pfs" / "status"
 
 
-def moves_on(told: Path, text: bytes) -> bool:
-    """After another has looked so often that what is told now is longer than `text`."""
-    while len(told.read_bytes()) <= len(text):
-        os.listdir(told.parent)
-    return True
+def looked_at_again(told: Path) -> bytes:
+    """What another is told now: each look is counted in it. It may be shorter or longer than what was told before."""
+    os.listdir(told.parent)
+    return told.read_bytes()
+
+
+def requests(text: bytes) -> object:
+    return json.loads(text)["requests"]
 
 
 def test_who_reads_slowly_and_in_pieces_reads_one_text_to_its_end(told: Path) -> None:
     with open(told, "rb", buffering=0) as file:
         size = os.fstat(file.fileno()).st_size
         pieces = [file.read(7)]
-        assert moves_on(told, bytes(size))
+        later = looked_at_again(told)
         while piece := file.read(11):
             pieces.append(piece)
+            looked_at_again(told)
         text = b"".join(pieces)
         assert len(text) == size == os.fstat(file.fileno()).st_size
-        assert json.loads(text)["pid"]
+        assert requests(text) != requests(later)
         assert os.pread(file.fileno(), size, 0) == text
 
 
 def test_two_who_have_it_open_read_each_their_own(told: Path) -> None:
     with open(told, "rb", buffering=0) as first:
         start = first.read(5)
-        assert moves_on(told, bytes(os.fstat(first.fileno()).st_size))
+        looked_at_again(told)
         with open(told, "rb") as second:
             later = second.read()
-        assert len(start + first.read()) < len(later)
+        assert requests(start + first.read()) != requests(later)
 
 
 def test_all_texts_are_one_file_to_programs_that_compare_numbers(told: Path, tmp_path: Path) -> None:
     with open(told, "rb") as file:
         number = os.fstat(file.fileno()).st_ino
-        assert moves_on(told, file.read())
+        assert requests(file.read()) != requests(looked_at_again(told))
         assert told.stat().st_ino == number
     listed = {entry.name: entry.inode() for entry in os.scandir(told.parent)}
     assert listed["status"] == number != listed["stats"]
