@@ -21,9 +21,11 @@ the one that holds the scheduler lock moves cursors and runs jobs.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from heapq import heapify, heappop
 
 import msgspec
 
@@ -172,13 +174,21 @@ class Ledger:
 
     def first_open_jobs(self) -> list[Job]:
         """Of each pipeline the first job that has not ended. Others are not looked at, however many wait behind it."""
-        first: dict[str, tuple[int, str]] = {}
+        waiting: dict[str, list[tuple[int, str]]] = defaultdict(list)
         for key, value in self._shelf.iter(_key("open", "")):
             _, pipeline, id = key.decode().split("\0")
-            number = int(value) if value else self._number_of(pipeline, id)
-            first[pipeline] = min(first.get(pipeline, (number, id)), (number, id))
-        found = (self.find_job(pipeline, id) for pipeline, (_, id) in first.items())
-        return [job for job in found if job is not None and not job.ended]
+            waiting[pipeline].append((int(value) if value else self._number_of(pipeline, id), id))
+        found = []
+        for pipeline, jobs in waiting.items():
+            heapify(jobs)
+            while (
+                jobs
+            ):  # more than once when it ended just now, or its record was lost, which must hold up no other
+                job = self.find_job(pipeline, heappop(jobs)[1])
+                if job is not None and not job.ended:
+                    found.append(job)
+                    break
+        return found
 
     def newest_first(self, pipeline: str) -> Iterator[Job]:
         """The jobs of a pipeline in falling order of their numbers, each read when it is asked for."""

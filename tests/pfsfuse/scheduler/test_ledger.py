@@ -103,6 +103,16 @@ def test_of_jobs_that_wait_only_the_first_is_read(store: Store) -> None:
     assert ledger.first_open_jobs() == [first]
 
 
+def test_a_job_whose_record_was_lost_holds_up_no_other(store: Store) -> None:
+    put(store, "trips", {"a": b"1"})
+    create_pipeline(store, spec("sales", "trips"))
+    first = newest(store, "sales")
+    later = replace(first, id=str(CommitId.new()), number=2)
+    Ledger(store).put_job(later)
+    store.shelf("scheduler").update({f"job\0sales\0{first.id}".encode(): None})  # a salvaged store lacks some
+    assert Ledger(store).first_open_jobs() == [later]
+
+
 def test_a_deleted_pipeline_leaves_nothing(store: Store) -> None:
     put(store, "trips", {"a": b"1"})
     create_pipeline(store, spec("sales", "trips"))
