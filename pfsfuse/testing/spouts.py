@@ -93,19 +93,22 @@ def run(directory: Path, *, kills: int, seed: int) -> Report:
         (spec,) = parse_specs(SPEC, source="SPEC")
         create_pipeline(opened, spec)
         keeper = _keep(opened)
-        for number in range(kills):
+        try:
+            for number in range(kills):
+                _wait_commit(opened)
+                time.sleep(rng.random() * 0.5)
+                # A command that ends again and again is started after longer and longer pauses, but by a new keeper.
+                if number % 2 or not _kill_below(opened, rng):
+                    keeper.kill()
+                    keeper.wait()
+                    keeper = _keep(opened)
             _wait_commit(opened)
-            time.sleep(rng.random() * 0.5)
-            # A command that ends again and again is started after longer and longer pauses, but by a new keeper.
-            if number % 2 or not _kill_below(opened, rng):
-                keeper.kill()
-                keeper.wait()
-                keeper = _keep(opened)
-        _wait_commit(opened)
-        stop_pipeline(opened, "spout")
-        _until(lambda: (found := find_spout(opened, "spout")) and found.state == "stopped", "its end")
-        keeper.terminate()
-        keeper.wait(60)
+            stop_pipeline(opened, "spout")
+            _until(lambda: (found := find_spout(opened, "spout")) and found.state == "stopped", "its end")
+            keeper.terminate()
+            keeper.wait(60)
+        finally:
+            keeper.kill()
         check(opened, report)
     return report
 
