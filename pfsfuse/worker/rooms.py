@@ -56,8 +56,9 @@ def remove_stale(store: Path) -> threading.Thread:
 
 
 def _remove_gone(scratch: Path) -> None:
-    for path in scratch.glob(f"{GONE}*"):
-        remove_tree(path)
+    with contextlib.suppress(OSError):  # the store itself may be removed meanwhile
+        for path in scratch.glob(f"{GONE}*"):
+            remove_tree(path)
 
 
 class Rooms:
