@@ -56,16 +56,29 @@ def log(app: App, ref: str, paths: tuple[str, ...], number: int | None, follow: 
         changing: list[str | bytes] = [target.path] if target.path else []
         changing += paths
         ancestry = iter(()) if target.commit is None else target.repo.log(str(target.commit.id))
+        known = None if old is None else commit_only(opened, old)
+        if known is not None:
+            ancestry = until(target.repo, known, ancestry)
         if changing:
             ancestry = touching(opened, ancestry, changing)
-        if old is not None:
-            ancestry = after(target.repo, commit_only(opened, old), ancestry)
+        if known is not None:
+            ancestry = after(target.repo, known, ancestry)
         commits = islice(ancestry, number)
         if app.json:
             jsonout.write_list(map(jsonout.commit, commits))
             return
         for commit in commits:
             click.echo(line(commit, target.branch or ""))
+
+
+def until(repo: Repo, old: Commit, ancestry: Iterator[Commit]) -> Iterator[Commit]:
+    """One line, newest first, to the first commit that is `old` or before it, with which the last of the others is
+    compared: what lies before that is not looked at.
+    """
+    for commit in ancestry:
+        yield commit
+        if repo.is_ancestor(commit, old):
+            return
 
 
 def after(repo: Repo, old: Commit, ancestry: Iterator[Commit]) -> Iterator[Commit]:

@@ -10,6 +10,8 @@ import sys
 
 import pytest
 
+import store
+from pfsfuse.cli.log import until
 from tests.cli.conftest import last_txnid
 
 
@@ -261,6 +263,27 @@ def test_a_changed_time_alone_is_not_in_the_log_of_a_path(ok, work):
     (work / "other").write_text("2")
     ok("put", "-r", "d", "other", "trips")
     assert [each["number"] for each in json.loads(ok("log", "--json", "trips", "--", "d"))] == [4]
+
+
+@pytest.mark.usefixtures("edited")
+@pytest.mark.parametrize(
+    ("arguments", "numbers"),
+    [
+        ("trips@master..dev -- 2015", [4]),
+        ("trips@dev.4..dev -- 2015 7-01-16", [5]),
+        ("trips@dev.2..dev.4 -- 2016", []),
+    ],
+)
+def test_the_log_of_a_path_can_be_limited_to_a_range(ok, arguments, numbers):
+    assert [each["number"] for each in json.loads(ok("log", "--json", *arguments.split()))] == numbers
+
+
+@pytest.mark.usefixtures("edited")
+def test_the_log_of_a_range_looks_at_no_commit_but_one_before_it(store_path):
+    with store.open(store_path) as opened:
+        trips = opened["trips"]
+        seen = until(trips, trips["dev.4"], trips.log("dev"))
+        assert [commit.depth for commit in seen] == [6, 5, 4]
 
 
 # ---- find, du, tree
