@@ -17,7 +17,11 @@ from store.engine.txn import Reading
 
 
 class Look:
-    """Begins at the block's beginning and ends with it; LMDB's errors come out of it as ours."""
+    """Begins at the block's beginning and ends with it; LMDB's errors come out of it as ours.
+
+    An OSError of the block is about what is written meanwhile, a pipe or another disk, and comes out as it is: LMDB
+    raises none of these once a transaction has begun.
+    """
 
     __slots__ = ("_begin", "_end", "_path", "_reading")
 
@@ -36,6 +40,6 @@ class Look:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._end(self._reading)
-        if isinstance(error, lmdb.Error | OSError):
+        if isinstance(error, lmdb.Error):
             with as_ours(self._path):
                 raise error

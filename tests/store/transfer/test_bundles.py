@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 
 import pytest
 
@@ -55,6 +57,17 @@ def test_everything_arrives_bit_for_bit(data, there, history, pack, unpack):
         assert again == found
         assert dict(again.walk()) == dict(found.walk())
         assert all(again.read(path) == found.read(path) for path, entry in found.walk() if entry.is_file)
+
+
+@pytest.mark.parametrize("code", [errno.EPIPE, errno.ENOSPC])
+def test_what_goes_wrong_with_the_stream_is_not_said_of_the_store(data, history, code):
+    class Broken(io.BytesIO):
+        def write(self, raw, /):
+            raise OSError(code, os.strerror(code))
+
+    with pytest.raises(OSError) as caught:
+        data.write_bundle(Broken(), ["trips"])
+    assert caught.value.errno == code
 
 
 def test_importing_again_changes_nothing(there, history, pack, unpack):
