@@ -97,6 +97,16 @@ def name(text: str, kind: str) -> Name:
     return Name(storage.names.repo(repo), getattr(storage.names, kind)(rest))
 
 
+def require_one_repo(repo: str, end: str) -> None:
+    """Refuse the B of REPO@A..B that names the repo again, and say what to write instead.
+
+    A time may follow the @ of a branch that is called like its repo; times begin with a digit, so that is let through.
+    """
+    said, _, ref = end.partition("@")
+    if said == repo and ref and not ref[0].isdigit():
+        raise click.UsageError(f"a range names its repo once: write {safe(repo)}@A..{safe(ref)}")
+
+
 class Reference(click.ParamType[str, str]):
     """An argument REPO[@REF][:PATH]; taken as text, completed from the store."""
 

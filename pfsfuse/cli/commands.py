@@ -104,6 +104,7 @@ FAR: dict[str, str] = {
     "clone": "`pfs get -r REPO@REF: DIR` copies a commit to a directory",
     "init": "`pfs repo create NAME` makes the store, too",
     "fsck": "`pfs store check`",
+    "check": "`pfs store check`",
     "gc": "`pfs store gc`",
     "inspect": "`pfs show` describes a repo, a commit or a file",
     "jobs": "`pfs job list`",

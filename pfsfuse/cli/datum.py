@@ -14,7 +14,7 @@ from pfsfuse.cli.group import Group
 from pfsfuse.cli.job import find
 from pfsfuse.cli.jobtext import datum_json, planned_json, print_datum, print_datums, reads
 from pfsfuse.cli.pipeline.deploying import read_specs
-from pfsfuse.cli.specfile import SPEC_FILE
+from pfsfuse.cli.specfile import SPEC_FILE, require_no_file
 from pfsfuse.cli.text import lines, plural
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def list_(app: App, job: str | None, file: str | None, states: tuple[str, ...]) 
         list_planned(app, file)
         return
     assert job is not None  # one of them is given
-
+    require_no_file(job)
     with app.open() as opened:
         found = find(Ledger(opened), job)
         datums = iter_datums(opened, spec_of_job(opened, found), found)

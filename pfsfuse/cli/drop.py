@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pfsfuse.cli import jsonout
-from pfsfuse.cli.address import Reference, commit_only, repo_only, str_commit
+from pfsfuse.cli.address import Reference, commit_only, repo_only, require_one_repo, str_commit
 from pfsfuse.cli.app import App, pass_app
 from pfsfuse.cli.group import Command
 from pfsfuse.cli.log import after as not_in
@@ -42,6 +42,7 @@ def drop(app: App, range_: str, yes: bool) -> None:
     """
     name, _, refs = range_.partition("@")
     first, dots, last = refs.rpartition("..")
+    require_one_repo(name, last)
     with app.open(drafts=True) as opened:
         repo = repo_only(opened, name)
         end = commit_only(opened, f"{name}@{last}" if last else name)

@@ -41,9 +41,10 @@ if TYPE_CHECKING:
 def log(app: App, ref: str, paths: tuple[str, ...], number: int | None, follow: bool) -> None:
     """List the commits of a branch, newest first.
 
-    With A, only those that are not in its ancestry. With PATHs, only the commits that changed one of them, or something
-    below. With --follow and REPO:PATH, the commits that changed what is at PATH now, each with what it did: A added, M
-    modified, D deleted it, or R renamed it from a path at which the same contents were deleted.
+    With A, only those that are not in its ancestry; A.. alone leads to the default branch. With PATHs, only the commits
+    that changed one of them, or something below. With --follow and REPO:PATH, the commits that changed what is at PATH
+    now, each with what it did: A added, M modified, D deleted it, or R renamed it from a path at which the same
+    contents were deleted.
     """
     with app.open() as opened:
         if follow:
@@ -67,8 +68,16 @@ def log(app: App, ref: str, paths: tuple[str, ...], number: int | None, follow: 
         if app.json:
             jsonout.write_list(map(jsonout.commit, commits))
             return
-        for commit in commits:
-            click.echo(line(commit, target.branch or ""))
+        if not text.lines(line(commit, target.branch or "") for commit in commits):
+            click.echo(nothing(ref, old, changing), err=True)
+
+
+def nothing(ref: str, old: str | None, changing: Sequence[str | bytes]) -> str:
+    """Why a log is empty: a second commit, taken for a path, is the usual reason."""
+    if changing:
+        return f"no commit of {text.safe(ref)} changed {' or '.join(map(text.safe, changing))}"
+    what = "has no commits yet" if old is None else f"has no commits that are not in {text.safe(old)}"
+    return f"{text.safe(ref)} {what}"
 
 
 def until(repo: Repo, old: Commit, ancestry: Iterator[Commit]) -> Iterator[Commit]:

@@ -15,7 +15,7 @@ from pfsfuse.cli.job import get
 from pfsfuse.cli.pipeline.deploying import FILE_HELP, deploy_all, read_specs
 from pfsfuse.cli.pipeline.showing import newest_job
 from pfsfuse.cli.pipeline.standing import chosen
-from pfsfuse.cli.specfile import SPEC_FILE
+from pfsfuse.cli.specfile import SPEC_FILE, require_no_file
 
 if TYPE_CHECKING:
     from pfsfuse.scheduler import Job
@@ -46,6 +46,8 @@ def run(app: App, name: str | None, inputs: tuple[str, ...], file: str | None) -
 
     if (name is None) == (file is None):
         raise click.UsageError("a pipeline is needed, or a specification (-f FILE), and not both")
+    if name is not None:
+        require_no_file(name)
     with app.open() as opened:
         if file is not None:
             jobs = deployed(app, opened, file)

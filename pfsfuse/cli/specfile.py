@@ -33,6 +33,12 @@ def read_spec_file(file: str) -> tuple[str, str, str]:
         raise SpecError(f"{source}: byte {error.start + 1} is not UTF-8 text") from None
 
 
+def require_no_file(pipeline: str) -> None:
+    """Refuse a specification's file where a pipeline is named, whose name has neither dots nor slashes, and say -f."""
+    if ("." in pipeline or "/" in pipeline) and Path(pipeline).is_file():
+        raise click.UsageError(f"{safe(pipeline)} is a file: write -f {safe(pipeline)}")
+
+
 def warn(warnings: Iterable[str]) -> None:
     """What was accepted and has no effect: one line each on stderr."""
     for warning in warnings:

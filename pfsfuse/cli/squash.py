@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pfsfuse.cli import jsonout
-from pfsfuse.cli.address import Reference, commit_only, repo_only, str_commit
+from pfsfuse.cli.address import Reference, commit_only, repo_only, require_one_repo, str_commit
 from pfsfuse.cli.app import App, pass_app
 from pfsfuse.cli.change import options
 from pfsfuse.cli.group import Command
@@ -48,6 +48,7 @@ def squash(app: App, range_: str, branch: str | None, keep: bool, message: str, 
     first, dots, last = refs.partition("..")
     if not at or not dots:
         raise click.BadParameter(f"{safe(range_)!r} is no range: write REPO@A..B", param_hint="REPO@A..B")
+    require_one_repo(name, last)
     with app.open() as opened:
         repo = repo_only(opened, name)
         last = last or repo.default_branch

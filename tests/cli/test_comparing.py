@@ -52,6 +52,7 @@ def edited(ok, trips, work):
         ("trips trips 2015", []),
         ("trips@master..dev 2016/run 7-01-16", ["A 2016/run", "M 7-01-16"]),
         ("trips@dev.5..dev.6", ["M 2016/run"]),
+        ("trips@dev.2..", ["A 2015", "A 2015/note.txt"]),
         ("trips@dev..dev@2999-07-31T12:00:30", []),
         ("trips@dev@2999-07-31T12:00:30..dev", []),
     ],
@@ -248,10 +249,40 @@ def test_the_log_of_a_path_has_the_commits_that_changed_it(ok, arguments, number
         ("trips@dev.5..dev.2", []),
         ("trips@dev..dev", []),
         ("trips@dev^..dev", [6]),
+        ("trips@dev.1..", [3, 2]),
     ],
 )
 def test_the_log_of_a_range_begins_after_its_first_commit(ok, range_, numbers):
     assert [each["number"] for each in json.loads(ok("log", "--json", range_))] == numbers
+
+
+@pytest.mark.usefixtures("edited")
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("trips@dev.2 trips@dev.5", "no commit of trips@dev.2 changed trips@dev.5"),
+        ("trips@dev -- nosuch other", "no commit of trips@dev changed nosuch or other"),
+        ("trips@dev.5..dev.2", "trips@dev.2 has no commits that are not in trips@dev.5"),
+    ],
+)
+def test_an_empty_log_says_why_it_is_empty(run, arguments, said):
+    done = run("log", *arguments.split())
+    assert (done.code, done.out, done.err) == (0, "", f"{said}\n")
+
+
+@pytest.mark.usefixtures("trips")
+@pytest.mark.parametrize("command", ["log", "diff", "squash", "drop"])
+def test_a_range_with_its_repo_named_twice_is_told_how_to_be_written(run, command):
+    done = run(command, "trips@master.1..trips@master.2")
+    assert done.code == 2 and "write trips@A..master.2;" in done.err
+
+
+@pytest.mark.usefixtures("trips")
+@pytest.mark.parametrize("command", ["run", "datum list"])
+def test_a_file_where_a_pipeline_is_named_is_told_its_option(run, work, command):
+    (work / "sales.yaml").write_text("pipeline: {name: sales}")
+    done = run(*command.split(), "sales.yaml")
+    assert done.code == 2 and "write -f sales.yaml;" in done.err
 
 
 @pytest.mark.usefixtures("trips")
