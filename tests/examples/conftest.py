@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.examples.investigation import EXAMPLE, Attended, Place, program
+from tests.examples.investigation import EXAMPLE, Attended, Place, investigating_alone, program
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +32,13 @@ def compute_sales(root: Path) -> None:
 
 
 @pytest.fixture
-def attended(tmp_path: Path, fuse: None) -> Iterator[Attended]:
+def alone() -> Iterator[None]:
+    with investigating_alone():
+        yield
+
+
+@pytest.fixture
+def attended(tmp_path: Path, fuse: None, alone: None) -> Iterator[Attended]:
     """A running investigation, JupyterLab included."""
     investigation = Attended(Place.below(tmp_path))
     try:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
 import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +26,14 @@ rain: 0.68, 0.88 precipitation probability
 """What the investigation prints."""
 
 Done = subprocess.CompletedProcess[str]
+
+
+@contextlib.contextmanager
+def investigating_alone() -> Iterator[None]:
+    """No other test of this machine runs the investigation meanwhile: each asks for the ports of jupyter.json."""
+    with open(Path(tempfile.gettempdir(), "pfs-tests-investigation.lock"), "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def program(name: str, *arguments: object) -> Done:

@@ -16,9 +16,18 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 import store
-from tests.examples.investigation import EXAMPLE, FOUND, Attended, Done, Place, pfs, program
+from tests.examples.investigation import (
+    EXAMPLE,
+    FOUND,
+    Attended,
+    Done,
+    Place,
+    investigating_alone,
+    pfs,
+    program,
+)
 
-pytestmark = [pytest.mark.usefixtures("fuse"), pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.usefixtures("fuse", "alone"), pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +38,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
 @pytest.fixture(scope="module")
 def first(place: Place) -> Done:
     """The first run in a new place, not on a terminal."""
-    return program("run.py", *place.arguments())
+    with investigating_alone():
+        return program("run.py", *place.arguments())
 
 
 @pytest.fixture
