@@ -69,13 +69,15 @@ async def settled(store: Store) -> None:
 
 
 def is_settled(store: Store) -> bool:
+    # In the order in which one causes the other: what is planned in between is then seen twice, and not overlooked.
     ledger = Ledger(store)
-    specs = readable(each for each in ledger.pipelines() if not each.paused)
-    arrived = find_arrivals(specs, ledger.cursors(), StoreHistory(store))
-    waiting = (job for job in ledger.open_jobs() if job.pipeline in specs)
     following = triggers(store).values()
     moving = any(unseen(store, each) for each in following if not each.trigger.cron_spec)
-    return not arrived and not moving and not ledger.requests() and not any(waiting)
+    requests = ledger.requests()
+    specs = readable(each for each in ledger.pipelines() if not each.paused)
+    arrived = find_arrivals(specs, ledger.cursors(), StoreHistory(store))
+    waiting = any(job.pipeline in specs for job in ledger.open_jobs())
+    return not (moving or requests or arrived or waiting)
 
 
 def told(store: Store, pipeline: str) -> list[Job]:
