@@ -61,12 +61,14 @@ def create(app: App, file: str, refs: tuple[str, ...], since: tuple[str, ...], d
     """Write a bundle of repos, branches, tags or commits, with all of their history.
 
     REPO alone means all its branches and tags. With --since the bundle holds only what comes after those commits, and
-    can be imported only where they are. FILE gets its name when it is whole; a file that is there is replaced.
+    can be imported only where they are. FILE gets its name when it is whole. A bundle that is there is replaced, and
+    no other file.
     """
     with app.open() as opened:
         if dry_run:
             print_plan(app, opened.plan_bundle(refs, since=since), "would hold")
             return
+        spare_others(Path(file))
         with archive.open_output(file) as stream, open_progress("bundle", None) as progress:
             plan = opened.write_bundle(stream, refs, since=since, progress=shown(progress))
     if file != archive.STDIO:
@@ -148,6 +150,22 @@ def verify(app: App, file: str) -> None:
     with open_bundle(file) as stream, open_progress("verify", None) as progress:
         header = store.verify_bundle(progress.reading(stream))
     print_header(app, header)
+
+
+def spare_others(file: Path) -> None:
+    """Raises CommandError when there is a file that is no bundle: a slip in the order of the arguments would end it."""
+    import store
+
+    if not file.is_file() or not file.stat().st_size:
+        return
+    with open_bundle(str(file)) as stream, contextlib.suppress(store.Refused):  # of a newer version
+        try:
+            store.bundle_header(stream)
+        except store.BadBundle:
+            raise CommandError(
+                f"{text.safe(str(file))} is there, and is no bundle",
+                hint="remove it first, or choose another name",
+            ) from None
 
 
 @contextmanager

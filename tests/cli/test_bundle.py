@@ -67,6 +67,15 @@ def test_show_and_verify_say_what_is_in_it(ok, run, work):
     assert result.code == 7 and "bundle record" in result.err and "pfs store check" not in result.err
 
 
+def test_a_bundle_that_is_there_is_replaced_and_no_other_file(ok, run, work):
+    for _ in range(2):
+        ok("bundle", "create", "t.pfsb", "trips")
+    (work / "trips.csv").write_text("a,b\n")
+    result = run("bundle", "create", "trips.csv", "trips")
+    assert result.code and "trips.csv is there, and is no bundle; remove it first" in result.err
+    assert (work / "trips.csv").read_text() == "a,b\n"
+
+
 def test_a_dry_run_does_nothing(ok, run, work, other):
     assert ok("bundle", "create", "-n", "t.pfsb", "trips").startswith("would hold 3 commits")
     assert "t.pfsb" not in os.listdir(work)
