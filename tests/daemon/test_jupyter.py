@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tornado.websocket import websocket_connect
+from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 import store as storage
 from pfsfuse.config import Config
@@ -97,16 +97,23 @@ class Lab:
             "content": content,
             "channel": "shell",
         }
-        await channel.write_message(json.dumps(message))
+        try:
+            await channel.write_message(json.dumps(message))
+            return await self._printed(channel, header["msg_id"])
+        finally:
+            channel.close()
+            while await channel.read_message() is not None:
+                pass  # until the server has closed it, too: a loop that ends before leaves the socket open
+
+    async def _printed(self, channel: WebSocketClientConnection, question: str) -> str:
         printed = ""
         while True:
             heard = json.loads(await asyncio.wait_for(channel.read_message(), 60) or "{}")
-            if heard["parent_header"].get("msg_id") != header["msg_id"]:
+            if heard["parent_header"].get("msg_id") != question:
                 continue
             printed += heard["content"].get("text", "") if heard["msg_type"] == "stream" else ""
             printed += heard["content"]["evalue"] if heard["msg_type"] == "error" else ""
             if heard["msg_type"] == "status" and heard["content"]["execution_state"] == "idle":
-                channel.close()
                 return printed
 
 
