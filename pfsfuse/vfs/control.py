@@ -10,7 +10,7 @@ from typing import TypeAlias
 import msgspec
 
 from pfsfuse.vfs.branches import Branches
-from pfsfuse.vfs.keys import child_key, root_key
+from pfsfuse.vfs.keys import alias, child_key, root_key
 from pfsfuse.vfs.messages import MessageDirectory
 from pfsfuse.vfs.nodes import Contents, Directory, Node, Snapshot, Text
 from store import Store
@@ -42,8 +42,7 @@ class ControlDirectory(Directory):
 
     def _told(self, name: bytes, text: bytes) -> Text:
         place = child_key(self.key, name)
-        alias = int.from_bytes(place[:8], "big") >> 1
-        return Text(root_key(place, text), self, name, text, alias=alias, mtime_ns=time.time_ns())
+        return Text(root_key(place, text), self, name, text, alias=alias(place), mtime_ns=time.time_ns())
 
     def contents(self) -> Contents:
         nodes: list[Node] = [self._told(name, make()) for name, make in self._texts.items()]

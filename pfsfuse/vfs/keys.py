@@ -7,6 +7,11 @@
 
 A number is the key's first 63 bits, so that it survives remounts without a table on disk; `inodes.py` settles
 the collision of two keys.
+
+The kernel allows a directory one place only, but programs are told a number of our choice (`Node.alias`). Of a
+directory below a commit's root it follows from the repo, the path and all it holds, so `diff -r` of two commits takes
+directories for the same one that are, and does not enter them. Below one commit no two have the same, nor have the
+roots: `cp -r` refuses to copy what looks like one directory given twice.
 """
 
 from __future__ import annotations
@@ -39,3 +44,8 @@ def leaf_key(entry: Entry, place: bytes = b"") -> bytes:
     what = entry.target if entry.target is not None else entry.content or b""
     stamp = b"%d %d %d %d " % (entry.mode, entry.mtime_ns, entry.height, entry.size)
     return blake2b(stamp + what, key=place, digest_size=SIZE, person=b"pfs leaf").digest()
+
+
+def alias(key: bytes) -> int:
+    """The number that programs are told for what `key` says, where it is not the kernel's; never 0 in practice."""
+    return int.from_bytes(key[:8], "big") >> 1
