@@ -111,6 +111,10 @@ class Trees:
         """
         return contents.plan_read(self._lists.get, file, offset, size)
 
+    def iter_data(self, file: Entry) -> Iterator[contents.Range]:
+        """The ranges of bytes of `file` that have to be read, in order: all but long runs of zeros. Raises Corrupt."""
+        return contents.iter_data(self._lists.get, file)
+
     def fetch(self, extents: tuple[Extent, ...]) -> bytes:
         """The bytes of `extents`, joined. May wait for the disk. Raises Corrupt when they are not what was written."""
         return self._objects.fetch(extents)

@@ -44,14 +44,15 @@ if TYPE_CHECKING:
 @click.option("-r", "--recursive", is_flag=True, help="Get a directory, with all it holds.")
 @click.option("--tar", is_flag=True, help="Write an archive to the file DEST, or to standard output.")
 @click.option("--resume", is_flag=True, help="Keep what was copied when interrupted, and go on from there.")
-@click.option("--sparse", is_flag=True, help="Make long runs of zeros holes in the copy.")
+@click.option("--sparse", is_flag=True, help="Make zeros holes in the copy, 64 KiB and more.")
 @pass_app
 def get(app: App, source: str, dest: str, recursive: bool, tar: bool, resume: bool, sparse: bool) -> None:
     """Copy a file or a directory out of a repo.
 
     Modes, times and symlinks are kept, setuid and setgid are not. A DEST that is a directory gets the copy inside it,
-    under its own name; a file is replaced at once when its copy is whole; a directory is never merged into another. As
-    with cp, `sync` makes sure that the copy survives power loss.
+    under its own name; a file is replaced at once when its copy is whole; a directory is never merged into another.
+    Zeros, half a MiB of them and more, become holes, which take no room. As with cp, `sync` makes sure that the copy
+    survives power loss.
 
     With --tar the archive of a directory holds what is in it, sorted, and the same commit always gives the same bytes;
     a DEST that ends in .gz, .tgz, .bz2, .xz or .zst is compressed.

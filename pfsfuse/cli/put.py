@@ -71,8 +71,8 @@ def put(
     name below PATH; else PATH is the new name. Prints the commit. When something cannot be read, changes while it is
     read, or is neither file nor directory nor symlink, all such names are listed, nothing is changed, and the exit code
     is 1; --keep-going commits the rest. Symlinks in directories are put as they are. Files in directories that have not
-    changed since they were last put from there are not read again. With --append a file that is there keeps its mode,
-    and gets what SRC holds at its end.
+    changed since they were last put from there are not read again, nor are holes of sparse files. With --append a file
+    that is there keeps its mode, and gets what SRC holds at its end.
 
     A SRC may be an http or https URL; its file is named after the last part of its path. With --tar, SRC are archives
     (gzip, bzip2, xz and zstd are known by their first bytes), and PATH is a directory. Devices and names that lead

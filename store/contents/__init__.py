@@ -3,5 +3,6 @@
 from store.contents.lists import ListWriter, ends_after
 from store.contents.plan import plan_read
 from store.contents.splice import Range, splice
+from store.contents.zeros import iter_data
 
-__all__ = ["ListWriter", "Range", "ends_after", "plan_read", "splice"]
+__all__ = ["ListWriter", "Range", "ends_after", "iter_data", "plan_read", "splice"]

@@ -27,10 +27,13 @@ class ListWriter:
         self._levels: list[list[Piece]] = [[]]
         self.size = 0
 
-    def push(self, chunk: ObjectId, size: int) -> None:
-        """Add the next chunk, of `size` bytes."""
-        self.size += size
-        self._push(0, Piece(chunk, size))
+    def push(self, chunk: ObjectId, size: int, times: int = 1) -> None:
+        """Add the next chunk, of `size` bytes, once or as often as `times` says, at the price of one full list."""
+        self.size += size * times
+        if times == 1:
+            self._push(0, Piece(chunk, size))
+        else:
+            self._push_run(0, Piece(chunk, size), times)
 
     @property
     def aligned(self) -> bool:
@@ -60,6 +63,25 @@ class ListWriter:
         pieces.append(piece)
         if ends_after(piece.id, len(pieces)):
             self._end(level)
+
+    def _push_run(self, level: int, piece: Piece, times: int) -> None:
+        """What so many calls of `_push` would do: equal lists come of equal pieces, and are saved once."""
+        if level == len(self._levels):
+            self._levels.append([])
+        whole = 2 if ends_after(piece.id, 2) else LIMIT
+        pieces = self._levels[level]
+        if pieces:
+            first = min(times, max(whole - len(pieces), 1))
+            pieces += [piece] * first
+            times -= first
+            if ends_after(piece.id, len(pieces)):
+                self._end(level)
+        lists, left = divmod(times, whole)
+        if lists:
+            name = self._save(chunklist.encode(level + 1, [piece] * whole))
+            self._push_run(level + 1, Piece(name, piece.size * whole), lists)
+        if left:
+            self._levels[level] = [piece] * left
 
     def _end(self, level: int) -> None:
         pieces = self._levels[level]

@@ -26,8 +26,8 @@ def write_file(writer: ObjectWriter, data: bytes | BinaryIO, mode: int, mtime_ns
         return Entry(b"", bits, mtime_ns, len(head), content)
     lists = ListWriter(writer.put)
     windows = chunker.cut_windows(_filling(head, stream), WINDOW, writer.threads + 2)
-    for chunk, size in writer.put_windows(windows):
-        lists.push(chunk, size)
+    for chunk, size, times in writer.put_windows(windows):
+        lists.push(chunk, size, times)
     found, height = lists.finish()
     return Entry(b"", bits, mtime_ns, lists.size, found, height)
 

@@ -124,18 +124,27 @@ class ObjectWriter:
 
     def put_chunks(self, chunks: Iterable[bytes]) -> Iterator[tuple[ObjectId, int]]:
         """Store the chunks of a file; gives (id, size) for each, in order. Memory: a few windows and two batches."""
-        return self.put_windows(_windows(chunks))
+        return ((name, size) for name, size, _ in self.put_windows((each, 1) for each in _windows(chunks)))
 
-    def put_windows(self, windows: Iterable[Sequence[Plain]]) -> Iterator[tuple[ObjectId, int]]:
-        """The same for chunks that come in windows, whose buffers stay as they are while `threads` + 2 more come."""
+    def put_windows(
+        self, windows: Iterable[tuple[Sequence[Plain], int]]
+    ) -> Iterator[tuple[ObjectId, int, int]]:
+        """The same for chunks that come in windows (`Window`), whose buffers stay as they are while `threads` + 2 more
+        come; gives (id, size, times): what comes several times is one chunk.
+        """
         self._lease.check()
-        running: deque[Future[list[Packed]]] = deque()
-        for window in windows:
-            running.append(self.submit(self.pack, window))
+        running: deque[tuple[Future[list[Packed]], int]] = deque()
+
+        def taken() -> Iterator[tuple[ObjectId, int, int]]:
+            packed, times = running.popleft()
+            return ((name, size, times) for name, size in self.take(packed.result()))
+
+        for window, times in windows:
+            running.append((self.submit(self.pack, window), times))
             if len(running) > self.threads + 1:
-                yield from self.take(running.popleft().result())
+                yield from taken()
         while running:
-            yield from self.take(running.popleft().result())
+            yield from taken()
 
     def submit(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Let a thread of the pool do `work`."""

@@ -61,7 +61,7 @@ class Joiner:
             elif isinstance(step, Piece):
                 assert window.chunks is not None, "a piece comes with its chunks"
                 for chunk, size in self._writer.take(window.chunks.result()):
-                    self._lists.push(chunk, size)
+                    self._lists.push(chunk, size, step.times)
             elif isinstance(step, Enter):
                 self._assemblies.append(Assembly(self._trees, self._writer.put, step.directory))
             elif isinstance(step, Leave):

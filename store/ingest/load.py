@@ -24,6 +24,7 @@ from concurrent.futures import Future
 
 from store.engine import WINDOW, ObjectWriter
 from store.errors import BadName, NotADirectory, SourceChanged, SpecialFile
+from store.ingest.holes import find_holes
 from store.ingest.joining import Joiner, Skipped
 from store.ingest.listing import BLANK, DIRECTORY, ROW, Listing, digest_of, read_row, row_of, scan
 from store.ingest.memory import Memory, Remembered
@@ -219,7 +220,8 @@ class Loader:
         descriptor = open_file(directory.descriptor, name)
         try:
             for _ in range(2):
-                before = row_of(os.fstat(descriptor))
+                status = os.fstat(descriptor)
+                before = row_of(status)
                 row = read_row(before)
                 if not stat.S_ISREG(row.mode):
                     raise SpecialFile(path, kind_of(row.mode))
@@ -227,13 +229,14 @@ class Loader:
                 self._step(Begin())
                 self._submit()
                 # As many windows stay as they are as may be in the queue.
-                fill = _filling(descriptor)
-                for window in self._writer.chunker.cut_windows(fill, WINDOW, self._writer.threads + 3):
-                    self._step(Piece())
-                    self._window.chunks = self._writer.submit(self._writer.pack, window)
+                fill, holes = _filling(descriptor), find_holes(descriptor, status)
+                keep = self._writer.threads + 3
+                for chunks, times in self._writer.chunker.cut_windows(fill, WINDOW, keep, holes):
+                    self._step(Piece(times))
+                    self._window.chunks = self._writer.submit(self._writer.pack, chunks)
                     self._submit()
                     if self._tell is not None:
-                        self._tell(0, sum(map(len, window)))
+                        self._tell(0, sum(map(len, chunks)) * times)
                 if row_of(os.fstat(descriptor)) == before:
                     self._step(End(name, row))
                     return

@@ -134,7 +134,7 @@ def _read_again(descriptor: int, path: bytes, chunker: Chunker, pack: Pack) -> R
     packed: list[Packed] = []
     # /proc/sys refuses to fill large buffers.
     for window in chunker.cut_windows(lambda buffer: os.readv(descriptor, [buffer[:AT_ONCE]]), WINDOW, 1):
-        packed += pack(window)
+        packed += pack(window.chunks)
     if row_of(os.fstat(descriptor)) != row_of(before):
         raise SourceChanged(path)
     return Read(row_of(before), packed)

@@ -8,6 +8,7 @@ import stat
 from store.contents import ListWriter
 from store.engine import WINDOW, ObjectWriter
 from store.errors import IsADirectory, SourceChanged, SpecialFile
+from store.ingest.holes import find_holes
 from store.ingest.listing import clamped, row_of
 from store.ingest.reading import FLAGS, kind_of
 from store.ingest.steps import Tell
@@ -54,8 +55,10 @@ def _read(writer: ObjectWriter, descriptor: int, status: os.stat_result, tell: T
     mode, mtime_ns = status.st_mode, clamped(status.st_mtime_ns)
     lists = ListWriter(writer.put)
     window = max(writer.chunker.minimum, min(WINDOW, status.st_size + 1))
-    windows = writer.chunker.cut_windows(fill, window, writer.threads + 2)
-    for chunk, size in writer.put_windows(windows):
-        lists.push(chunk, size)
+    windows = writer.chunker.cut_windows(
+        fill, window, writer.threads + 2, find_holes(descriptor, status, tell)
+    )
+    for chunk, size, times in writer.put_windows(windows):
+        lists.push(chunk, size, times)
     content, height = lists.finish()
     return Entry(b"", mode, mtime_ns, lists.size, None if content is None else bytes(content), height)

@@ -82,6 +82,9 @@ class Begin:
 class Piece:
     """The next chunks of a large file, which the window's `chunks` hold."""
 
+    times: int
+    """How often they come; more than once if it is one chunk, of zeros."""
+
 
 @dataclass(frozen=True, slots=True)
 class End:

@@ -140,10 +140,11 @@ class Large:
         """The task of writing the `size` bytes from `offset` on."""
         with self._lock:
             self._holders += 1
-        return Block(self, offset, min(size, self.entry.size - offset))
+        return Block(self, offset, size)
 
     def release(self, written: int = 0) -> int:
-        """End one block, of which so many bytes were `written`, or the hold of whoever made the file.
+        """End one block, of which so many bytes were `written`, or the hold of whoever made the file and left out so
+        many.
 
         How many files that completed: 1 when it was the last, and nothing is missing.
         """

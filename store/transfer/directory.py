@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from itertools import chain
 from pathlib import Path
 
 from store.records import Entry
@@ -38,10 +39,11 @@ def export(
     """Write `entry` (a file, a symlink, or a directory with everything below) as the host's path `target`.
 
     Modes, mtimes and symlinks are kept, but setuid and setgid. A file or symlink that is there is replaced; an existing
-    directory is filled. With `sparse`, long runs of zeros become holes. With `resume`, a file that is there with the
-    same size, mode and mtime is taken to be whole: its mtime is the last thing a file gets. `progress` is told how
-    many files and bytes more are done, block by block, by one thread at a time. Memory: a few blocks for each of
-    `threads` (None: one for each core).
+    directory is filled. In files of more than 4 MiB, zeros that are chunks of their own are not written and become
+    holes: all but the edges of runs of half a MiB. With `sparse`, all runs of 64 KiB and more do. With `resume`,
+    a file that is there with the same size, mode and mtime is taken to be whole: its mtime is the last thing a file
+    gets. `progress` is told how many files and bytes more are done, block by block, by one thread at a time. Memory: a
+    few blocks for each of `threads` (None: one for each core).
 
     Does not wait for the disk, as cp does not: what must survive power loss is to be synced afterwards. Raises OSError
     and Corrupt; then part of it may have been written, and no thread is at work any more.
@@ -123,8 +125,14 @@ class _Walk:
 
     def _large(self, entry: Entry, directory: Directory) -> None:
         file = Large(make_anew(entry.name, directory), entry, directory)
+        skipped = files = at = 0
         try:
-            for offset in range(0, entry.size, BLOCK):
-                self._crew.put(file.block(offset, BLOCK))
+            for start, end in chain(self._trees.iter_data(entry), [(entry.size, entry.size)]):
+                skipped += start - at
+                self._crew.tell(0, start - at)
+                for offset in range(start, end, BLOCK):
+                    self._crew.put(file.block(offset, min(BLOCK, end - offset)))
+                at = end
         finally:
-            file.release()
+            files = file.release(skipped)
+        self._crew.tell(files, 0)

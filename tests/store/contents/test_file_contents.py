@@ -219,6 +219,32 @@ CHUNKS = [ObjectId.of(b"%d" % number) for number in range(400)]
 ENDING_CHUNKS = ending(True, 400)
 
 
+ENDING = ending(True, 1)[0]
+KINDS = st.sampled_from((ENDING, ending(False, 1)[0]))
+COUNTS = st.integers(1, 5) | st.integers(1, 9_000) | st.sampled_from((LIMIT - 1, LIMIT, LIMIT + 1, 4 * LIMIT))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(KINDS, COUNTS), max_size=5))
+def test_a_chunk_that_comes_many_times_makes_the_lists_that_it_makes_one_by_one(runs):
+    lists, at_once = Lists(), Lists()
+    one_by_one = lists.file([chunk for chunk, times in runs for _ in range(times)])
+    writer = ListWriter(at_once.save)
+    for chunk, times in runs:
+        writer.push(chunk, 10, times)
+    content, height = writer.finish()
+    assert (content, height, writer.size) == (one_by_one.content, one_by_one.height, one_by_one.size)
+    assert at_once.kept == lists.kept
+
+
+def test_a_chunk_that_comes_a_billion_times_makes_a_few_lists():
+    lists = Lists()
+    writer = ListWriter(lists.save)
+    writer.push(ending(False, 1)[0], 10, 10**9)
+    writer.finish()
+    assert writer.size == 10**10 and len(lists.kept) < 10
+
+
 def test_a_chunk_inserted_into_a_long_list_changes_few_lists():
     lists = Lists()
     chunks = [ObjectId.of(b"%d" % number) for number in range(50_000)]

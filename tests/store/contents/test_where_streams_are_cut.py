@@ -57,7 +57,66 @@ def test_chunks_are_the_stream_in_order_within_the_bounds(chunker, seed, size):
 def test_windows_of_any_size_are_cut_where_the_whole_stream_is(chunker, seed, size, window):
     plain = pseudo_random(seed, size)
     windows = chunker.cut_windows(io.BytesIO(plain).readinto, window, 1)
-    assert [len(chunk) for each in windows for chunk in each] == sizes(chunker, plain)
+    assert [len(chunk) for each in windows for chunk in each.chunks] == sizes(chunker, plain)
+
+
+class Sparse(io.BytesIO):
+    """A stream that knows where its holes are, and counts what is read of it."""
+
+    def __init__(self, parts: list[bytes | int]) -> None:
+        """Bytes, and the lengths of holes."""
+        super().__init__(b"".join(bytes(part) if isinstance(part, int) else part for part in parts))
+        ends = list(itertools.accumulate(len(part) if isinstance(part, bytes) else part for part in parts))
+        self._holes = [
+            (end - part, end) for part, end in zip(parts, ends, strict=True) if isinstance(part, int)
+        ]
+        self.count = 0
+
+    def readinto(self, buffer):
+        count = super().readinto(buffer)
+        self.count += count
+        return count
+
+    def ahead(self, least: int) -> tuple[int, int]:
+        at = self.tell()
+        for start, end in self._holes:
+            if end - max(start, at) >= least:
+                return max(start, at) - at, end - max(start, at)
+        return 0, 0
+
+    def skip(self, size: int) -> None:
+        self.seek(size, io.SEEK_CUR)
+
+
+def parts() -> st.SearchStrategy[list[bytes | int]]:
+    """Data between holes, with zeros at its edges now and then, and holes that are worth skipping and are not."""
+    data = st.builds(
+        lambda seed, size, before, after: bytes(before) + pseudo_random(seed, size) + bytes(after),
+        st.integers(0, 9),
+        st.integers(0, 400_000),
+        st.sampled_from((0, 0, 1, 300_000)),
+        st.sampled_from((0, 0, 1, 300_000)),
+    )
+    holes = st.integers(0, 2_500_000) | st.integers(0, 12).map(lambda count: count * (128 << 10))
+    return st.lists(data | holes, max_size=5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(WAYS), parts(), st.sampled_from((100_000, 400_000, 4 << 20)))
+def test_holes_are_cut_where_the_zeros_that_they_read_as_are(chunker, parts, size):
+    stream = Sparse(parts)
+    cut = []
+    for chunks, times in chunker.cut_windows(stream.readinto, size, 1, stream):
+        cut += [bytes(chunk) for chunk in chunks] * times
+    assert cut == list(chunker.cut(io.BytesIO(stream.getvalue())))
+
+
+@ways
+def test_of_a_long_hole_only_the_edges_are_read(chunker):
+    stream = Sparse([b"before", 100 << 20, b"after"])
+    windows = list(chunker.cut_windows(stream.readinto, 1 << 20, 9, stream))
+    assert stream.count < 4 * chunker.maximum
+    assert sum(len(window.chunks) for window in windows) < 8
 
 
 @pytest.mark.parametrize("cutting", [COARSE, FINE], ids=["coarse", "fine"])

@@ -101,6 +101,71 @@ def test_a_sparse_file_is_read_as_what_it_holds(repo, source):
     assert edit.stored < 1_000_000
 
 
+def make_sparse(path: Path, parts: list[tuple[int, bytes]], size: int) -> None:
+    """A file of `size` bytes that is holes but for what is written at some offsets."""
+    with path.open("wb") as out:
+        out.truncate(size)
+        for offset, data in parts:
+            out.seek(offset)
+            out.write(data)
+
+
+SPARSE = [
+    pytest.param([], 50_000_000, id="nothing but a hole"),
+    pytest.param([(0, pseudo_random(1, 300_000))], 9_000_001, id="a hole at the end"),
+    pytest.param([(8_999_999, b"x")], 9_000_000, id="a hole at the beginning"),
+    pytest.param([(4096 * at, b"x") for at in range(0, 900, 7)], 4 << 20, id="many that are short"),
+    pytest.param(
+        [(3_000_000, pseudo_random(2, 5_000_000)), (20_000_000, bytes(4096) + b"x")], 40_000_000, id="some"
+    ),
+]
+
+
+@pytest.mark.parametrize(("parts", "size"), SPARSE)
+def test_a_file_with_holes_is_put_as_its_bytes_would_be(data, source, parts, size):
+    make_sparse(source / "file", parts, size)
+    with data.edit_tree() as edit:
+        edit.put_directory(source)
+        edit.put(source / "file", "put")
+        edit.write("written", (source / "file").read_bytes())
+        root = edit.save()
+    found = {entry.name: (entry.content, entry.height, entry.size) for entry in data.iter_directory(root)}
+    assert found[b"file"] == found[b"put"] == found[b"written"]
+
+
+@pytest.mark.parametrize("through", ["put", "put_directory"])
+def test_a_terabyte_with_some_data_in_it_costs_that_data(repo, source, through):
+    told = []
+    make_sparse(source / "image", [(at << 36, pseudo_random(at, 100_000)) for at in range(10)], 1 << 40)
+    with repo.edit() as edit:
+        if through == "put":
+            edit.put(source / "image", "image", progress=lambda *each: told.append(each))
+        else:
+            edit.put_directory(source, progress=lambda *each: told.append(each))
+    assert edit.result.entry("image").size == 1 << 40
+    with edit.result.open("image") as image:
+        image.seek(3 << 36)
+        assert image.read(200_000) == pseudo_random(3, 100_000) + bytes(100_000)
+    assert edit.stored < 2_000_000
+    assert [sum(each) for each in zip(*told, strict=True)] == [1, 1 << 40]
+
+
+def test_a_hole_that_is_written_to_while_the_file_is_read_is_not_taken_for_zeros(repo, source):
+    make_sparse(source / "image", [], 100_000_000)
+    hooked = []
+
+    def write_once(files: int, size: int) -> None:
+        if not hooked:
+            hooked.append(True)
+            make_sparse(source / "image", [(77_000_000, b"late")], 100_000_000)
+
+    with repo.edit() as edit:
+        edit.put(source / "image", "image", progress=write_once)
+    with edit.result.open("image") as image:
+        image.seek(77_000_000)
+        assert image.read(4) == b"late"
+
+
 @pytest.mark.parametrize(
     "name",
     [bytes([byte]) for byte in range(1, 256) if byte not in b"/."]

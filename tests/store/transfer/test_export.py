@@ -44,11 +44,40 @@ def test_blocks_of_large_files_come_together_again(large, tmp_path, threads, spa
     assert read_back(tmp_path / "out") == contents(large)
 
 
-def test_zeros_become_holes_where_that_is_asked_for(large, tmp_path):
-    store.export(large.trees, large.entry("holes"), tmp_path / "sparse", sparse=True)
-    store.export(large.trees, large.entry("holes"), tmp_path / "dense")
-    assert (tmp_path / "sparse").stat().st_blocks * 512 < 1 << 20
-    assert (tmp_path / "dense").stat().st_blocks * 512 >= 9 << 20
+def test_short_runs_of_zeros_become_holes_where_that_is_asked_for(trips, tmp_path):
+    with trips.edit() as edit:
+        edit.write("file", (b"x" * (64 << 10) + bytes(64 << 10)) * 160)
+    entry = edit.result.entry("file")
+    store.export(edit.result.trees, entry, tmp_path / "sparse", sparse=True)
+    store.export(edit.result.trees, entry, tmp_path / "dense")
+    assert (tmp_path / "sparse").stat().st_blocks * 512 < 11 << 20
+    assert (tmp_path / "dense").stat().st_blocks * 512 >= 20 << 20
+
+
+def test_long_runs_of_zeros_become_holes(large, tmp_path):
+    store.export(large.trees, large.entry("holes"), tmp_path / "out")
+    assert (tmp_path / "out").stat().st_blocks * 512 < 1 << 20
+    assert (tmp_path / "out").read_bytes() == large.read("holes")
+
+
+def test_a_terabyte_of_zeros_is_neither_read_nor_written(trips, tmp_path):
+    with (tmp_path / "image").open("wb") as image:
+        image.truncate(1 << 40)
+        image.seek(1 << 39)
+        image.write(b"in the middle")
+    with trips.edit() as edit:
+        edit.put(tmp_path / "image", "image")
+    told: list[tuple[int, int]] = []
+    entry = edit.result.entry("image")
+    store.export(
+        edit.result.trees, entry, tmp_path / "out", progress=lambda files, size: told.append((files, size))
+    )
+    status = (tmp_path / "out").stat()
+    assert (status.st_size, status.st_blocks * 512 < 1 << 20) == (1 << 40, True)
+    with (tmp_path / "out").open("rb") as out:
+        out.seek(1 << 39)
+        assert out.read(14) == b"in the middle\0"
+    assert [sum(each) for each in zip(*told, strict=True)] == [1, 1 << 40]
 
 
 def test_progress_adds_up_to_every_byte_and_file(large, tmp_path):
