@@ -4,6 +4,7 @@ repo          1 to 100 of A-Z a-z 0-9 _ -; not starting with -   it becomes a di
                                                                  option must never be taken for a name
 branch, tag   the same, and . inside or at the end               v1.2 is a natural tag; a leading dot hides files
               not 32 hex digits                                  those are commit ids
+              a new one without ..                               A..B is a range; earlier versions made such names
 file          1 to 255 bytes, no / and no NUL, not . or ..       what every Linux file system takes
 path          up to 255 files' names joined by /                 what walks a tree goes down by recursion
               "" is the root                                     no leading slash inside the store
@@ -18,6 +19,8 @@ from store.errors import BadName
 _REPO = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}\Z")
 _REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\Z")
 _COMMIT = re.compile(r"[0-9a-fA-F]{32}\Z")
+RANGE = ".."
+"""What stands between the ends of a range."""
 MAX_NAME = 255
 """Bytes in a file's name, as on ext4 and xfs."""
 MAX_DEPTH = 255
@@ -41,21 +44,23 @@ def may_be_ref(text: str) -> bool:
     return _REF.match(text) is not None
 
 
-def branch(text: str) -> str:
-    """`text`, if it can name a branch; BadName otherwise."""
-    return _ref("branch", text)
+def branch(text: str, *, new: bool = False) -> str:
+    """`text`, if it can name a branch, or a `new` one; BadName otherwise."""
+    return _ref("branch", text, new)
 
 
-def tag(text: str) -> str:
-    """`text`, if it can name a tag; BadName otherwise."""
-    return _ref("tag", text)
+def tag(text: str, *, new: bool = False) -> str:
+    """`text`, if it can name a tag, or a `new` one; BadName otherwise."""
+    return _ref("tag", text, new)
 
 
-def _ref(kind: str, text: str) -> str:
+def _ref(kind: str, text: str, new: bool) -> str:
     if not may_be_ref(text):
         raise BadName(kind, text, "1 to 100 letters, digits, _, - and ., not starting with - or .")
     if _COMMIT.match(text):
         raise BadName(kind, text, "32 hex digits are a commit id")
+    if new and RANGE in text:
+        raise BadName(kind, text, f"A{RANGE}B is what came from A to B")
     return text
 
 

@@ -109,6 +109,7 @@ def import_(app: App, file: str, renames: tuple[str, ...], force: bool, dry_run:
         open_bundle(file) as stream,
         opening() as opened,
         open_progress("import", None) as progress,
+        naming(file),
     ):
         done = opened.import_bundle(
             stream, rename=rename, force=force, dry_run=dry_run, progress=shown(progress)
@@ -131,7 +132,7 @@ def show(app: App, file: str) -> None:
     """Say what a bundle holds and what it builds on, from its header."""
     import store
 
-    with open_bundle(file) as stream:
+    with open_bundle(file) as stream, naming(file):
         print_header(app, store.bundle_header(stream))
 
 
@@ -147,7 +148,7 @@ def verify(app: App, file: str) -> None:
     """Read all of a bundle and check every byte; exit code 7 when it is damaged. No store is needed."""
     import store
 
-    with open_bundle(file) as stream, open_progress("verify", None) as progress:
+    with open_bundle(file) as stream, open_progress("verify", None) as progress, naming(file):
         header = store.verify_bundle(progress.reading(stream))
     print_header(app, header)
 
@@ -180,6 +181,20 @@ def open_bundle(file: str) -> Iterator[BinaryIO]:
         except OSError as error:
             raise CommandError(f"{text.safe(file)}: {error.strerror}") from None
         yield stream
+
+
+@contextmanager
+def naming(file: str) -> Iterator[None]:
+    """Have errors that are about the bundle, and not about the store, name its `file`."""
+    import store
+
+    try:
+        yield
+    except store.StoreError as error:
+        about = (store.BadBundle, store.PrerequisiteMissing, store.Diverged)
+        if isinstance(error, about) or type(error) is store.Refused:
+            error.args = (f"{'standard input' if file == archive.STDIO else text.safe(file)}: {error}",)
+        raise
 
 
 def split(rename: str) -> tuple[str, str]:

@@ -16,12 +16,13 @@ from pfsfuse.cli.address import Reference, readable, require_one_repo, writable
 from pfsfuse.cli.app import App, pass_app
 from pfsfuse.cli.errors import CommandError
 from pfsfuse.cli.group import Command
+from pfsfuse.cli.text import safe
 
 if TYPE_CHECKING:
     from store import Change, Entry, Store
 
-RANGE = re.compile(r"(?P<repo>[^@:]+)@(?P<old>(?:[^:]|(?<=T\d\d):|(?<=T\d\d:\d\d):)+?)\.\.(?P<new>.*)")
-"""REPO@A..[B]. A colon begins a path, where what may hold dots follows, unless it stands in a time."""
+RANGE = re.compile(r"(?P<repo>[^@:]+)@(?P<old>(?:[^:]|(?<=T\d\d):|(?<=T\d\d:\d\d):)*?)\.\.(?P<new>.*)")
+"""REPO@[A]..[B]. A colon begins a path, where what may hold dots follows, unless it stands in a time."""
 
 COLORS = {"A": "green", "M": "yellow", "D": "red"}
 """Of the letters that stand for changes."""
@@ -60,7 +61,7 @@ def diff(app: App, old: str, new: str | None, paths: tuple[str, ...], style: str
 
     A line for each: A was added, M modified, D deleted on the way from A to B. Equal directories are never opened.
     PATHs limit it to what they name; A and B may name directories or files themselves, as trips@dev:2016. REPO@A..B is
-    both at once, as in the mount; without B it leads to the default branch.
+    both at once, as in the mount; A or B left out is the default branch.
     """
     if app.json and style != "names":
         raise click.UsageError("--json has the facts of --name-status and --stat; leave those and -p out")
@@ -89,13 +90,20 @@ def diff(app: App, old: str, new: str | None, paths: tuple[str, ...], style: str
 def range_ends(text: str) -> tuple[str, str] | None:
     """The commits that REPO@A..B leads from and to; None for anything else, dots in a path included.
 
-    Without B it leads to the newest commit of the default branch.
+    Where A or B is left out, it is the newest commit of the default branch. Raises UsageError for both.
     """
     if (found := RANGE.fullmatch(text)) is None:
         return None
     repo, old, new = found["repo"], found["old"], found["new"]
     require_one_repo(repo, new)
-    return f"{repo}@{old}", f"{repo}@{new}" if new else repo
+    ref, colon, path = new.partition(":")
+    if ref.startswith("."):
+        raise click.UsageError(
+            f"a range has two dots: write {safe(repo)}@{safe(old)}..{safe(new.lstrip('.'))}"
+        )
+    if not (old or ref):
+        raise click.UsageError(f"a range has an end: write {safe(repo)}@A.. or {safe(repo)}@..B")
+    return f"{repo}@{old}" if old else repo, f"{repo}@{new}" if ref else f"{repo}{colon}{path}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,13 +27,14 @@ if TYPE_CHECKING:
     pfs log trips@dev -n 5  the last five commits of another branch
     pfs log trips@master.10  from the tenth commit back
     pfs log trips@master.10..master  those after the tenth
+    pfs log trips@..dev  those of dev that the default branch has not
     pfs log trips:2016/a.csv  the commits that changed a file or directory
     pfs log trips -- 2015 2016  those that changed one of several
     pfs log --follow trips:2016/a.csv  the versions of a file, through renames
     pfs log trips --json  with whole ids, for programs
     """,
 )
-@click.argument("ref", metavar="REPO[@[A..]REF][:PATH]", type=Reference())
+@click.argument("ref", metavar="REPO[@[[A]..]REF][:PATH]", type=Reference())
 @click.argument("paths", metavar="[PATH]...", nargs=-1)
 @click.option("-n", "--number", type=click.IntRange(min=1), metavar="N", help="At most N commits.")
 @click.option("--follow", is_flag=True, help="The versions of one file or directory, through renames.")
@@ -41,10 +42,10 @@ if TYPE_CHECKING:
 def log(app: App, ref: str, paths: tuple[str, ...], number: int | None, follow: bool) -> None:
     """List the commits of a branch, newest first.
 
-    With A, only those that are not in its ancestry; A.. alone leads to the default branch. With PATHs, only the commits
-    that changed one of them, or something below. With --follow and REPO:PATH, the commits that changed what is at PATH
-    now, each with what it did: A added, M modified, D deleted it, or R renamed it from a path at which the same
-    contents were deleted.
+    With A.., only those that are not in the ancestry of A; A or REF left out is the default branch. With PATHs, only
+    the commits that changed one of them, or something below. With --follow and REPO:PATH, the commits that changed what
+    is at PATH now, each with what it did: A added, M modified, D deleted it, or R renamed it from a path at which the
+    same contents were deleted.
     """
     with app.open() as opened:
         if follow:

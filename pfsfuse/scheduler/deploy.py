@@ -45,7 +45,7 @@ from pfsfuse.scheduler.job import Job, Pipeline
 from pfsfuse.scheduler.ledger import Deployed, Ledger
 from pfsfuse.scheduler.logs import remove_logs
 from pfsfuse.scheduler.plan import Arrival, Reading, first_job
-from store import CommitId, Exists, InUse, RefNotFound, Repo, Store
+from store import CommitId, Exists, InUse, RefNotFound, Repo, Store, names
 
 ORIGIN = "pipeline"
 
@@ -138,6 +138,8 @@ def plan_deployment(
         output = store.find_repo(spec.name)
         if output is not None:
             _require_output(ledger, output)
+        made = output is None or output.find_branch(spec.output_branch) is None
+        names.branch(spec.output_branch, new=made)
     history = StoreHistory(store)
     steps = [
         _update(ledger, history, before[name], wanted[name], results, now_ns)

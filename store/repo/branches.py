@@ -26,13 +26,18 @@ class Branches(Handle):
             body = Refs(reading).find_ref(self.name, BRANCH, name)
         return None if body is None else Branch(name, None if body.commit is None else CommitId(body.commit))
 
+    def branch_name(self, text: str) -> str:
+        """`text`, if it is a branch or one may be made with this name; BadName otherwise."""
+        return names.branch(text, new=names.RANGE in text and self.find_branch(text) is None)
+
     def create_branch(self, name: str, at: Commit | None = None) -> Branch:
         """Make a branch whose head is `at` (None: no commit yet).
 
         Raises BadName, Exists, RepoNotFound; CommitNotFound when `at` is no commit of this repo; Refused when it
         failed.
         """
-        return Branch(name, self._create_ref(BRANCH, names.branch(name), at.id if at is not None else None))
+        commit = self._create_ref(BRANCH, names.branch(name, new=True), at.id if at is not None else None)
+        return Branch(name, commit)
 
     def delete_branch(self, name: str) -> None:
         """Remove a branch; its commits stay readable by id. Raises RefNotFound; InUse for the default
@@ -46,15 +51,16 @@ class Branches(Handle):
         """Point `branch` at `to`, provided it still points at `expect` (None: no commit, or no such branch).
 
         Raises HeadMoved, with the commit found instead, if someone was faster; CommitNotFound when the repo has no
-        commit `to`; Refused when it failed. Then nothing has changed. Durable on return.
+        commit `to`; Refused when it failed; BadName. Then nothing has changed. Durable on return.
         """
+        name = self.branch_name(branch)
 
         def work(writing: Writing) -> None:
             refs = RefsWriting(writing)
             refs.get_repo(self.name)
             if to is not None:
                 refs.check_head(self.name, to)
-            refs.advance(self.name, names.branch(branch), expect=expect, to=to)
+            refs.advance(self.name, name, expect=expect, to=to)
 
         self._env.write(work)
 
@@ -66,7 +72,7 @@ class Branches(Handle):
 
     def create_tag(self, name: str, at: Commit) -> Tag:
         """Give `at` a name that never moves. Raises BadName, Exists, RepoNotFound, CommitNotFound."""
-        self._create_ref(TAG, names.tag(name), at.id)
+        self._create_ref(TAG, names.tag(name, new=True), at.id)
         return Tag(name, at.id)
 
     def delete_tag(self, name: str) -> None:

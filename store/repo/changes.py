@@ -45,7 +45,7 @@ class Changes(Branches, Ancestry):
         instead of being laid over another. Raises BadName; Refused when `origin` says that a person edits what a
         pipeline computes.
         """
-        name = names.branch(self.default_branch if branch is None else branch)
+        name = self.branch_name(self.default_branch if branch is None else branch)
         if origin == "user":
             self.check_editable()
         if isinstance(base, EllipsisType):

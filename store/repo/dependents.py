@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-from store.engine import RefsWriting
+from store.engine import Refs
 from store.ids import CommitId
 
 SHOWN = 3
@@ -12,7 +12,7 @@ SHOWN = 3
 
 
 def iter_dependents(
-    refs: RefsWriting,
+    refs: Refs,
     repo: str,
     commits: Collection[CommitId],
     *,

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from functools import partial
 from types import EllipsisType
 
-from store import names
 from store.commit import AnyPath, Commit, Draft, draft_handle
 from store.edit import ATTEMPTS, Merge, Stage, Standing, TreeEdit, equal_roots, look, plan, record_of
 from store.engine import RefsWriting, Writing, find_draft, iter_drafts, move_draft
@@ -52,7 +51,7 @@ class Drafts(Changes):
         pipeline computes what is in the repo.
         """
         self.check_editable()
-        name = names.branch(self._branch(branch))
+        name = self.branch_name(self._branch(branch))
         on = self.standing(name)
         if not isinstance(base, EllipsisType):
             if isinstance(base, Draft):

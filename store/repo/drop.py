@@ -17,7 +17,7 @@ from types import EllipsisType
 
 from store import history
 from store.commit import Commit, handle
-from store.engine import RefsWriting, RepoRefs, Writing, iter_drafts
+from store.engine import Reading, Refs, RefsWriting, RepoRefs, Writing, iter_drafts
 from store.errors import InUse, Refused
 from store.format.tables import BRANCH, TAG
 from store.ids import CommitId
@@ -28,14 +28,21 @@ from store.repo.squash import Squashing
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """What a drop has done."""
+    """What a drop has done, or would do."""
 
     commits: tuple[CommitId, ...]
-    """Those that are gone, the last first."""
+    """Those that go, the last first."""
     moved: tuple[str, ...]
-    """Branches that were moved back, in the order of their names."""
+    """Branches that move back, in the order of their names."""
     head: Commit | None
-    """Where those are now; None: they have no commit."""
+    """Where those are then; None: they have no commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    gone: tuple[CommitRecord, ...]
+    moved: tuple[str, ...]
+    rest: CommitRecord | None
 
 
 class Dropping(Squashing):
@@ -47,38 +54,58 @@ class Dropping(Squashing):
         after: Commit | EllipsisType | None = ...,
         *,
         needed: Mapping[CommitId, str] | None = None,
+        dry_run: bool = False,
     ) -> Dropped:
-        """Remove `last`, and what is before it and not in the ancestry of `after` (None: all; ...: of its parent).
+        """Remove `last`, and what is before it and not in the ancestry of `after` (None: all; ...: of its parent); with
+        `dry_run`, only say what that would be.
 
         Raises InUse when something depends on one of them (`needed` names more that the store does not know of), and
         when a pipeline computes what is in the repo; Refused when `after` has all of them. Nothing has changed then.
         """
         self.check_editable()
 
-        def work(writing: Writing) -> tuple[list[CommitId], list[str], CommitRecord | None]:
+        def work(writing: Writing) -> _Plan:
             refs = RefsWriting(writing)
-            refs.get_repo(self.name)
-            line, rest = self._line(refs, last, after)
-            gone = dict.fromkeys(each.id for each in line)
-            since_ns = 0 if rest is None else rest.finished_ns
-            self._refuse_used(
-                [
-                    *self._names(writing, refs, gone),
-                    *iter_dependents(refs, self.name, gone, needed=needed or {}, since_ns=since_ns),
-                ]
-            )
-            moved = [(name, head) for name, head in refs.iter_refs(self.name, BRANCH) if head in gone]
-            for name, head in moved:
-                refs.advance(self.name, name, expect=head, to=None if rest is None else rest.id)
-            for record in line:
+            plan = self._plan(writing, refs, last, after, needed or {})
+            for name in plan.moved:
+                head = refs.find_head(self.name, name)
+                refs.advance(self.name, name, expect=head, to=None if plan.rest is None else plan.rest.id)
+            for record in plan.gone:
                 refs.remove_commit(record)
-            return list(gone), [name for name, _ in moved], rest
+            return plan
 
-        gone, moved, rest = self._env.write(work)
-        return Dropped(tuple(gone), tuple(moved), None if rest is None else handle(rest, self._trees))
+        if dry_run:
+            with self._env.read() as reading:
+                plan = self._plan(reading, Refs(reading), last, after, needed or {})
+        else:
+            plan = self._env.write(work)
+        head = None if plan.rest is None else handle(plan.rest, self._trees)
+        return Dropped(tuple(each.id for each in plan.gone), plan.moved, head)
+
+    def _plan(
+        self,
+        reading: Reading,
+        refs: Refs,
+        last: Commit,
+        after: Commit | EllipsisType | None,
+        needed: Mapping[CommitId, str],
+    ) -> _Plan:
+        """Raises InUse, Refused, RepoNotFound."""
+        refs.get_repo(self.name)
+        line, rest = self._line(refs, last, after)
+        gone = dict.fromkeys(each.id for each in line)
+        since_ns = 0 if rest is None else rest.finished_ns
+        self._refuse_used(
+            [
+                *self._names(reading, refs, gone),
+                *iter_dependents(refs, self.name, gone, needed=needed, since_ns=since_ns),
+            ]
+        )
+        moved = tuple(name for name, head in refs.iter_refs(self.name, BRANCH) if head in gone)
+        return _Plan(tuple(line), moved, rest)
 
     def _line(
-        self, refs: RefsWriting, last: Commit, after: Commit | EllipsisType | None
+        self, refs: Refs, last: Commit, after: Commit | EllipsisType | None
     ) -> tuple[list[CommitRecord], CommitRecord | None]:
         """The commits to drop, the last first, and the one before them."""
         load = RepoRefs(refs, self.name).get_record
@@ -98,13 +125,13 @@ class Dropping(Squashing):
         return line, None
 
     def _names(
-        self, writing: Writing, refs: RefsWriting, gone: Mapping[CommitId, None]
+        self, reading: Reading, refs: Refs, gone: Mapping[CommitId, None]
     ) -> Iterator[tuple[CommitId, str]]:
         """The tags and drafts that hold one of these commits."""
         for name, commit in refs.iter_refs(self.name, TAG):
             if commit is not None and commit in gone:
                 yield commit, f"tag {name}"
-        for draft in iter_drafts(writing, self.name):
+        for draft in iter_drafts(reading, self.name):
             if draft.base is not None and draft.base in gone:
                 yield draft.base, f"the draft of {draft.branch}"
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from store import names
 from store.edit import ATTEMPTS, Merge, Plan, Standing, Together, look, plan, record_of
 from store.engine import Environment, Writing, move_draft
 from store.errors import DraftMoved, HeadMoved, Refused
@@ -75,7 +74,7 @@ def check(lines: Sequence[Line]) -> None:
     """Raise Refused when a repo is among `lines` twice: an id names one commit in each repo."""
     seen: dict[str, str] = {}
     for repo, branch in lines:
-        names.branch(branch)
+        repo.branch_name(branch)
         if repo.name in seen:
             what = f"{repo.name}@{seen[repo.name]} and {repo.name}@{branch}"
             raise Refused(f"{what} cannot become one commit: an id names one commit in each repo")

@@ -250,6 +250,8 @@ def test_the_log_of_a_path_has_the_commits_that_changed_it(ok, arguments, number
         ("trips@dev..dev", []),
         ("trips@dev^..dev", [6]),
         ("trips@dev.1..", [3, 2]),
+        ("trips@..dev.5", [5, 4]),
+        ("trips@..master", []),
     ],
 )
 def test_the_log_of_a_range_begins_after_its_first_commit(ok, range_, numbers):
@@ -268,6 +270,27 @@ def test_the_log_of_a_range_begins_after_its_first_commit(ok, range_, numbers):
 def test_an_empty_log_says_why_it_is_empty(run, arguments, said):
     done = run("log", *arguments.split())
     assert (done.code, done.out, done.err) == (0, "", f"{said}\n")
+
+
+@pytest.mark.usefixtures("trips")
+@pytest.mark.parametrize("command", ["log", "diff"])
+@pytest.mark.parametrize(
+    ("range_", "said"),
+    [
+        ("trips@..", "write trips@A.. or trips@..B"),
+        ("trips@A...B", "write trips@A..B"),
+        ("trips@..:a", "..B"),
+    ],
+)
+def test_a_range_that_none_can_be_is_told_how_to_be_written(run, command, range_, said):
+    done = run(command, range_)
+    assert (done.code, done.out) == (2, "") and said in done.err
+
+
+@pytest.mark.usefixtures("edited")
+def test_a_range_left_open_at_either_end_means_the_default_branch(ok):
+    assert ok("diff", "trips@..dev") == ok("diff", "trips@master", "trips@dev")
+    assert ok("diff", "trips@dev..") == ok("diff", "trips@dev", "trips@master")
 
 
 @pytest.mark.usefixtures("trips")

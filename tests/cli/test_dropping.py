@@ -33,10 +33,24 @@ def test_what_only_a_branch_has_is_dropped(ok, work):
     assert len(json.loads(ok("log", "trips", "--json"))) == 3
 
 
+def test_a_dry_run_names_what_would_go_and_changes_nothing(ok, run, store_path):
+    before, log = last_txnid(store_path), ok("log", "trips")
+    done = run("drop", "-n", "trips@master.1..master")
+    assert (done.code, done.err) == (0, "pfs: 2 commits would be dropped\n")
+    *going, branch = done.out.splitlines()
+    ids = [line.split()[1] for line in log.splitlines()]
+    assert [line.split()[1] for line in going] == ids[:2]
+    assert branch == "trips@master would be at trips@master.1"
+    facts = json.loads(ok("drop", "--dry-run", "--json", "trips@..master"))
+    assert (facts["dry_run"], len(facts["dropped"]), facts["head"]) == (True, 3, None)
+    assert (last_txnid(store_path), ok("log", "trips")) == (before, log)
+
+
 @pytest.mark.parametrize(
     ("line", "code", "said"),
     [
         ("drop trips", 2, "--yes"),
+        ("drop -n trips@master.2", 6, "follows it"),
         ("drop nosuch --yes", 3, "nosuch"),
         ("drop trips@nosuch --yes", 3, "nosuch"),
         ("drop trips@master.2 --yes", 6, "follows it"),

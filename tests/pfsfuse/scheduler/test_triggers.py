@@ -13,7 +13,7 @@ from pfsfuse.pipeline import Trigger, make_trigger
 from pfsfuse.scheduler import create_pipeline, delete_pipeline
 from pfsfuse.scheduler.triggers import AGAIN_NS, move_branches, set_trigger, triggers
 from pfsfuse.testing.executor import FakeExecutor
-from store import Store
+from store import BadName, Store
 
 SECOND = 1_000_000_000
 
@@ -200,6 +200,14 @@ def test_an_input_with_a_trigger_reads_a_branch_of_its_own(store: Store) -> None
     delete_pipeline(store, "sales")
     assert store.repo("trips").find_branch("sales-trigger-1") is None
     assert triggers(store) == {}
+
+
+def test_an_output_branch_that_is_called_like_a_range_is_refused_before_anything_is_made(
+    store: Store,
+) -> None:
+    with pytest.raises(BadName, match=r"A\.\.B is what came from A to B"):
+        create_pipeline(store, spec("sales", "trips", output_branch="a..b"))
+    assert store.find_repo("sales") is None
 
 
 def test_a_trigger_in_an_output_repo_holds_back_what_is_downstream(store: Store) -> None:

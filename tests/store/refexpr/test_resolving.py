@@ -85,7 +85,7 @@ def test_a_branch_without_commits_is_a_target_but_no_commit(data, trips):
         data.resolve_commit("trips")
 
 
-@pytest.mark.parametrize("name", ["v1.2", "master.3", "12345678", "a..b", "1", "x.1."])
+@pytest.mark.parametrize("name", ["v1.2", "master.3", "12345678", "1", "x.1."])
 def test_the_longest_name_that_exists_wins(data, trips, line, name):
     other = commit(trips, "other", 1, DIGITS)
     trips.create_branch(name, other)
