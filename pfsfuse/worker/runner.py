@@ -120,7 +120,7 @@ class Runner:
         if launch.batch:
             try:
                 if (user := find_user(launch.user)) is not None:
-                    await trio.to_thread.run_sync(hand_over, user, room)
+                    await trio.to_thread.run_sync(hand_over, user, room.out, room.tmp)
             except JobError as error:
                 return Ended(name=launch.name, exit_code=None, reason=f"cannot be started: {error}")
             ended = await self._batches.run(launch, room, stopper.hold)
@@ -152,7 +152,7 @@ class Runner:
         try:
             user = find_user(launch.user)
             if user is not None:
-                await trio.to_thread.run_sync(hand_over, user, room)
+                await trio.to_thread.run_sync(hand_over, user, room.out, room.tmp)
             group = self._group(launch)
             home, host = room.home if user is None else TMP, self._host
             if launch.root:

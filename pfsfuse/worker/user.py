@@ -5,12 +5,9 @@ from __future__ import annotations
 import os
 import pwd
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from pfsfuse.errors import JobError
-
-if TYPE_CHECKING:
-    from pfsfuse.worker.sandbox import Room
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +41,7 @@ def find_user(name: str | None) -> User | None:
     return User(found.pw_uid, found.pw_gid)
 
 
-def hand_over(user: User, room: Room) -> None:
-    """Make what a command may write to the user's own. HOME will be /tmp: the way to the room's is not theirs to go."""
-    for path in (room.out, room.tmp):
+def hand_over(user: User, *directories: Path) -> None:
+    """Make the `directories` that a command may write to the user's own."""
+    for path in directories:
         os.chown(path, user.uid, user.gid)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from blake3 import blake3
 
 from store.format import bundle, chunklist, node, sealed, segment, tables
@@ -26,13 +28,29 @@ CHILD_ID = ObjectId.of(node.encode(0, LEAF))
 CHILD = node.summary(0, LEAF, CHILD_ID)
 PIECES = [Piece(ObjectId.of(HELLO), 12), Piece(ObjectId.of(TABLE), 11)]
 ROOT = Entry(b"", 0o040755, NOON, CHILD.size, CHILD.id, 0, CHILD.files, CHILD.digest)
-_UNCHAINED = CommitRecord(
-    id=RESULT,
-    repo="sales",
+FIRST = CommitRecord(
+    id=CommitId((1).to_bytes(16, "big")),
+    repo="trips",
     branch="master",
     depth=1,
     parent=None,
     jump=None,
+    tree=Entry(b"", 0o040755, 0, 0),
+    started_ns=0,
+    finished_ns=10,
+    author="",
+    message="",
+    provenance=(),
+    origin="user",
+    state="finished",
+    reason="",
+    digest=b"",
+)
+"""A commit without a parent, on no chain: for tests that look at ancestry alone to begin from."""
+_UNCHAINED = replace(
+    FIRST,
+    id=RESULT,
+    repo="sales",
     tree=ROOT,
     started_ns=NOON,
     finished_ns=NOON + 1,
@@ -40,14 +58,8 @@ _UNCHAINED = CommitRecord(
     message="31 July",
     provenance=(Provenance("trips", "master", CAUSE),),
     origin="pipeline",
-    state="finished",
-    reason="",
-    digest=b"",
 )
-COMMIT = CommitRecord(
-    **{name: getattr(_UNCHAINED, name) for name in CommitRecord.__slots__ if name != "digest"},
-    digest=commits.chained(_UNCHAINED, b""),
-)
+COMMIT = replace(_UNCHAINED, digest=commits.chained(_UNCHAINED, b""))
 
 
 def records() -> dict[str, bytes]:

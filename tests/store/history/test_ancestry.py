@@ -12,26 +12,8 @@ from hypothesis import strategies as st
 from store import history
 from store.history import jump_depth
 from store.ids import CommitId
-from store.records import CommitRecord, Entry
-
-ROOT = CommitRecord(
-    id=CommitId((1).to_bytes(16, "big")),
-    repo="trips",
-    branch="master",
-    depth=1,
-    parent=None,
-    jump=None,
-    tree=Entry(b"", 0o040755, 0, 0),
-    started_ns=0,
-    finished_ns=10,
-    author="",
-    message="",
-    provenance=(),
-    origin="user",
-    state="finished",
-    reason="",
-    digest=b"",
-)
+from store.records import CommitRecord
+from store.testing.examples import FIRST
 
 
 class Line:
@@ -46,9 +28,9 @@ class Line:
 
     def at(self, depth: int) -> CommitRecord:
         if depth == 1:
-            return ROOT
+            return FIRST
         return replace(
-            ROOT,
+            FIRST,
             id=CommitId(depth.to_bytes(16, "big")),
             depth=depth,
             parent=CommitId((depth - 1).to_bytes(16, "big")),

@@ -10,26 +10,8 @@ from hypothesis import strategies as st
 
 from store import history
 from store.ids import CommitId
-from store.records import CommitRecord, Entry, Provenance
-
-ROOT = CommitRecord(
-    id=CommitId(bytes(16)),
-    repo="trips",
-    branch="master",
-    depth=1,
-    parent=None,
-    jump=None,
-    tree=Entry(b"", 0o040755, 0, 0),
-    started_ns=0,
-    finished_ns=10,
-    author="",
-    message="",
-    provenance=(),
-    origin="user",
-    state="finished",
-    reason="",
-    digest=b"",
-)
+from store.records import CommitRecord, Provenance
+from store.testing.examples import FIRST
 
 
 class Graph:
@@ -48,7 +30,7 @@ class Graph:
     ) -> None:
         before = self[parent] if parent else None
         commit = replace(
-            ROOT,
+            FIRST,
             id=id_of(name),
             depth=1 if before is None else before.depth + 1,
             parent=None if before is None else before.id,

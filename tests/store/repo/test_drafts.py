@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
 import store
@@ -222,24 +219,8 @@ with store.open(path) as data:
 """
 
 
-def test_stagers_and_committers_in_two_processes_lose_nothing(data, trips):
-    racers = [
-        subprocess.Popen(
-            [sys.executable, "-c", STAGER, data.path, name, "40"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for name in ("ada", "bob")
-    ]
-    for racer in racers:
-        assert racer.stdout.readline() == "ready\n"
-    for racer in racers:
-        racer.stdin.write("\n")
-        racer.stdin.flush()
-    for racer in racers:
-        racer.communicate(timeout=60)
-    assert [racer.returncode for racer in racers] == [0, 0]
+def test_stagers_and_committers_in_two_processes_lose_nothing(data, trips, race):
+    race(STAGER, 40)
     trips.commit_draft()
     assert texts(trips.head()) == {f"{n}/{i}": f"{n} {i}" for n in ("ada", "bob") for i in range(40)}
     assert_sound(data)

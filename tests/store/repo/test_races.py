@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 
 import pytest
@@ -24,23 +22,8 @@ with store.open(path) as data:
 """
 
 
-def test_two_processes_racing_for_one_branch_both_get_all_their_commits_in(data, trips):
-    racers = [
-        subprocess.Popen(
-            [sys.executable, "-c", RACER, data.path, name, "50"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for name in ("ada", "bob")
-    ]
-    for racer in racers:
-        assert racer.stdout.readline() == "ready\n"
-    for racer in racers:
-        racer.stdin.write("\n")
-        racer.stdin.flush()
-    outputs = [racer.communicate(timeout=60)[0].split() for racer in racers]
-    assert [racer.returncode for racer in racers] == [0, 0]
+def test_two_processes_racing_for_one_branch_both_get_all_their_commits_in(data, trips, race):
+    outputs = race(RACER, 50)
     head = trips.head()
     assert head.depth == 100 and head.tree.files == 100
     assert {str(commit.id) for commit in trips.log()} == {line for output in outputs for line in output}
