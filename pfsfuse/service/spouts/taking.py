@@ -91,10 +91,14 @@ class Basin:
             descriptor = os.open(self.out / os.fsdecode(MARKER), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError:
             return None, None
-        with open(descriptor, "rb") as marker:
+        try:
             found = os.fstat(descriptor)
-            text = marker.read(LIMIT).decode("utf-8", "replace").strip()
+            if not stat.S_ISREG(found.st_mode):
+                return None, None  # a directory or a pipe of the command's says nothing
+            text = os.read(descriptor, LIMIT).decode("utf-8", "replace").strip()
             return text, ((found.st_dev, found.st_ino), found.st_mtime_ns)
+        finally:
+            os.close(descriptor)
 
     def _move(self) -> None:
         """Step 1."""

@@ -22,7 +22,7 @@ from pfsfuse.scheduler import (
 )
 from pfsfuse.service.spouts.record import find_spout, log_path
 from pfsfuse.service.spouts.spouts import Spouts
-from pfsfuse.service.spouts.taking import Basin
+from pfsfuse.service.spouts.taking import Basin, Look
 from store import Commit, Full, Store
 
 
@@ -149,6 +149,22 @@ def test_a_marker_that_is_written_while_another_is_answered_stays(basin: Basin, 
     os.utime(basin.out / ".commit", ns=(1, 1))  # however coarse the clock of the disk
     basin.acknowledge(seen)
     assert basin.look().message == text.strip()
+
+
+def test_a_marker_that_is_no_file_asks_for_nothing(basin: Basin) -> None:
+    marker = basin.out / ".commit"
+    for make, clear in ((marker.mkdir, marker.rmdir), (lambda: os.mkfifo(marker), marker.unlink)):
+        make()
+        before = len(os.listdir("/proc/self/fd"))
+        assert basin.look() == Look((), None)
+        assert len(os.listdir("/proc/self/fd")) == before
+        clear()
+    os.mkfifo(marker)
+    writer = os.open(marker, os.O_RDWR)  # who has said nothing yet
+    try:
+        assert basin.look() == Look((), None)
+    finally:
+        os.close(writer)
 
 
 # ---- what runs
