@@ -10,6 +10,7 @@ from pfsfuse.cli import jsonout
 from pfsfuse.cli.address import PipelineName, Reference, str_commit
 from pfsfuse.cli.app import App, pass_app
 from pfsfuse.cli.bars import showing
+from pfsfuse.cli.errors import CommandError
 from pfsfuse.cli.group import Command
 from pfsfuse.cli.job import get
 from pfsfuse.cli.pipeline.deploying import FILE_HELP, deploy_all, read_specs
@@ -66,50 +67,60 @@ def run(app: App, name: str | None, inputs: tuple[str, ...], file: str | None) -
 
 
 def deployed(app: App, opened: Store, file: str) -> list[Job]:
-    """Create or update what the file specifies; the jobs that give its results."""
+    """Create or update what the file specifies; the jobs that give its results, upstream before downstream.
+
+    Raises JobError, and nothing has changed, when one of the pipelines is stopped.
+    """
+    from pfsfuse.pipeline import inputs, topological_order
     from pfsfuse.scheduler import Ledger, run_pipeline
 
-    specs = read_specs(file)
-    deploy_all(app, opened, specs, update=True, quiet=True)
+    specs = {spec.name: spec for spec in read_specs(file)}
+    ledger = Ledger(opened)
+    for name, spec in specs.items():
+        found = ledger.find_pipeline(name)
+        if found is not None and found.paused and spec.spout is None:
+            raise CommandError(f"pipeline {name!r} is stopped", hint=f"`pfs pipeline start {name}` first")
+    deploy_all(app, opened, list(specs.values()), update=True, quiet=True)
     jobs = []
-    for spec in specs:
-        if spec.spout is not None:
-            click.echo(f"{spec.name}: a spout runs all the time", err=True)
+    for name in topological_order(specs):
+        if specs[name].spout is not None:
+            click.echo(f"{name}: a spout runs all the time", err=True)
             continue
-        job = newest_job(Ledger(opened), spec.name)
-        if job is not None and job.lost:
-            job = run_pipeline(opened, spec.name)
+        job = newest_job(ledger, name)
+        if job is not None and job.version < ledger.pipeline(name).oldest:
+            job = None  # of what it was before: an input that it has now holds nothing
+        elif job is not None and job.lost:
+            job = run_pipeline(opened, name)
             app.refresh()
         if job is not None:
             jobs.append(job)
-        elif not any(each.name in _sources(opened, spec.name) for each in specs):
-            click.echo(f"{spec.name}: its first job comes with the first commits of its inputs", err=True)
+        elif not any(leaf.repo in specs for leaf in inputs(specs[name])):
+            click.echo(f"{name}: its first job comes with the first commits of its inputs", err=True)
     return jobs
-
-
-def _sources(opened: Store, name: str) -> set[str]:
-    from pfsfuse.pipeline import inputs
-    from pfsfuse.scheduler import Ledger, spec_of
-
-    return {leaf.repo for leaf in inputs(spec_of(Ledger(opened).pipeline(name)))}
 
 
 def computed(opened: Store, jobs: list[Job]) -> list[Commit]:
     """Wait for jobs and all that follows from what they compute; the commits, upstream before downstream.
 
-    Raises JobError when one of them is lost, DaemonError when nobody schedules.
+    A job that another of its pipeline has followed by then, since it was downstream of one of the others, is passed
+    over. Raises JobError when one of them is lost, DaemonError when nobody schedules.
     """
     from pfsfuse.pipeline import downstream_of
-    from pfsfuse.scheduler import Ledger, spec_of, wait_for, wait_for_job
+    from pfsfuse.scheduler import Ledger, readable, wait_for, wait_for_job
 
-    found: dict[tuple[str, str], Commit] = {}
-    specs = {each.name: spec_of(each) for each in Ledger(opened).pipelines()}
+    ledger = Ledger(opened)
+    specs = readable(ledger.pipelines())
     shown = {name for job in jobs for name in (job.pipeline, *downstream_of(job.pipeline, specs))}
+    found: dict[tuple[str, str], Commit] = {}
+    numbers: dict[str, int] = {}
     with showing(opened, *(job.id for job in jobs), only=shown):
         for job in jobs:
+            if job.number < numbers.get(job.pipeline, 0):
+                continue
             wait_for_job(opened, job)
             made = opened.resolve_commit(f"{job.pipeline}@{job.id}")
             found[made.repo, str(made.id)] = made
             for repo, id in wait_for(opened, made):
                 found[repo, str(id)] = opened.commit(repo, id)
+                numbers[repo] = max(numbers.get(repo, 0), ledger.job(repo, str(id)).number)
     return list(found.values())

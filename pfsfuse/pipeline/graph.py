@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from pfsfuse.errors import SpecError
-from pfsfuse.pipeline.input import followed_branch
+from pfsfuse.pipeline.input import followed_branch, starts_jobs
 from pfsfuse.pipeline.spec import Spec, inputs
 
 
@@ -40,9 +40,10 @@ def downstream_of(repo: str, specs: Mapping[str, Spec], *, branch: str | None = 
     """The pipelines that a commit in `repo` (on `branch`; None: on any) sets going, directly or through others."""
     reached: set[str] = set()
     for name in topological_order(specs):
-        read = {(leaf.repo, followed_branch(leaf)) for leaf in inputs(specs[name])}
+        read = {(leaf.repo, followed_branch(leaf)) for leaf in inputs(specs[name]) if starts_jobs(leaf)}
         direct = any(source == repo and branch in (None, on) for source, on in read)
-        if direct or not reached.isdisjoint(_feeders(specs[name], specs)):
+        feeders = {source for source, on in read if source in specs and specs[source].output_branch == on}
+        if direct or not reached.isdisjoint(feeders):
             reached.add(name)
     return _in_order(reached, specs)
 

@@ -6,6 +6,7 @@
     update_pipeline(store, spec, results="default")
     delete_pipeline(store, name, keep_repo=False)
     readers(store, repo, branch) -> names               the pipelines that read it
+    readable(pipelines) -> {name: spec}                 the specifications that this version can read
     stop_pipeline(store, name), start_pipeline(store, name), run_pipeline(store, name, commits)
     Ledger(store)                                       pipelines and jobs as they are on disk: list, find
     wait_for(store, commit) -> [(repo, commit id)]      everything downstream of a commit
@@ -28,6 +29,7 @@ from pfsfuse.scheduler.deploy import (
     delete_pipeline,
     deploy,
     plan_deployment,
+    readable,
     readers,
     spec_of,
     update_pipeline,
@@ -59,6 +61,7 @@ __all__ = [
     "job_logs",
     "plan_deployment",
     "preview",
+    "readable",
     "readers",
     "remove_trigger",
     "request_retry",

@@ -160,6 +160,23 @@ def test_a_run_is_of_a_pipeline_or_of_a_file(run, sales, words):
     assert "not both" in run(*words).err
 
 
+def test_a_stopped_pipeline_is_not_run_from_its_file_nor_updated_by_that(ok, run, sales):
+    ok("pipeline", "stop", "sales")
+    sales.write_text(SALES.replace("one", "three"))
+    refused = run("run", "-f", "sales.yaml")
+    assert refused.code and "`pfs pipeline start sales` first" in refused.err
+    assert json.loads(ok("pipeline", "show", "sales", "--json"))["version"] == 1
+
+
+def test_a_run_after_an_update_that_cannot_run_yet_does_not_show_what_was_computed_before_it(ok, run, sales):
+    ok("repo", "create", "rain")
+    inputs = '{cross: [{pfs: {repo: trips, glob: "/*"}}, {pfs: {repo: rain, glob: /}}]}'
+    sales.write_text(SALES.partition("input:")[0] + f"input: {inputs}\n")
+    waiting = run("run", "-f", "sales.yaml")
+    assert (waiting.code, waiting.out) == (0, "")
+    assert "its first job comes with the first commits of its inputs" in waiting.err
+
+
 @pytest.mark.usefixtures("sales")
 def test_a_stopped_pipeline_says_so_until_it_is_started(ok, run):
     def state() -> str:

@@ -169,6 +169,10 @@ def test_run_makes_pipelines_and_waits_for_all_that_follows(ok, run, work):
     assert [line.split()[0] for line in older.splitlines()] == ["upper@master.2", "count@master.2"]
     assert ok("cat", "count:total").strip() == "7"
     assert [each["repo"] for each in json.loads(ok("run", "upper", "--json"))] == ["upper", "count"]
+    upper, _, count = UPPER.replace("tr a-z", "tr  a-z").partition("---")
+    (work / "specs.yaml").write_text(f"{count}---{upper}")  # in the other order, and one of the two changed
+    changed = ok("run", "-f", "specs.yaml")
+    assert [line.split()[0] for line in changed.splitlines()] == ["upper@master.4", "count@master.4"]
     (work / "bad.yaml").write_text(UPPER.partition("---")[0].replace("tr a-z", "trr a-z"))
     failed = run("run", "-f", "bad.yaml")
     assert failed.code and "pfs job logs upper@" in failed.err and not failed.out

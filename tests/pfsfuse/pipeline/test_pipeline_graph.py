@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pfsfuse.errors import SpecError
 from pfsfuse.pipeline import (
@@ -57,6 +58,14 @@ def test_downstream_can_be_asked_for_one_branch():
     specs = pipelines(live="trips", trial="trips@dev")
     assert downstream_of("trips", specs) == ("live", "trial")
     assert downstream_of("trips", specs, branch="dev") == ("trial",)
+
+
+def test_an_input_that_never_propagates_is_set_going_by_nothing():
+    specs = pipelines(sales="trips", report="sales")
+    quiet = CrossInput(members=(PfsInput(name="sales", repo="sales", propagation_spec="never"),))
+    specs["report"] = replace(specs["report"], input=quiet)
+    assert downstream_of("trips", specs) == ("sales",)
+    assert upstream_of("report", specs) == ("sales",)
 
 
 def test_upstream_is_every_pipeline_that_feeds_one():
