@@ -68,7 +68,8 @@ def create(app: App, file: str, refs: tuple[str, ...], since: tuple[str, ...], d
         if dry_run:
             print_plan(app, opened.plan_bundle(refs, since=since), "would hold")
             return
-        spare_others(Path(file))
+        if file != archive.STDIO:
+            spare_others(Path(file))
         with archive.open_output(file) as stream, open_progress("bundle", None) as progress:
             plan = opened.write_bundle(stream, refs, since=since, progress=shown(progress))
     if file != archive.STDIO:

@@ -34,6 +34,7 @@ def test_what_is_new_follows_through_a_pipe(ok, work, other, surroundings):
     ok("--store", other, "bundle", "import", "t.pfsb")
     (work / "n").write_text("new")
     ok("put", "n", "trips")
+    (work / "-").write_text("a file, which standard output is not taken for")
     base = [sys.executable, "-m", "pfsfuse.cli"]
     with subprocess.Popen(
         [*base, "bundle", "create", "-", "trips", "--since", "trips@master^"],
