@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from functools import partial
 
 from msgspec.structs import replace
@@ -35,18 +36,21 @@ def stop_job(
     """End a job; returns its record once it has ended, whether or not anybody schedules. `wake` tells whoever does.
 
     What its datums have computed is kept. A job that was about to succeed may have. Raises JobError when it has
-    ended already.
+    ended already, and StoreError when nobody schedules and its end cannot be written: then whoever does ends it.
     """
     if job.ended:
         raise JobError(f"job {job.pipeline}@{job.id} has ended already ({job.state})")
     ledger = Ledger(store)
-    ledger.put_request(Request(pipeline=job.pipeline, job=job.id, kind="stop", reason=reason))
+    request = Request(pipeline=job.pipeline, job=job.id, kind="stop", reason=reason)
+    ledger.put_request(request)
     wake()
     while (now := ledger.find_job(job.pipeline, job.id)) is not None and not now.ended:
         if not is_played(store.path, Role.SCHEDULER):
             with RoleLock(store.path, Role.SCHEDULER) as lock:
                 if lock.acquire_nowait():
-                    answer(store, {each.name: each for each in ledger.pipelines()}, now_ns=time.time_ns())
+                    pipelines = {each.name: each for each in ledger.pipelines()}
+                    with suppress(Conflict):  # a pipeline was changed just now: once more
+                        _answer_one(store, ledger, pipelines, request, time.time_ns(), ())
                     continue
         time.sleep(POLL_SECONDS)
     return now or replace(job, state="killed", reason="its pipeline was deleted")

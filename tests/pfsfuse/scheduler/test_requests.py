@@ -23,7 +23,7 @@ from pfsfuse.scheduler.datums import find_datum, iter_datums
 from pfsfuse.scheduler.loop import Scheduler
 from pfsfuse.scheduler.requests import answer
 from pfsfuse.testing.executor import FakeExecutor
-from store import Store
+from store import Full, Store
 
 
 def states(store: Store, job: Job) -> list[str]:
@@ -93,6 +93,25 @@ def test_a_job_is_stopped_when_nobody_schedules(store: Store) -> None:
     settle(store, executor)
     assert [task.pipeline for task in executor.started] == ["sales"]
     assert store.find_repo("other") is not None and store.repo("other").find_branch("master").head is None
+
+
+def test_a_stop_that_cannot_be_written_is_an_error_and_is_carried_out_later(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_pipeline(store, spec("sales", "trips"))
+    put(store, "trips", {"1": b"a"})
+    create_pipeline(store, spec("other", "trips"))
+    (job,) = told(store, "other")
+    Ledger(store).put_job(begun := replace(job, state="running", started_ns=1))
+
+    def full(*given: object) -> None:
+        raise Full(store.path)
+
+    with monkeypatch.context() as disk:
+        disk.setattr("pfsfuse.scheduler.output.fail_output", full)
+        with pytest.raises(Full):
+            stop_job(store, begun)
+    assert stop_job(store, begun).state == "killed"
 
 
 def test_a_job_that_has_ended_is_not_stopped(store: Store) -> None:
