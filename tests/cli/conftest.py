@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,8 +84,9 @@ def run(
     work: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfdbinary: pytest.CaptureFixture[bytes],
-) -> Run:
+) -> Iterator[Run]:
     """Call `main` in this process; everything but the interpreter's own end is as in `pfs`."""
+    threshold = gc.get_threshold()
     for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "NO_COLOR", "PFS_MOUNTPOINT"):
         monkeypatch.delenv(name, raising=False)
     for name, value in surroundings.items():
@@ -99,7 +101,8 @@ def run(
         assert isinstance(ended.value.code, int)
         return Result(ended.value.code, out.decode(errors="surrogateescape"), err.decode())
 
-    return call
+    yield call
+    gc.set_threshold(*threshold)  # `main` has it look for cycles seldom, and other tests leave some
 
 
 @pytest.fixture
