@@ -65,6 +65,8 @@ class FileReader(io.RawIOBase):
         self._at = self._expected = 0
         self._windows: dict[int, tuple[Future[None], memoryview]] = {}
         """Windows that were fetched, or are being fetched, by their number."""
+        self._spare: list[memoryview] = []
+        """Windows to be used again: fresh ones cost a fault for each of their pages, a sixth of a long read."""
         self._process = os.getpid()
         self._damaged: set[int] = set()
         """Windows that cannot be had as a whole."""
@@ -103,6 +105,7 @@ class FileReader(io.RawIOBase):
 
     def close(self) -> None:
         self._prepare(range(0))
+        self._spare.clear()
         super().close()
 
     def _spread(self, into: memoryview) -> None:
@@ -166,8 +169,14 @@ class FileReader(io.RawIOBase):
             self._windows.clear()  # the threads that were to fetch them are not in this fork
             self._process = os.getpid()
         for number in [number for number in self._windows if number not in wanted]:
-            self._windows.pop(number)[0].cancel()
+            future, window = self._windows.pop(number)
+            if (future.cancel() or future.done()) and len(
+                window
+            ) == WINDOW:  # no thread writes into it any more
+                self._spare.append(window)
         for number in wanted:
             if number not in self._windows:
-                window = memoryview(bytearray(min(WINDOW, self._size - number * WINDOW)))
+                size = min(WINDOW, self._size - number * WINDOW)
+                fresh = size < WINDOW or not self._spare
+                window = memoryview(bytearray(size)) if fresh else self._spare.pop()
                 self._windows[number] = self._threads.submit(self._fill, number * WINDOW, window), window

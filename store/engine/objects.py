@@ -8,11 +8,12 @@ once use all cores.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from store import locks
 from store.buffers import filled
+from store.engine import inplace
 from store.engine.env import Environment
 from store.engine.txn import OBJECTS, SEGMENTS, Reading
 from store.errors import Corrupt
@@ -108,11 +109,13 @@ class ObjectReader:
         with self._env.read() as reading:
             for group in _groups(extents):
                 copied: list[tuple[ObjectId, memoryview, int]] = []
-                for extent, (plain, number) in zip(group, self._find_all(reading, group), strict=True):
+                found, placed = self._find_all(reading, group, buffer[at:])
+                for extent, (plain, number) in zip(group, found, strict=True):
                     name, start, size = extent
                     into = buffer[at : at + size]
                     if len(plain) == size:  # checked where it was copied to
-                        into[:] = plain
+                        if number not in placed:
+                            into[:] = plain
                         copied.append((name, into, number))
                     else:
                         into[:] = _part(name, plain, number, start, size)
@@ -132,7 +135,8 @@ class ObjectReader:
             if extents and extents[0].start and (cut := self._cuts.take(extents[0].chunk)) is not None:
                 pieces.append(memoryview(cut)[extents[0].start : extents[0].start + extents[0].size])
             for group in _groups(extents[len(pieces) :]):
-                for extent, (plain, number) in zip(group, self._find_all(reading, group), strict=True):
+                found, _ = self._find_all(reading, group)
+                for extent, (plain, number) in zip(group, found, strict=True):
                     name, start, size = extent
                     # What lies in the map could become other bytes between the check and their use: it is copied.
                     own = bytes(plain) if _in_map(plain) else plain
@@ -141,19 +145,31 @@ class ObjectReader:
                         self._cuts.put(name, own)
             yield pieces
 
-    def _find_all(self, reading: Reading, extents: Sequence[Extent]) -> list[tuple[View, int]]:
-        """`_find` for several, together where nothing is wrong with any of them."""
+    def _find_all(
+        self, reading: Reading, extents: Sequence[Extent], buffer: memoryview | None = None
+    ) -> tuple[list[tuple[View, int]], set[int]]:
+        """`_find` for several, together where nothing is wrong with any of them. What lies in some segments is put into
+        the `buffer` at once, whose beginning is for all these bytes: the numbers of those.
+        """
         names = [extent.chunk for extent in extents]
         if len(names) > 1:
             values = reading.get_many(OBJECTS, names)
             try:
                 if len(values) == len(names):
-                    return self._find_places(reading, [segment.decode_place(value) for value in values])
+                    places = [segment.decode_place(value) for value in values]
+                    targets: dict[int, memoryview] = {}
+                    if buffer is not None:
+                        for number, (start, end) in inplace.plan(extents, places).items():
+                            targets[number] = buffer[start:end]
+                    return self._find_places(reading, places, targets)
             except Corrupt:
                 pass  # one by one, each is named that is damaged
-        return [_find(reading, name, self._unpack) for name in names]
+        return [_find(reading, name, self._unpack) for name in names], set()
 
-    def _find_places(self, reading: Reading, places: list[Place]) -> list[tuple[View, int]]:
+    def _find_places(
+        self, reading: Reading, places: list[Place], targets: Mapping[int, memoryview]
+    ) -> tuple[list[tuple[View, int]], set[int]]:
+        """What lies at the `places`; and the segments among those that have a target which were unpacked there."""
         payloads: dict[int, memoryview] = {}
         wanted: dict[int, int] = {}
         """The bytes that are asked for of each segment that has to be unpacked."""
@@ -170,17 +186,24 @@ class ObjectReader:
         if len(records) < len(wanted):
             raise Corrupt("segment", "one is missing")
         self._env.residence.touched(len(wanted))
-        for (number, size), record, payload in zip(
-            wanted.items(), records, segment.decode_all(records), strict=True
-        ):
+        others: dict[int, memoryview] = {}
+        placed: set[int] = set()
+        for number, record in zip(wanted, records, strict=True):
+            if number in targets and segment.decode_into(record, targets[number]):
+                payloads[number] = targets[number]
+                placed.add(number)
+            else:
+                others[number] = record
+        unpacked = segment.decode_all(list(others.values()))
+        for (number, record), payload in zip(others.items(), unpacked, strict=True):
             payloads[number] = payload
-            if size < len(payload) and not segment.is_raw(record):
+            if wanted[number] < len(payload) and not segment.is_raw(record):
                 self._cache.put(number, bytes(payload))  # what else is in it may be asked for next
         return [
             (payload if length == len(payload) else payload[start : start + length], number)
             for number, start, length in places
             for payload in (payloads[number],)
-        ]
+        ], placed
 
     def _unpack(self, reading: Reading, place: Place) -> View:
         payload: View | None = self._cache.get(place.segment)

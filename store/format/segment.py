@@ -134,6 +134,22 @@ def decode_all(records: Sequence[bytes | memoryview]) -> list[memoryview]:
     return found
 
 
+def decode_into(record: bytes | memoryview, buffer: memoryview) -> bool:
+    """Fill `buffer` with the plain payload, if that is compressed and fits exactly; whether it was.
+
+    Raises only Corrupt; then what is in the buffer is worthless.
+    """
+    codec, body, plain = _body(record)
+    if codec != ZSTD or plain != len(buffer):
+        return False
+    try:
+        size = _decompressor().stream_reader(body).readinto(buffer)
+    except zstandard.ZstdError as error:
+        raise Corrupt("segment", str(error)) from None
+    _require_size(buffer[:size], plain)
+    return True
+
+
 def decode_beginning(record: bytes | memoryview) -> bytes:
     """As much of the payload, from its beginning, as a damaged segment gives; unchecked. Raises only Corrupt."""
     codec, count, plain = _header(record)
