@@ -9,19 +9,22 @@ a password unless it is set up that way: give it TLS, or a network of its own.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
+import threading
 import uuid
 import warnings
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import CancelledError
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import CancelledError, Future
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import trio
 from distributed import Client, Event, KilledWorker, LocalCluster, get_client, get_worker
+from tornado.ioloop import IOLoop
 
 from pfsfuse.errors import JobError, PfsError
 from pfsfuse.worker.api import Outcome, Task
@@ -157,20 +160,44 @@ class DaskExecutor:
 async def open_dask_executor(store: Store, address: str) -> AsyncIterator[DaskExecutor]:
     """An executor on the cluster at `address` (`tcp://host:8786`); with "" on one that is started on this host, and
     ended with it. Raises JobError when nobody answers."""
-    cluster = None if address else await trio.to_thread.run_sync(_start, store.path)
-    connect = partial(_connect, address or cluster)
-    executor = DaskExecutor(store, await trio.to_thread.run_sync(connect), connect)
-    try:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(executor.look)
-            yield executor
-            nursery.cancel_scope.cancel()
-    finally:
-        with trio.CancelScope(shield=True):
-            await executor.aclose()
+    with open_loop() as loop:
+        cluster = None if address else await trio.to_thread.run_sync(_start, store.path)
+        connect = partial(_connect, address or cluster, loop)
+        try:
+            executor = DaskExecutor(store, await trio.to_thread.run_sync(connect), connect)
+            try:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(executor.look)
+                    yield executor
+                    nursery.cancel_scope.cancel()
+            finally:
+                with trio.CancelScope(shield=True):
+                    await executor.aclose()
+        finally:
             if cluster is not None:
-                with contextlib.suppress(*LOST):
+                with trio.CancelScope(shield=True), contextlib.suppress(*LOST):
                     await trio.to_thread.run_sync(cluster.close)
+
+
+@contextmanager
+def open_loop() -> Iterator[IOLoop]:
+    """An event loop for clients, in a thread of its own. A client that has none makes one, which it leaves running when
+    nobody answers: a thread and three descriptors for each time that a scheduler is looked for."""
+    ready: Future[tuple[IOLoop, asyncio.Event]] = Future()
+
+    async def live() -> None:
+        end = asyncio.Event()
+        ready.set_result((IOLoop.current(), end))
+        await end.wait()
+
+    thread = threading.Thread(target=lambda: asyncio.run(live()), name="dask-clients", daemon=True)
+    thread.start()
+    loop, end = ready.result()
+    try:
+        yield loop
+    finally:
+        loop.add_callback(end.set)
+        thread.join()
 
 
 def _start(store_path: Path) -> Any:
@@ -181,10 +208,11 @@ def _start(store_path: Path) -> Any:
     )
 
 
-def _connect(cluster: Any) -> Any:
-    """A client of a cluster, or of the one at an address. Raises JobError when nobody answers."""
+def _connect(cluster: Any, loop: IOLoop) -> Any:
+    """A client of a cluster of ours, or in `loop` of the one at an address. Raises JobError when nobody answers."""
     try:
-        return Client(cluster, set_as_default=False, timeout=CONNECT_SECONDS)
+        its = {"loop": loop} if isinstance(cluster, str) else {}
+        return Client(cluster, set_as_default=False, timeout=CONNECT_SECONDS, **its)
     except (OSError, ValueError) as error:
         raise JobError(
             f"no Dask scheduler answers at {cluster}: {error}",

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
@@ -353,3 +354,24 @@ def test_a_cluster_that_does_not_answer_is_an_error_that_says_how_to_start_one(
     with pytest.raises(JobError, match="no Dask scheduler answers at tcp") as raised:
         run(go)
     assert "`dask scheduler`" in raised.value.hint()
+
+
+def test_who_looks_for_a_scheduler_again_and_again_keeps_nothing_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from pfsfuse.worker.dask import executor
+
+    monkeypatch.setattr(executor, "CONNECT_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+
+    def loops() -> int:
+        return sum(thread.name == "IO loop" for thread in threading.enumerate())
+
+    before = loops()
+    with executor.open_loop() as loop:
+        for _ in range(3):
+            with pytest.raises(JobError):
+                executor._connect(f"tcp://127.0.0.1:{port}", loop)
+        assert loops() == before
+    assert "dask-clients" not in {thread.name for thread in threading.enumerate()}
