@@ -162,6 +162,7 @@ class _Daemon:
             async with trio.open_nursery() as nursery:
                 refresher: Refresher = await nursery.start(serve)
                 self._stager = Stager(vfs, refresher)
+                beside.start_soon(self._stager.tidy)
                 if view.branches is not None:
                     committer = Committer(self._store, view.branches, self._stager, self.refresh)
                     vfs.committing = committer

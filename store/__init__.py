@@ -57,7 +57,7 @@ from store.gc import GcPlan, Swept
 from store.ids import CommitId, ObjectId
 from store.ingest import Skipped
 from store.opening import create, open, open_or_create
-from store.records import Branch, Change, Entry, Extent, PathConflict, Pin, Provenance, Tag
+from store.records import Branch, Change, Entry, Extent, HostFile, PathConflict, Pin, Provenance, Tag
 from store.repo import Dropped, Repo, Squashed, Version
 from store.salvage import Loss, Salvaged, salvage
 from store.shelf import Pins, Shelf
@@ -109,6 +109,7 @@ __all__ = [
     "Full",
     "GcPlan",
     "HeadMoved",
+    "HostFile",
     "ImportPlan",
     "InUse",
     "IsADirectory",

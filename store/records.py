@@ -91,6 +91,19 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
         )
 
 
+class HostFile(NamedTuple):
+    """A file of a directory of the host, and what it is going to be in an edit."""
+
+    name: bytes
+    """In that directory."""
+    path: bytes
+    """In the edit."""
+    mode: int = 0o644
+    """The permission bits that it gets, whatever it has on the host."""
+    xattrs: dict[bytes, bytes] | None = None
+    """The extended attributes that it gets."""
+
+
 class Extent(NamedTuple):
     """A stretch of one chunk: what a read of a file turns into."""
 

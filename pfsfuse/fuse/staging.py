@@ -24,6 +24,8 @@ class Stager:
     def __init__(self, vfs: Vfs, refresher: Refresher) -> None:
         self._vfs, self._refresher = vfs, refresher
         self._lock = trio.Lock()
+        self._settled = trio.Event()
+        """Something was moved into the store, and has left scratch files."""
 
     async def stage(self) -> list[NotStaged]:
         """Return when all that was written before the call is in the drafts of its branches; those of which it could
@@ -71,3 +73,16 @@ class Stager:
             finally:
                 branch.busy = None
                 free.set()
+                self._settled.set()
+
+    async def tidy(self) -> None:
+        """Remove the scratch files of what the store has, without anybody having to wait for it; for ever."""
+        while True:
+            await self._settled.wait()
+            self._settled = trio.Event()
+            branches = self._vfs.view.branches
+            for branch in [] if branches is None else branches.all():
+                if branch.worktree is not None:
+                    # Whoever closes the working tree ends it.
+                    sweep = branch.worktree.files.sweep
+                    await trio.to_thread.run_sync(sweep, abandon_on_cancel=True)

@@ -145,6 +145,7 @@ async def _run(opened: store.Store, options: argparse.Namespace) -> None:
                 refresher: Refresher = await mount.start(_serve, vfs, options)
                 print('"ready"', flush=True)
                 stager = Stager(vfs, refresher)
+                nursery.start_soon(stager.tidy)
                 if view.branches is not None:
                     vfs.committing = Committer(opened, view.branches, stager, refresher.refresh)
                 nursery.start_soon(_obey, vfs, refresher, stager, nursery.cancel_scope)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +16,9 @@ from pfsfuse.worktree.model import File
 from pfsfuse.worktree.scratch import WHOLE, Scratch
 from store import Entry, Store
 
+SWEPT = 64
+"""Files to remove before looking whether to go on."""
+
 
 class Files:
     """Scratch files in `directory`, each called by its file's number. Only those in use take a descriptor.
@@ -23,7 +28,7 @@ class Files:
 
     def __init__(self, directory: Path, store: Store) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._directory = directory
+        self.directory = directory
         self._prefix = f"{directory}{os.sep}"
         self._store = store
         self._open: dict[int, Scratch] = {}
@@ -31,13 +36,17 @@ class Files:
         self._lock = threading.RLock()
         self._unsynced: set[int] = set()
         """Numbers of files whose name may not be on the disk yet."""
+        self._gone: deque[int] = deque()
+        """Numbers of files that nobody will ask for again, to be removed when there is time."""
+        self._sweeping = threading.Lock()
+        self._closed = False
         self.writes = 0
         """Changes of bytes so far, of all files that were closed."""
 
     @cached_property
     def show_through(self) -> bool:
         """Whether holes may stand for what the store has. Tried once, when it matters first. Raises OSError."""
-        return holes.are_told(self._directory)
+        return holes.are_told(self.directory)
 
     def make(self, file_number: int, base: Entry | None) -> int:
         """A new scratch file that reads as `base`; up to where that shows through. Raises OSError."""
@@ -49,15 +58,33 @@ class Files:
 
     def keep_only(self, numbers: set[int]) -> None:
         """Remove what a crash has left of others."""
-        for name in os.listdir(self._directory):
-            if name not in {str(number) for number in numbers}:
-                os.unlink(self._directory / name)
+        kept = {str(number) for number in numbers}
+        for name in os.listdir(self.directory):
+            if name not in kept:
+                os.unlink(f"{self._prefix}{name}")
 
     def remove(self, number: int) -> None:
         """Take the file away; nobody has it open."""
         self._unsynced.discard(number)
         with suppress(FileNotFoundError):
-            os.unlink(self._path(number))
+            os.unlink(f"{self._prefix}{number}")
+
+    def let_go(self, numbers: Iterable[int]) -> None:
+        """Nobody will ask for these files again: `sweep` is going to remove them, or whoever opens the working tree
+        next does.
+        """
+        self._gone.extend(numbers)
+
+    def sweep(self) -> None:
+        """Remove what was let go of: about 10 s for a million files. To be called in a thread; ends early when the
+        working tree is closed.
+        """
+        while self._gone:
+            with self._sweeping:  # after `close` the numbers may stand for other files
+                if self._closed:
+                    return
+                for _ in range(min(SWEPT, len(self._gone))):
+                    self.remove(self._gone.popleft())
 
     def stat(self, number: int) -> os.stat_result:
         """Size and times of the file, open or not."""
@@ -123,18 +150,20 @@ class Files:
             with open(self._path(file.number), "rb") as closed:
                 os.fsync(closed.fileno())
         if file.number in self._unsynced:
-            sync_directory(self._directory)
+            sync_directory(self.directory)
             self._unsynced.discard(file.number)
 
     def close(self) -> None:
         """Close all; the files stay."""
+        with self._sweeping:
+            self._closed = True
         for scratch in self._open.values():
             scratch.close()
         self._open.clear()
         self._users.clear()
 
     def _path(self, number: int) -> Path:
-        return self._directory / str(number)
+        return self.directory / str(number)
 
     def _fetch(self, entry: Entry, offset: int, size: int) -> bytes:
         return self._store.fetch(self._store.extents(entry, offset, size))

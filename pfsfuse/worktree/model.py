@@ -326,3 +326,8 @@ def path_of(item: Item) -> bytes:
         names.append(at.name)
         at = at.folder
     return b"/".join(reversed(names))
+
+
+def is_written(item: Item) -> bool:
+    """Whether it is a file with a scratch file of its own."""
+    return isinstance(item, File) and item.shown is not None

@@ -1,16 +1,44 @@
-"""What becomes of files that somebody has open when the store has all that was written."""
+"""When the store has all that was written: letting go of it, and what becomes of files that somebody has open."""
 
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 
 from pfsfuse.worktree.files import Files
 from pfsfuse.worktree.journal import Record, Take, Write
-from pfsfuse.worktree.model import File, Folder, Model, path_of
-from store import Entry
+from pfsfuse.worktree.keeping import Keeping
+from pfsfuse.worktree.model import File, Folder, Model, is_written, path_of
+from store import CommitId, Entry
 
 
-def kept(model: Model, files: Files, file: File) -> list[Record]:
+def settle(names: Keeping, files: Files, tree: Entry | None, commit: CommitId | None) -> None:
+    """Let go of everything, which is in `tree` now, that the branch shows as `commit`, or as a draft on it.
+
+    Files that somebody has open go on as the same items, over what `tree` has in their place; without a name, if it has
+    none. The journal becomes one of those alone, at once or not at all; after a crash in between it gives the same
+    files over again. Raises OSError; then nothing was let go of.
+    """
+    held: list[File] = []
+    gone: list[int] = []
+    for item in names.model.items.values():
+        if isinstance(item, File):
+            if files.is_held(item.number):
+                held.append(item)
+            elif is_written(item):
+                gone.append(item.number)
+    names.start_over(tree, commit, partial(_keep, files, held) if held else None)
+    for file in held:
+        _go_on(names.model, files, file)
+    names.let_go()
+    files.let_go(gone)
+
+
+def _keep(files: Files, held: list[File], model: Model) -> list[Record]:
+    return [record for file in held for record in _kept(model, files, file)]
+
+
+def _kept(model: Model, files: Files, file: File) -> list[Record]:
     """Have `model` know an open file where it was in the old one, if it is there; the records that do. Raises OSError,
     when it cannot be tried what holes are worth."""
     if file.folder is None:
@@ -37,7 +65,7 @@ def kept(model: Model, files: Files, file: File) -> list[Record]:
     return records + own
 
 
-def go_on(model: Model, files: Files, file: File) -> None:
+def _go_on(model: Model, files: Files, file: File) -> None:
     """Have an open file be itself in `model`, as its twin there says."""
     twin = model.items.get(file.number)
     if not isinstance(twin, File):

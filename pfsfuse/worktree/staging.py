@@ -10,36 +10,36 @@ from pfsfuse.errors import WorktreeError
 from pfsfuse.worktree import journal
 from pfsfuse.worktree.bases import let_go_of_removed
 from pfsfuse.worktree.failures import NotStaged
-from pfsfuse.worktree.fold import lay
+from pfsfuse.worktree.fold import Tell, lay
 from pfsfuse.worktree.journal import Begin
 from pfsfuse.worktree.place import DIRECTORY
 from pfsfuse.worktree.worktree import Worktree
 from store import Commit, CommitId, CommitNotFound, Repo, Standing, Store, StoreError
 
 
-def stage(store: Store, worktree: Worktree) -> Standing:
+def stage(store: Store, worktree: Worktree, tell: Tell | None = None) -> Standing:
     """Put what the working tree changed into its branch's draft; how the branch stands then. Changes nothing else.
 
-    Durable on return. Where the branch has moved since, what was written is merged with it; if that meets a conflict,
-    it becomes a draft on the head that it was written on, and the commit says what stands against it. Raises what the
-    store raises; then the draft is as it was.
+    Durable on return; `tell` is told how many files and bytes more were read. Where the branch has moved since, what
+    was written is merged with it; if that meets a conflict, it becomes a draft on the head that it was written on, and
+    the commit says what stands against it. Raises what the store raises; then the draft is as it was.
     """
     repo, tree = store.repo(worktree.repo), worktree.begun_on()
     standing = repo.standing(worktree.branch)
     if tree == standing.tree:
-        _lay_over(repo, worktree, None)
-    elif not _merged(store, repo, worktree, standing):
+        _lay_over(repo, worktree, None, tell)
+    elif not _merged(store, repo, worktree, standing, tell):
         # What was staged otherwise is the same person's, and older: it gives way.
-        _lay_over(repo, worktree, None if standing.draft is not None else worktree.model.begin)
+        _lay_over(repo, worktree, None if standing.draft is not None else worktree.model.begin, None)
     worktree.sync_held()
     return repo.standing(worktree.branch)
 
 
-def _lay_over(repo: Repo, worktree: Worktree, begin: Begin | None) -> None:
+def _lay_over(repo: Repo, worktree: Worktree, begin: Begin | None, tell: Tell | None) -> None:
     """Stage on top of what the branch has, or of what it had at `begin`."""
     since = ... if begin is None else _begun_on(repo, worktree, begin)
     with repo.stage(worktree.branch, since=since) as staged:
-        lay(worktree, staged)
+        lay(worktree, staged, tell)
 
 
 def _begun_on(repo: Repo, worktree: Worktree, begin: Begin) -> Commit | None:
@@ -55,11 +55,11 @@ def _begun_on(repo: Repo, worktree: Worktree, begin: Begin) -> Commit | None:
         return next((each for each in log if each.tree == tree), log[1] if len(log) > 1 else None)
 
 
-def _merged(store: Store, repo: Repo, worktree: Worktree, standing: Standing) -> bool:
+def _merged(store: Store, repo: Repo, worktree: Worktree, standing: Standing, tell: Tell | None) -> bool:
     """Stage on top of what the branch has become since; False, and nothing is staged, when both changed one path."""
     tree = worktree.begun_on()
     with store.edit_tree(tree) as edit:
-        lay(worktree, edit)
+        lay(worktree, edit, tell)
         written = edit.save()
     with repo.stage(worktree.branch, base=standing.draft or standing.head) as staged:
         return not staged.replay(tree, written)
@@ -92,6 +92,7 @@ def _stage_leftover(store: Store, directory: Path, begin: Begin, repo: Repo) -> 
         if worktree.dirty:
             standing = stage(store, worktree)
             worktree.settle(standing.tree, None if standing.base is None else standing.base.id)
+            worktree.files.sweep()
     finally:
         worktree.close()
 

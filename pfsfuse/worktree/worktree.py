@@ -19,28 +19,15 @@ from pathlib import Path
 
 import msgspec
 
-from pfsfuse.worktree.bases import Bases
 from pfsfuse.worktree.files import Files
-from pfsfuse.worktree.journal import (
-    Attribute,
-    Begin,
-    Change,
-    Drop,
-    Journal,
-    Make,
-    Move,
-    Record,
-    Swap,
-    Take,
-    Write,
-    damaged,
-)
-from pfsfuse.worktree.model import ROOT, File, Folder, Found, Item, Model
+from pfsfuse.worktree.journal import Attribute, Change, Drop, Make, Move, Swap, Take, Write
+from pfsfuse.worktree.keeping import Keeping
+from pfsfuse.worktree.model import File, Folder, Found, Item, Model, is_written
 from pfsfuse.worktree.place import locked
 from pfsfuse.worktree.room import KNOWN, PUNCH_HOLE, ZERO_RANGE
 from pfsfuse.worktree.rules import check_new, check_not_below, check_removable, is_directory, refuse
 from pfsfuse.worktree.scratch import Scratch
-from pfsfuse.worktree.settling import go_on, kept
+from pfsfuse.worktree.settling import settle
 from store import CommitId, Entry, Store
 
 NOREPLACE, EXCHANGE = 1, 2
@@ -57,38 +44,28 @@ class Worktree:
         self.repo, self.branch = repo, branch
         self.directory = directory
         self._store = store
-        self._bases = Bases(store, directory.name)
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = locked(directory / "lock")
         try:
             self.files = Files(directory / "files", store)
-            self._journal = Journal(directory / "journal")
-            self.model = Model(store, below)
-            self._replay()
+            self._names = Keeping(directory, store, repo, branch, below)
+            written = {item.number for item in self.model.items.values() if is_written(item)}
+            self.files.keep_only(written)
         except BaseException:
             os.close(self._lock)
             raise
-        self._changes = 0
         self._settled = (0, 0) if self.model.begin is None else (-1, -1)
         """Changes of names, and of bytes, that the store has."""
 
-    def _replay(self) -> None:
-        try:
-            for record in self._journal.found:
-                self.model.apply(record)
-        except (KeyError, TypeError, AssertionError) as error:
-            raise damaged(self._journal.path, f"{error!r} in a record") from None
-        self._journal.found = []
-        self.model.rest_on(self.model.root.below)
-        for item in list(self.model.items.values()):
-            if item.folder is None and item.number != ROOT:
-                self.model.forget(item)
-        self.files.keep_only({item.number for item in self.model.items.values() if _is_written(item)})
+    @property
+    def model(self) -> Model:
+        """Its names, as they are now."""
+        return self._names.model
 
     def close(self) -> None:
         """End the use of it; what was written stays."""
         self.files.close()
-        self._journal.close()
+        self._names.close()
         os.close(self._lock)
 
     def has(self, item: Item) -> bool:
@@ -103,7 +80,7 @@ class Worktree:
     @property
     def version(self) -> tuple[int, int]:
         """Changes so far, of names and of bytes: equal ones say that nothing was changed between."""
-        return self._changes, self.files.all_writes()
+        return self._names.changes, self.files.all_writes()
 
     # ---- names
 
@@ -114,7 +91,7 @@ class Worktree:
             refuse(errno.ENOENT)
         if isinstance(found, Item):
             return found
-        self._do(Take(self.model.next_number(), folder.number, found))
+        self._names.do(Take(self.model.next_number(), folder.number, found))
         item = folder.names[name]
         assert item is not None, "it was taken just now"
         return item
@@ -134,7 +111,7 @@ class Worktree:
         if stat.S_ISREG(mode):
             self.files.make(number, None)  # before the name, so that one without a scratch file is never met
         try:
-            self._do(Make(number, folder.number, name, mode, time.time_ns(), target))
+            self._names.do(Make(number, folder.number, name, mode, time.time_ns(), target))
         except OSError:
             self.files.remove(number)
             raise
@@ -149,7 +126,7 @@ class Worktree:
         if found is None:
             refuse(errno.ENOENT)
         check_removable(self.model, found, directory=directory)
-        self._do(Drop(folder.number, name, self._hides(folder, name), time.time_ns()))
+        self._names.do(Drop(folder.number, name, self._hides(folder, name), time.time_ns()))
         self._let_go(found)
         return found
 
@@ -168,7 +145,7 @@ class Worktree:
         check_not_below(self.take(folder, name), to)
         if flags & EXCHANGE:
             check_not_below(self.take(to, to_name), folder)
-            self._do(Swap(folder.number, name, to.number, to_name, time.time_ns()))
+            self._names.do(Swap(folder.number, name, to.number, to_name, time.time_ns()))
             return
         if target is not None:
             moves_directory = is_directory(source)
@@ -176,14 +153,14 @@ class Worktree:
                 refuse(errno.EISDIR)
             check_removable(self.model, target, directory=moves_directory)
         hide = folder.below is not None and self._hides(folder, name)
-        self._do(Move(folder.number, name, to.number, to_name, hide, time.time_ns()))
+        self._names.do(Move(folder.number, name, to.number, to_name, hide, time.time_ns()))
         if target is not None:
             self._let_go(target)
 
     # ---- attributes and bytes
 
     def set_mode(self, item: Item, mode: int) -> None:
-        self._do(Change(item.number, stat.S_IMODE(mode), None))
+        self._names.do(Change(item.number, stat.S_IMODE(mode), None))
 
     def set_mtime(self, item: Item, mtime_ns: int) -> None:
         """Kept for a written file by its scratch file, for anything else in the journal."""
@@ -191,13 +168,13 @@ class Worktree:
             with self.opened(item) as scratch:
                 scratch.set_mtime(mtime_ns)
         else:
-            self._do(Change(item.number, None, mtime_ns))
+            self._names.do(Change(item.number, None, mtime_ns))
 
     def set_xattr(self, item: Item, name: bytes, value: bytes | None) -> None:
         """Set or (None) remove an extended attribute. ENODATA when there is none to remove."""
         if value is None and name not in (item.xattrs or {}):
             refuse(errno.ENODATA)
-        self._do(Attribute(item.number, name, value))
+        self._names.do(Attribute(item.number, name, value))
 
     def truncate(self, file: File, size: int) -> None:
         """Make the file `size` bytes long. To 0 costs nothing, whatever it was."""
@@ -219,12 +196,10 @@ class Worktree:
         `open` are not its own any more. Raises Conflict when `tree` was collected meanwhile.
         """
         assert file.folder is not None, "it has a name"
-        self._bases.keep(tree)
         held = msgspec.structs.replace(
             entry, name=file.name, mode=file.mode, mtime_ns=time.time_ns(), xattrs=file.xattrs
         )
-        self._do(Take(file.number, file.folder.number, held))
-        self._changes += 1
+        self._names.take_from(tree, Take(file.number, file.folder.number, held))
         twin = self.model.items[file.number]
         file.entry, file.shown, file.mtime_ns = held, None, twin.mtime_ns
         assert twin.folder is not None, "it was put there just now"
@@ -234,7 +209,7 @@ class Worktree:
     def note_shown(self, file: File, scratch: Scratch) -> None:
         """Have the journal say it when less of the store's file shows through, before the file grows again."""
         if file.shown is not None and scratch.shown < file.shown:
-            self._do(Write(file.number, scratch.shown))
+            self._names.do(Write(file.number, scratch.shown))
 
     def allocate(self, file: File, mode: int, offset: int, length: int) -> None:
         """fallocate(2) with the flags `mode`. ENOSPC; EOPNOTSUPP for flags that nobody knows, or the disk does not."""
@@ -245,7 +220,7 @@ class Worktree:
                 scratch.clear(mode, offset, length)
             else:
                 scratch.allocate(mode, offset, length)
-                self._do(Write(file.number, 0))
+                self._names.do(Write(file.number, 0))
 
     def size(self, file: File) -> int:
         if file.shown is None:
@@ -283,43 +258,18 @@ class Worktree:
         return _Opened(self, file)
 
     def _begin_writing(self, file: File, base: Entry | None) -> None:
-        self._do(Write(file.number, self.files.make(file.number, base)))
+        self._names.do(Write(file.number, self.files.make(file.number, base)))
 
     # ---- the store has it
 
     def settle(self, tree: Entry | None, commit: CommitId | None) -> None:
         """Everything is in `tree` now, which the branch shows: let go of it. Nothing was changed since it was laid.
 
-        Files that somebody has open go on as the same items, over what `tree` has in their place; without a name, if
-        it has none. The journal becomes one of those alone, at once or not at all; after a crash in between it gives
-        the same files over again. Raises OSError; then nothing was let go of.
+        Files that somebody has open go on (`settling.py`); the scratch files of others are left to `files.sweep`.
+        Raises OSError; then nothing was let go of.
         """
-        before = self.model
-        held = [
-            item
-            for item in before.items.values()
-            if isinstance(item, File) and self.files.is_held(item.number)
-        ]
-        gone = [item.number for item in before.items.values() if _is_written(item) and item not in held]
-        model = Model.after(before, self._store, tree)
-        records: list[Record] = []
-        if held:
-            self._bases.begin(tree)
-            records.append(Begin(self.repo, self.branch, None if commit is None else bytes(commit)))
-            model.apply(records[0])
-            for file in held:
-                records += kept(model, self.files, file)
-        self._journal.replace(records)
-        self.model = model
-        for file in held:
-            go_on(model, self.files, file)
-        if held:
-            self._bases.let_go_of_others()
-        else:
-            self._bases.let_go()
-        for number in gone:
-            self.files.remove(number)
-        self._settled = self._changes, self.files.all_writes()
+        settle(self._names, self.files, tree, commit)
+        self._settled = self.version
 
     # ---- durability
 
@@ -327,7 +277,7 @@ class Worktree:
         """What was written to `file`, and its name, survive the machine from here on."""
         if file.shown is not None:
             self.files.sync(file)
-        self._journal.sync()
+        self._names.sync()
 
     def sync_held(self) -> None:
         """What was written to files that are open survives the machine: or, once they were let go of, a power cut would
@@ -342,33 +292,13 @@ class Worktree:
 
     def sync(self) -> None:
         """All names survive the machine from here on."""
-        self._journal.sync()
+        self._names.sync()
 
     # ---- how it is done
 
-    def _do(self, record: Record) -> None:
-        if self.model.begin is None and not isinstance(record, Begin):
-            self._begin()
-        if isinstance(record, Take | Move | Swap):
-            self._bases.keep(self.model.root.below)
-        before = self._journal.size
-        self._journal.add(record)
-        try:
-            self.model.apply(record)
-        except BaseException:
-            self._journal.take_back(before)  # a journal that does not fit could never be read again
-            raise
-        self._changes += not isinstance(record, Take)
-
-    def _begin(self) -> None:
-        repo = self._store.repo(self.repo)
-        standing = repo.standing(self.branch)
-        self._bases.begin(self.model.root.below)
-        self._do(Begin(self.repo, self.branch, None if standing.base is None else bytes(standing.base.id)))
-
     def begun_on(self) -> Entry | None:
         """The tree that the changes were made to; None: there was none."""
-        return self._bases.first()
+        return self._names.begun_on()
 
     def _hides(self, folder: Folder, name: bytes) -> bool:
         """Whether the store's directory has the name, too, which must not show through."""
@@ -396,7 +326,3 @@ class _Opened:
 
     def __exit__(self, *exception: object) -> None:
         self._worktree.release(self._file)
-
-
-def _is_written(item: Item) -> bool:
-    return isinstance(item, File) and item.shown is not None

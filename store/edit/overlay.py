@@ -16,6 +16,7 @@ way down, and leaves alone what it does not. Equal parts of it and of the base a
 from __future__ import annotations
 
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import EllipsisType
 
@@ -85,6 +86,10 @@ class Overlaid:
 
     def directory(self, path: bytes) -> Overlay:
         """The overlay of the directory at `path`, made where there is none. Raises NotADirectory."""
+        return self.within(path).overlay
+
+    def within(self, path: bytes) -> Within:
+        """The directory at `path`, made where there is none, to be changed. Raises NotADirectory."""
         overlay, walked = self.overlay, b""
         layers = self._layers(overlay, self.base)
         for name in path.split(b"/") if path else ():
@@ -96,7 +101,7 @@ class Overlaid:
                     raise NotADirectory(walked)
                 there = overlay.names[name] = self._opened(there, grafted=name in overlay.names)
             overlay, layers = there, self._layers(there, *below)
-        return overlay
+        return Within(overlay, layers, self._lookup, path)
 
     def put_over(self, path: bytes, loaded: Entry) -> None:
         """Lay the directory `loaded`, which can be read, over what is at `path`. Raises NotADirectory, IsADirectory."""
@@ -159,6 +164,28 @@ class Overlaid:
         return self._trees.lookup(directory, name) if directory is not None and directory.is_dir else None
 
 
+@dataclass(frozen=True, slots=True)
+class Within:
+    """One directory of what an edit holds, in which many names are put: it is looked for once."""
+
+    overlay: Overlay
+    layers: list[Entry]
+    """The directories that show through it, the uppermost first."""
+    lookup: Callable[[Entry, bytes], Entry | None]
+    path: bytes
+
+    def put(self, name: bytes, entry: Entry) -> None:
+        """Make `name` this entry, a file or a symlink. Raises IsADirectory when it is one."""
+        names = self.overlay.names
+        there = names[name] if name in names else self._shown(name)
+        if isinstance(there, Overlay) or (there is not None and there.is_dir):
+            raise IsADirectory(self.path + b"/" + name if self.path else name)
+        names[name] = entry
+
+    def _shown(self, name: bytes) -> Entry | None:
+        return next((found for each in self.layers if (found := self.lookup(each, name))), None)
+
+
 def _first(layers: list[Entry]) -> Entry | None:
     return layers[0] if layers else None
 
@@ -185,8 +212,10 @@ class _Laying:
         changes: dict[bytes, Entry | None] = {}
         for below, value in overlay.names.items():
             there = tree.lookup(self.load, _content(old), below)
-            inside = path + b"/" + below if path else below
-            new = self.lay(value, there, below, inside) if isinstance(value, Overlay) else value
+            if isinstance(value, Overlay):
+                new: Entry | None = self.lay(value, there, below, path + b"/" + below if path else below)
+            else:
+                new = value
             if new == there or (new is not None and there is not None and there.same_as(new)):
                 continue
             changes[below] = new

@@ -10,20 +10,23 @@ import io
 import os
 import stat
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import EllipsisType, TracebackType
 from typing import BinaryIO, Self, cast
 
+import msgspec
+
 from store import names
 from store.edit.files import link, write_file
-from store.edit.overlay import Overlaid, Overlay
+from store.edit.host import Host
+from store.edit.overlay import Overlaid, Overlay, Within
 from store.edit.splice import Appended, splice_file
 from store.edit.stream import FileWriter
 from store.engine import Environment, ObjectWriter
 from store.errors import Exists, IsADirectory, NotADirectory, PathNotFound, Refused, show
-from store.ingest import Loader, Memory, Skipped, Tell, load_file
-from store.records import Entry
+from store.ingest import Skipped, Tell, load_file
+from store.records import Entry, HostFile
 from store.shelf import pinning_first
 from store.trees import Trees
 
@@ -50,9 +53,7 @@ class TreeEdit:
         self._read: dict[bytes, Entry | None] = {}
         """What the base had at the paths whose new contents follow from that; None: nothing."""
         self._writer = ObjectWriter(env)
-        self._directory = env.path
-        self._memory: Memory | None = None
-        """Of directories of the host, once one is put."""
+        self._host = Host(trees, self._writer, env.path)
         self._unclosed: dict[FileWriter, bytes] = {}
         """Files that are being written, and their paths."""
 
@@ -64,8 +65,7 @@ class TreeEdit:
     ) -> None:
         for file in list(self._unclosed):
             file.discard()
-        if self._memory is not None:
-            self._memory.close()
+        self._host.close()
         self._writer.__exit__(kind, error, trace)
 
     # what may be done
@@ -245,25 +245,33 @@ class TreeEdit:
         if there is not None and not there.is_dir:
             raise NotADirectory(raw)
 
-        def fail(what: Skipped) -> None:
-            if skipped is None:
-                raise what.error
-            skipped.append(what)
-
-        if self._memory is None and not passing:
-            self._memory = Memory(self._directory)
-        loader = Loader(
-            self._trees,
-            self._writer,
-            None if passing else self._memory,
-            fail=fail,
-            tell=progress,
-            skip=skip,
-            checksum=checksum,
+        loader = self._host.loader(
+            tell=progress, skip=skip, skipped=skipped, checksum=checksum, passing=passing
         )
         waits = passing and not raw and self._overlaid.untouched
         self._overlaid.put_over(raw, loader.load(os.fsencode(source), there, raw, write=not waits))
         self._unwritten = waits
+
+    def put_files(
+        self, source: str | bytes | Path, files: Iterable[HostFile], *, progress: Tell | None = None
+    ) -> None:
+        """Put `files` of the host's directory `source`, each at a path of its own, with its mtime.
+
+        For very many: they are read, hashed and compressed on all cores, and those of one directory of the edit cost
+        least one after another. `progress` is told how many files and bytes more were put. Raises OSError,
+        SourceChanged, SpecialFile for the first that cannot be read, NotADirectory, IsADirectory; those before it are
+        put.
+        """
+        within: Within | None = None
+        above = b""
+        for entry, file in self._host.gather(os.fsencode(source), files, progress):
+            parent, _, name = file.path.rpartition(b"/")
+            if within is None or parent != above:
+                within, above = self._overlaid.within(names.path(parent)), parent
+            found = msgspec.structs.replace(
+                entry, name=names.file(name), mode=stat.S_IFREG | stat.S_IMODE(file.mode), xattrs=file.xattrs
+            )
+            within.put(name, found)
 
     def find(self, path: AnyPath) -> Entry | None:
         """The entry at `path` as it would be saved, or None. A changed directory answers with what is below

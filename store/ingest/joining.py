@@ -12,6 +12,7 @@ from store.errors import show
 from store.ingest.assembly import Assembly
 from store.ingest.listing import ROW
 from store.ingest.memory import Memory
+from store.ingest.readers import take_file
 from store.ingest.reading import Failure, Read, Wanted
 from store.ingest.steps import Begin, Directory, End, Enter, Leave, Piece, Ready, Tell, Window
 from store.records import Entry
@@ -81,19 +82,7 @@ class Joiner:
             self._leave_out(wanted.directory + b"/" + wanted.name, found)
             return
         mode, size, mtime_ns, _, _ = ROW.unpack(found.row)
-        packed = found.packed
-        content: bytes | None
-        if not packed:
-            content, total, height = None, 0, 0
-        elif len(packed) == 1:
-            content, total = self._writer.take_one(packed[0])
-            height = 0
-        else:
-            lists = ListWriter(self._writer.put)
-            for chunk, part in self._writer.take(packed):
-                lists.push(chunk, part)
-            content, height = lists.finish()
-            total = lists.size
+        content, total, height = take_file(self._writer, found.packed)
         if total != size:
             # /proc and the like: what such files say of themselves is worth nothing.
             self._assemblies[-1].spoil()

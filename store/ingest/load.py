@@ -2,7 +2,7 @@
 
     walk        one thread   looks at directories in the order of names, decides what has to be read      `listing.py`
     read, pack  all cores    reads files, hashes, looks up, compresses; a window of them at a time        `reading.py`
-                             (small files that are in memory: the thread that walks, see `pace.py`)
+                             (small files that are in memory: the thread that walks, see `readers.py`)
     join        one thread   takes the windows back in order, makes directories from the leaves up        `joining.py`
 
 The walk runs ahead of the joining by as many windows as keep the threads busy, and no more: memory is bounded by
@@ -20,7 +20,6 @@ import stat
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 
 from store.engine import WINDOW, ObjectWriter
 from store.errors import BadName, NotADirectory, SourceChanged, SpecialFile
@@ -28,24 +27,17 @@ from store.ingest.holes import find_holes
 from store.ingest.joining import Joiner, Skipped
 from store.ingest.listing import BLANK, DIRECTORY, ROW, Listing, digest_of, read_row, row_of, scan
 from store.ingest.memory import Memory, Remembered
-from store.ingest.pace import Pace
-from store.ingest.reading import FAILURES, Failure, Read, Wanted, kind_of, open_file, read_files
+from store.ingest.readers import EACH, FILES, Readers
+from store.ingest.reading import FAILURES, Wanted, kind_of, open_file
 from store.ingest.steps import Begin, Directory, End, Enter, Leave, Missing, Piece, Ready, Tell, Window
 from store.names import MAX_DEPTH, MAX_NAME
 from store.records import SYMLINK_MODE, Entry
 from store.trees import Trees
 
-FILES = 256
-"""Files that a thread reads in one go, at most."""
 STEPS = 4096
 """Steps in a window, at most."""
 OPEN = 256
 """Directories that begin in the windows under way, at most: each is open until its files are read."""
-EACH = 4 << 10
-"""Bytes that a file counts for beside its own: opening it takes as long as reading so many."""
-SMALL = 16 << 10
-"""Bytes that each file of a window counts for, up to which threads are no help in reading them: each of the four calls
-of the kernel for a file lets go of Python's lock and has to wait for it again."""
 
 
 class Loader:
@@ -71,7 +63,7 @@ class Loader:
         self._entering = max(1, OPEN // (writer.threads + 3))
         self._cost = self._entered = 0
         """Of the window that is being filled: bytes to read, directories begun."""
-        self._pace = Pace()
+        self._readers = Readers(writer)
         self._queue: deque[Window] = deque()
         self._opened: set[int] = set()
         self._joiner = Joiner(trees, writer, memory, fail=fail, tell=tell, opened=self._opened)
@@ -263,21 +255,11 @@ class Loader:
         if not window.steps:
             return
         if self._wanted:
-            window.read = self._read(self._wanted)
+            window.read = self._readers.read(self._wanted, self._cost)
         self._queue.append(window)
         self._window, self._wanted, self._cost, self._entered = Window([]), [], 0, 0
         while len(self._queue) > self._writer.threads + 2:
             self._joiner.take(self._queue.popleft())
-
-    def _read(self, wanted: list[Wanted]) -> Future[list[Read | Failure]]:
-        """Have files read: by a thread, or here and now where they are small and at hand."""
-        chunker, pack = self._writer.chunker, self._writer.pack
-        if self._cost > SMALL * len(wanted) or not self._pace.is_prompt():
-            return self._writer.submit(read_files, wanted, chunker, pack)
-        done: Future[list[Read | Failure]] = Future()
-        with self._pace.watching(len(wanted)):
-            done.set_result(read_files(wanted, chunker, pack))
-        return done
 
 
 def _looks_like(directory: Directory, name: bytes, row: bytes) -> bool:

@@ -33,10 +33,10 @@ def test_a_branch_that_cannot_be_staged_is_told_and_logged_and_does_not_stop_the
             branch.open().make(branch.open().model.root, b"new", 0o100644)
         real = staging.stage
 
-        def full(opened, worktree):
+        def full(opened, worktree, *told):
             if worktree.repo == "trips":
                 raise Full(opened.path)
-            return real(opened, worktree)
+            return real(opened, worktree, *told)
 
         monkeypatch.setattr(staging, "stage", full)
         (failure,) = trio.run(Stager(Vfs(view), Unasked()).stage)

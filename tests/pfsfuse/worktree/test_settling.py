@@ -76,7 +76,7 @@ def test_a_record_that_does_not_fit_leaves_the_journal_readable(opened):
     tree = opened_tree(opened)
     file = written(tree, b"file", b"1")
     with pytest.raises(KeyError):
-        tree._do(Change(99, 0o600, None))
+        tree._names.do(Change(99, 0o600, None))
     tree.release(file)
     tree.close()
     assert content(opened_tree(opened), b"file") == b"1"
@@ -91,7 +91,7 @@ def test_a_journal_that_cannot_be_replaced_lets_go_of_nothing(opened, monkeypatc
         raise OSError(28, "full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(tree._journal, "replace", full)
+        patch.setattr(tree._names._journal, "replace", full)
         with pytest.raises(OSError, match="full"):
             tree.settle(standing.tree, None)
     tree.open(file).write(1, b"2")
@@ -147,7 +147,7 @@ def test_what_was_cut_off_stays_cut_off_though_the_journal_was_full(opened, monk
         raise OSError(28, "full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(tree._journal, "add", full)
+        patch.setattr(tree._names._journal, "add", full)
         with pytest.raises(OSError, match="full"):
             tree.truncate(file, 4096)
     tree.note_shown(file, scratch)
@@ -155,3 +155,45 @@ def test_what_was_cut_off_stays_cut_off_though_the_journal_was_full(opened, monk
     tree.release(file)
     tree.close()
     assert content(opened_tree(opened), b"file") == LARGE[:4096].ljust(1_400_000, b"\0") + b"end"
+
+
+def scratch_files(tree: Worktree) -> set[str]:
+    return {path.name for path in (tree.directory / "files").iterdir()}
+
+
+def test_the_scratch_files_of_what_the_store_has_are_swept_but_for_those_that_are_open(opened):
+    tree = opened_tree(opened)
+    for name in (b"1", b"2", b"3"):
+        with tree.opened(tree.make(tree.model.root, name, REGULAR)) as scratch:
+            scratch.write(0, name)
+    held = written(tree, b"held", b"4")
+    standing = stage(opened, tree)
+    tree.settle(standing.tree, None)
+    tree.remove(tree.model.root, b"1", directory=False)
+    again = written(tree, b"1", b"new")
+    tree.files.sweep()
+    assert scratch_files(tree) == {str(held.number), str(again.number)}
+    assert (content(tree, b"1"), content(tree, b"held")) == (b"new", b"4")
+
+
+def test_a_sweep_that_comes_after_the_end_leaves_what_the_numbers_stand_for_by_then(opened):
+    tree = opened_tree(opened)
+    file = tree.make(tree.model.root, b"file", REGULAR)
+    tree.settle(stage(opened, tree).tree, None)
+    tree.close()
+    after = opened_tree(opened)
+    other = written(after, b"other", b"1")
+    assert (after.directory / "files" / str(file.number)).exists() == (file.number == other.number)
+    tree.files.sweep()
+    assert content(after, b"other") == b"1"
+
+
+def test_the_next_to_open_it_sweeps_what_was_let_go_of(opened):
+    tree = opened_tree(opened)
+    for name in (b"1", b"2"):
+        tree.make(tree.model.root, name, REGULAR)
+    kept = stage(opened, tree)
+    tree.settle(kept.tree, None)
+    tree.close()
+    assert len(scratch_files(tree)) == 2
+    assert scratch_files(opened_tree(opened)) == set()
