@@ -22,8 +22,6 @@ Pages = dict[int, tuple[bytes, tuple[int, ...]]]
 _KEY = 8
 _NODE = struct.Struct("<4H")
 _NUMBER = struct.Struct("<Q")
-_ROOT = 40
-"""Where the record of a tree has its root."""
 
 
 class Finder:
@@ -74,14 +72,10 @@ class Finder:
             return
 
     def _find_root(self, state: int) -> int:
-        meta = self._file.find_meta(state)
-        if meta is None:
-            raise Corrupt("data.mdb", "another transaction has ended")
-        for number in self._file.leaves(meta.main):
-            for node in self._file.nodes(self._file.page(number)):
-                if node.key == self._table:
-                    return int(_NUMBER.unpack_from(node.data, _ROOT)[0])
-        raise Corrupt("data.mdb", "it lacks our tables")
+        root = self._file.find_table(state, self._table).root
+        if root is None:
+            raise Corrupt("data.mdb", "the table is empty")
+        return root
 
     def _page(self, number: int, pages: Pages) -> tuple[bytes, tuple[int, ...]]:
         found = pages.get(number)

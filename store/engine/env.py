@@ -28,6 +28,7 @@ import lmdb
 from store.engine import glance
 from store.engine.access import Access
 from store.engine.failures import MAX_READERS, as_ours
+from store.engine.index import Index
 from store.engine.lease import Lease, Leases
 from store.engine.lockfile import reserve
 from store.engine.look import Look
@@ -59,7 +60,7 @@ class Environment:
         self._is_held = self._is_calm = self._is_copy = self._is_broken_copy = False
         self._map_size = map_size
         data = (path / "data.mdb").resolve()
-        self.residence, self.access = Residence(data), Access(data)
+        self.residence, self.access, self.index = Residence(data), Access(data), Index(data)
         self.leases = Leases(path)
         with as_ours(self.path):
             # Before anything is read: what a sweep drops from now on may be in this process' hands.

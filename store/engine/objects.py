@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from time import perf_counter_ns
 
 from store import locks
 from store.buffers import filled
 from store.engine import inplace
 from store.engine.env import Environment
+from store.engine.index import Index
 from store.engine.txn import OBJECTS, SEGMENTS, Reading
 from store.errors import Corrupt
 from store.format import segment
@@ -85,7 +87,7 @@ class ObjectReader:
     def get(self, name: ObjectId) -> bytes:
         """The object's bytes. Raises Corrupt when it is missing or is not what its id says."""
         with self._env.read() as reading:
-            return read_object(reading, name, self._unpack)
+            return read_object(reading, name, self._unpack, self._env.index)
 
     def fetch(self, extents: Sequence[Extent]) -> bytes:
         """The bytes of `extents`, joined. Raises Corrupt."""
@@ -93,7 +95,7 @@ class ObjectReader:
             self._env.access.note(extents)
             with self._env.read() as reading:
                 name, start, size = extents[0]
-                plain, number = _find(reading, name, self._unpack)
+                plain, number = _find(reading, name, self._unpack, self._env.index)
                 if len(plain) != size:
                     return bytes(_part(name, plain, number, start, size))
                 found = bytes(plain)
@@ -153,7 +155,9 @@ class ObjectReader:
         """
         names = [extent.chunk for extent in extents]
         if len(names) > 1:
+            began = perf_counter_ns()
             values = reading.get_many(OBJECTS, names)
+            self._env.index.looked(reading, perf_counter_ns() - began)
             try:
                 if len(values) == len(names):
                     places = [segment.decode_place(value) for value in values]
@@ -164,7 +168,7 @@ class ObjectReader:
                     return self._find_places(reading, places, targets)
             except Corrupt:
                 pass  # one by one, each is named that is damaged
-        return [_find(reading, name, self._unpack) for name in names], set()
+        return [_find(reading, name, self._unpack, self._env.index) for name in names], set()
 
     def _find_places(
         self, reading: Reading, places: list[Place], targets: Mapping[int, memoryview]
@@ -239,19 +243,24 @@ def unpack(reading: Reading, place: Place) -> View:
 Unpack = Callable[[Reading, Place], View]
 
 
-def read_object(reading: Reading, name: ObjectId, unpack: Unpack = unpack) -> bytes:
+def read_object(
+    reading: Reading, name: ObjectId, unpack: Unpack = unpack, index: Index | None = None
+) -> bytes:
     """The object's bytes. Raises Corrupt when it is missing or is not what its id says."""
-    found, number = _find(reading, name, unpack)
+    found, number = _find(reading, name, unpack, index)
     plain = bytes(found)
     _require(name, plain, number)
     return plain
 
 
-def _find(reading: Reading, name: ObjectId, unpack: Unpack) -> tuple[View, int]:
+def _find(reading: Reading, name: ObjectId, unpack: Unpack, index: Index | None) -> tuple[View, int]:
     """What lies where the object should lie, not checked yet, and the number of that segment. Raises Corrupt
-    when nothing does.
+    when nothing does. `index` is told how long the look for the place took.
     """
+    began = perf_counter_ns()
     value = reading.get_raw(OBJECTS, name)
+    if index is not None:
+        index.looked(reading, perf_counter_ns() - began)
     if value is None:
         raise Corrupt(f"object {name}", "it is missing")
     try:

@@ -54,6 +54,8 @@ _FIRST_TREE, _LAST_PAGE = HEAD + _META.size, HEAD + _META.size + 2 * _TREE.size
 class Tree:
     """One of LMDB's trees."""
 
+    depth: int
+    """Levels of pages, the leaves' among them; 0: it is empty."""
     branches: int
     leaves: int
     overflow: int
@@ -145,6 +147,17 @@ class PageFile:
         """The state that the transaction `number` made; None when neither meta page is of it."""
         found = _meta(self.page(number & 1))
         return found if found is not None and found.number == number else None
+
+    def find_table(self, state: int, name: bytes) -> Tree:
+        """The tree of a table as the transaction `state` left it. Raises Corrupt, also when others have ended since."""
+        meta = self.find_meta(state)
+        if meta is None:
+            raise Corrupt("data.mdb", "other transactions have ended")
+        for number in self.leaves(meta.main):
+            for node in self.nodes(self.page(number)):
+                if node.key == name:
+                    return tree_record(node.data)
+        raise Corrupt("data.mdb", "it lacks our tables")
 
     def metas(self) -> list[Meta]:
         """The states that the meta pages describe, the last one first; fewer than two when one is damaged."""
@@ -328,8 +341,8 @@ def branch_keys(page: bytes) -> list[bytes]:
 def tree_record(raw: bytes, offset: int = 0) -> Tree:
     if offset + _TREE.size > len(raw):
         raise Corrupt("data.mdb", "the record of a tree is cut off")
-    _, _, _, branches, leaves, overflow, entries, root = _TREE.unpack_from(raw, offset)
-    return Tree(branches, leaves, overflow, entries, None if root == NOTHING else root)
+    _, _, depth, branches, leaves, overflow, entries, root = _TREE.unpack_from(raw, offset)
+    return Tree(depth, branches, leaves, overflow, entries, None if root == NOTHING else root)
 
 
 def _meta(page: bytes) -> Meta | None:
