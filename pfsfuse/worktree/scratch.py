@@ -19,8 +19,8 @@ import errno
 import io
 import os
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pfsfuse.worktree.holes import BLOCK, data_of
@@ -123,15 +123,19 @@ class Scratch:
 
     def _write_own(self, offset: int, data: bytes | memoryview) -> int:
         """Write what does not show through from here on."""
-        size, end = self.size, offset + len(data)
-        shown = [
-            (start, stop)
-            for start, stop, own in self._own.split(offset // BLOCK * BLOCK, -(-end // BLOCK) * BLOCK)
-            if not own
-        ]
-        try:
+        end = offset + len(data)
+        with self._whole_or_shown(offset, end):
             self._make_own(offset, end)
             return _write_all(self._descriptor, offset, data)
+
+    @contextmanager
+    def _whole_or_shown(self, start: int, end: int) -> Iterator[None]:
+        """The block writes between these, or raises OSError; then what showed through there does so again."""
+        size = self.size
+        blocks = self._own.split(start // BLOCK * BLOCK, -(-end // BLOCK) * BLOCK)
+        shown = [(begin, stop) for begin, stop, own in blocks if not own]
+        try:
+            yield
         except OSError:
             self._give_back(shown, size)
             raise
@@ -178,7 +182,8 @@ class Scratch:
     def _fill_last_block(self, size: int) -> None:
         """Have the block that is cut in two own: `shown` need not be remembered within one."""
         if size % BLOCK:
-            self._make_own(size - size % BLOCK, size)
+            with self._whole_or_shown(size - size % BLOCK, size):
+                self._make_own(size - size % BLOCK, size)
 
     def allocate(self, mode: int, offset: int, length: int) -> None:
         """Have room on the disk for a range, and the file at least as long as that, unless `mode` keeps its size.
@@ -202,12 +207,13 @@ class Scratch:
                 self._write_own(at, bytes(min(STEP, end - at, self.shown - at)))
             start = max(offset, self.shown)
             if start < end:
-                self._make_own(start, start + 1)  # its block may show something through before it
+                with self._whole_or_shown(start, start + 1):
+                    self._make_own(start, start + 1)  # its block may show something through before it
                 fallocate(self._descriptor, mode, start, end - start)
 
     def copy_all(self) -> None:
-        """Have nothing show through any more."""
-        with self._lock:
+        """Have nothing show through any more. Raises OSError; then everything does that did."""
+        with self._lock, self._whole_or_shown(0, self.shown):
             for start, stop, own in list(self._own.split(0, self.shown)):
                 for at in range(start, stop if not own else start, STEP):
                     assert self.base is not None, "a shown size without a base"

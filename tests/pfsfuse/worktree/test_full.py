@@ -77,3 +77,15 @@ def test_a_range_that_cannot_be_cleared_whole_hides_nothing_beyond(scratch: Scra
     with no_room_after(LIMIT), pytest.raises(OSError):
         scratch.clear(KEEP_SIZE | PUNCH_HOLE, LIMIT - 8192, MORE)
     assert scratch.read(0, len(LARGE)) == LARGE
+
+
+def test_room_that_cannot_be_had_hides_nothing_from_who_opens_the_file_again(scratch: Scratch) -> None:
+    with no_room_after(LIMIT + 100), pytest.raises(OSError):
+        scratch.allocate(0, 0, MORE)
+    again = Scratch(scratch.path, scratch._fetch, scratch.base, scratch.shown)
+    try:
+        for each in (scratch, again):
+            assert each.read(0, 2 * len(LARGE)) == LARGE
+            assert each.changed() == []
+    finally:
+        again.close()
