@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from store import transfer
 from store.engine import Environment
 from store.format.tables import Header
 from store.repo import Repo
-from store.transfer import BundlePlan, ImportPlan
+
+if TYPE_CHECKING:
+    from store import transfer
+    from store.transfer import BundlePlan, ImportPlan
 
 
 class Bundling:
-    """The part of a store that makes and imports bundles."""
+    """The part of a store that makes and imports bundles, which most programs never do: `transfer` is imported then."""
 
     _env: Environment
     header: Header
@@ -27,6 +29,8 @@ class Bundling:
         """What a bundle of `refs` (`REPO`: all its branches and tags; `REPO@REF`) would hold for a receiver that has
         the commits `since`. Raises RepoNotFound, RefNotFound, BadExpression, Corrupt.
         """
+        from store import transfer
+
         return transfer.plan_bundle(
             self._env, transfer.choose(self.repo, refs), transfer.had(self.repo, since)
         )
@@ -44,6 +48,8 @@ class Bundling:
         `progress` is told the bytes of each piece, before compression, and those of all. Raises what `plan_bundle` and
         `stream` raise; what was written then is no bundle, and every reader sees that.
         """
+        from store import transfer
+
         chosen, has = transfer.choose(self.repo, refs), transfer.had(self.repo, since)
         return transfer.write_bundle(self._env, self.header, chosen, has, stream, progress)
 
@@ -62,6 +68,8 @@ class Bundling:
         their ids, and all their bytes unless a repo is renamed. Raises BadBundle, Refused, BadName,
         PrerequisiteMissing, Diverged, Exists, Full; then no repo, commit or ref has changed.
         """
+        from store import transfer
+
         return transfer.import_bundle(
             self._env, stream, rename=rename, force=force, dry_run=dry_run, progress=progress
         )

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, Literal, NamedTuple, Protocol, Self, cast
-
-from pyfastcdc import FastCDC
+from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, Protocol, Self, cast
 
 from store.errors import Corrupt
 from store.format.tables import COARSE, FINE, Cutting
+
+if TYPE_CHECKING:
+    from pyfastcdc import FastCDC
 
 Level = Literal[1, 2]
 LEVELS: dict[Cutting, Level] = {COARSE: 1, FINE: 2}
@@ -132,6 +133,8 @@ class Chunker:
         return chunks, at
 
     def _chunker(self) -> FastCDC:
+        from pyfastcdc import FastCDC  # 30 ms that whoever reads need not wait
+
         return FastCDC(
             self.average, min_size=self.minimum, max_size=self.maximum, normalized_chunking=self.level
         )

@@ -22,7 +22,6 @@ docstring of what raised it says otherwise.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from pathlib import Path
 
 
@@ -46,8 +45,8 @@ class RepoNotFound(NotFound):
         self.repo, self.known = repo, tuple(known)
 
     def hint(self) -> str:
-        if near := get_close_matches(self.repo, self.known, n=1):
-            return f"did you mean {near[0]!r}?"
+        if near := _nearest(self.repo, self.known):
+            return f"did you mean {near!r}?"
         listed = "`pfs repo list` shows those that exist"
         return f"{listed}, `pfs repo create {self.repo}` makes it" if self.repo else listed
 
@@ -60,8 +59,8 @@ class RefNotFound(NotFound):
         self.repo, self.ref, self.known, self.why = repo, ref, tuple(known), why
 
     def hint(self) -> str:
-        if near := get_close_matches(self.ref, self.known, n=1):
-            return f"did you mean {near[0]!r}?"
+        if near := _nearest(self.ref, self.known):
+            return f"did you mean {near!r}?"
         return (
             "" if self.why else f"`pfs branch list {self.repo}` and `pfs log {self.repo}` show what there is"
         )
@@ -327,6 +326,13 @@ class Full(StoreError):
 
     def hint(self) -> str:
         return "free some space and repeat the command"
+
+
+def _nearest(name: str, known: tuple[str, ...]) -> str | None:
+    """The name that was probably meant."""
+    from difflib import get_close_matches  # which nobody needs who makes no mistake
+
+    return next(iter(get_close_matches(name, known, n=1)), None)
 
 
 def show(path: bytes) -> str:

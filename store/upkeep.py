@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from store import copying, fsck, gc, header, stats, upgrade
+from store import header
 from store.chunker import Chunker
-from store.copying import Copied
-from store.engine import Environment, compact
-from store.engine.compact import Compacted, Room
+from store.engine import Environment
 from store.errors import NewerFormat, NotAStore
 from store.format import tables
 from store.format.tables import FORMAT, Header
-from store.fsck import RepairPlan
-from store.gc import GcPlan, Swept
-from store.stats import Stats
-from store.upgrade import UpgradePlan
+
+if TYPE_CHECKING:
+    from store import copying, fsck, gc
+    from store.copying import Copied
+    from store.engine import compact
+    from store.engine.compact import Compacted, Room
+    from store.fsck import RepairPlan
+    from store.gc import GcPlan, Swept
+    from store.stats import Stats
+    from store.upgrade import UpgradePlan
 
 
 class Upkeep:
-    """The part of a store that is about the store as a whole."""
+    """The part of a store that is about the store as a whole; what is seldom done is imported when it is done."""
 
     path: Path
     header: Header
@@ -34,6 +39,8 @@ class Upkeep:
         checked, how many are done, and how many there are. A damaged page of LMDB's own may end the process: check a
         store that is in doubt in a process of its own, as `pfs store check` does.
         """
+        from store import fsck
+
         return fsck.check(self._env, read_data=read_data, progress=progress)
 
     def plan_repair(self, progress: fsck.Progress = lambda what, done, total: None) -> RepairPlan:
@@ -42,6 +49,8 @@ class Upkeep:
         Raises Corrupt when the database itself is damaged: `salvage` gets out what can be read. See `check` for what a
         damaged page may do.
         """
+        from store import fsck
+
         return fsck.plan_repair(self._env, progress)
 
     def repair(self, plan: RepairPlan) -> int:
@@ -49,6 +58,8 @@ class Upkeep:
 
         Safe beside readers and writers. Another plan may find more, when one mend shows what another one needs.
         """
+        from store import fsck
+
         return fsck.repair(self._env, plan)
 
     def plan_gc(self, progress: gc.Progress = lambda objects: None) -> GcPlan:
@@ -56,6 +67,8 @@ class Upkeep:
 
         Raises Corrupt when damage hides what is alive: then nothing may be dropped.
         """
+        from store import gc
+
         return gc.plan_gc(self._env, progress)
 
     def sweep(
@@ -66,10 +79,14 @@ class Upkeep:
         Safe beside readers, writers and mounts. Edits that begin meanwhile wait a moment. Raises InUse, having changed
         nothing, when edits that had begun are still at work after `patience_seconds`; an edit of this process counts.
         """
+        from store import gc
+
         return gc.sweep(self._env, plan, patience_seconds=patience_seconds, progress=progress)
 
     def plan_compact(self) -> Room:
         """How much room free pages take in the database's file; changes nothing. Raises Corrupt."""
+        from store.engine import compact
+
         return compact.plan_compact(self._env)
 
     def compact(self, progress: compact.Progress = lambda done, total: None) -> Compacted:
@@ -78,6 +95,8 @@ class Upkeep:
         Raises Corrupt when LMDB's own pages do not add up, and Refused where the file system cannot take back parts of
         a file; then nothing was given back.
         """
+        from store.engine import compact
+
         return compact.compact(self._env, progress)
 
     def copy(
@@ -92,10 +111,14 @@ class Upkeep:
         All repos with their drafts, pins and shelves, without free pages, under another id; checked (`read_data`: every
         byte) and durable on return. Raises Refused, Full, NotWritable, Corrupt; then there is no copy.
         """
+        from store import copying
+
         return copying.copy(self._env, destination, read_data=read_data, progress=progress)
 
     def plan_upgrade(self) -> UpgradePlan:
         """What `upgrade` would do."""
+        from store import upgrade
+
         return upgrade.plan_upgrade(self._read_header())
 
     def upgrade(self) -> UpgradePlan:
@@ -104,12 +127,16 @@ class Upkeep:
         Earlier versions cannot open it afterwards. Raises InUse when a step needs the store for itself and other
         processes have it open; then nothing has changed.
         """
+        from store import upgrade
+
         done = upgrade.upgrade(self._env)
         self.header = self._read_header()
         return done
 
     def stats(self) -> Stats:
         """Logical, unique and stored bytes, by repo and altogether. Raises Corrupt."""
+        from store import stats
+
         return stats.measure(self._env)
 
     def _read_header(self) -> Header:

@@ -2,6 +2,8 @@
 
 File contents are written as they come, in batches of bounded size, long before anything points to them. An edit that is
 given up, or a process that dies, leaves unreachable objects and nothing else.
+
+What loads files of the host is imported when it is asked for: most edits write bytes that they have.
 """
 
 from __future__ import annotations
@@ -13,22 +15,24 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import EllipsisType, TracebackType
-from typing import BinaryIO, Self, cast
+from typing import TYPE_CHECKING, BinaryIO, Self, cast
 
 import msgspec
 
 from store import names
 from store.edit.files import link, write_file
-from store.edit.host import Host
 from store.edit.overlay import Overlaid, Overlay, Within
 from store.edit.splice import Appended, splice_file
 from store.edit.stream import FileWriter
 from store.engine import Environment, ObjectWriter
 from store.errors import Exists, IsADirectory, NotADirectory, PathNotFound, Refused, show
-from store.ingest import Skipped, Tell, load_file
 from store.records import Entry, HostFile
 from store.shelf import pinning_first
 from store.trees import Trees
+
+if TYPE_CHECKING:
+    from store.edit.host import Host
+    from store.ingest import Skipped, Tell
 
 AnyPath = str | bytes
 LAST_NS = (1 << 63) - 1
@@ -53,7 +57,9 @@ class TreeEdit:
         self._read: dict[bytes, Entry | None] = {}
         """What the base had at the paths whose new contents follow from that; None: nothing."""
         self._writer = ObjectWriter(env)
-        self._host = Host(trees, self._writer, env.path)
+        self._directory = env.path
+        self._host: Host | None = None
+        """None: nothing of the host was put."""
         self._unclosed: dict[FileWriter, bytes] = {}
         """Files that are being written, and their paths."""
 
@@ -65,7 +71,7 @@ class TreeEdit:
     ) -> None:
         for file in list(self._unclosed):
             file.discard()
-        self._host.close()
+        self._let_go_of_host()
         self._writer.__exit__(kind, error, trace)
 
     # what may be done
@@ -215,6 +221,8 @@ class TreeEdit:
         `progress` is told how many files and bytes more were read. Raises OSError when it cannot be read, SourceChanged
         when it changes all the time, SpecialFile for sockets, pipes and devices, IsADirectory for one.
         """
+        from store.ingest import load_file
+
         self._put(
             names.path(path), load_file(self._writer, os.fsencode(source), follow=follow, tell=progress)
         )
@@ -245,7 +253,7 @@ class TreeEdit:
         if there is not None and not there.is_dir:
             raise NotADirectory(raw)
 
-        loader = self._host.loader(
+        loader = self._the_host().loader(
             tell=progress, skip=skip, skipped=skipped, checksum=checksum, passing=passing
         )
         waits = passing and not raw and self._overlaid.untouched
@@ -264,7 +272,7 @@ class TreeEdit:
         """
         within: Within | None = None
         above = b""
-        for entry, file in self._host.gather(os.fsencode(source), files, progress):
+        for entry, file in self._the_host().gather(os.fsencode(source), files, progress):
             parent, _, name = file.path.rpartition(b"/")
             if within is None or parent != above:
                 within, above = self._overlaid.within(names.path(parent)), parent
@@ -301,6 +309,18 @@ class TreeEdit:
         return self._writer.stored
 
     # how it is done
+
+    def _the_host(self) -> Host:
+        from store.edit.host import Host
+
+        if self._host is None:
+            self._host = Host(self._trees, self._writer, self._directory)
+        return self._host
+
+    def _let_go_of_host(self) -> None:
+        if self._host is not None:
+            self._host.close()
+            self._host = None
 
     def _time(self, mtime_ns: int | None) -> int:
         """An mtime within 64 bits, which is what an entry holds (some file systems know years beyond 2262)."""

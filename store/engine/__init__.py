@@ -1,6 +1,5 @@
 """LMDB, and the only folder that says so."""
 
-from store.engine import compact, presence, soundness
 from store.engine.drafts import decode_draft, find_draft, iter_drafts, move_draft
 from store.engine.env import Environment
 from store.engine.objects import ObjectReader
@@ -23,12 +22,9 @@ __all__ = [
     "RepoRefs",
     "Writing",
     "acquire",
-    "compact",
     "decode_draft",
     "find_draft",
     "iter_drafts",
     "move_draft",
-    "presence",
     "release",
-    "soundness",
 ]

@@ -18,7 +18,7 @@ import store
 from store.testing.invariants import assert_sound
 
 COLLECTOR = """
-import sys, store, store.gc
+import sys, store, store.engine.compact, store.gc
 store.gc.BATCH = 2  # more moments between two transactions
 store.engine.compact.HOLD_SECONDS = 0.001
 with store.open(sys.argv[1]) as data:

@@ -4,29 +4,70 @@ from __future__ import annotations
 
 import ast
 import inspect
+import subprocess
+import sys
 import textwrap
+from importlib import import_module
 from pathlib import Path
-from types import ModuleType
+
+import pytest
 
 import store
 
 HERE = Path(store.__file__)
 
 
+def imported(body: list[ast.stmt]) -> dict[str, str]:
+    """The names that these statements import, and the modules they come from."""
+    found = [one for one in body if isinstance(one, ast.ImportFrom) and one.module != "typing"]
+    return {each.name: str(one.module) for one in found for each in one.names}
+
+
+BODY = ast.parse(HERE.read_text()).body
+LATER = next(imported(one.body) for one in BODY if isinstance(one, ast.If))
+"""What is imported when it is asked for, as a type checker is told."""
+
+
 def test_the_list_is_exactly_the_public_names():
-    submodules = {path.stem for path in HERE.parent.iterdir()}
-    public = {
-        name
-        for name, value in vars(store).items()
-        if not name.startswith("_") and not (isinstance(value, ModuleType) and name in submodules - {"names"})
-    }
-    assert set(store.__all__) == public
-    assert store.__all__ == sorted(store.__all__)
+    assert store.__all__ == sorted({*imported(BODY), *LATER})
+    assert set(store.__all__) <= set(dir(store))
 
 
 def test_the_front_door_does_nothing_but_hand_things_on():
-    body = ast.parse(HERE.read_text()).body
-    assert all(isinstance(one, ast.Expr | ast.ImportFrom | ast.Assign) for one in body)
+    kinds = ast.Expr | ast.ImportFrom | ast.Assign | ast.If | ast.FunctionDef
+    assert all(isinstance(one, kinds) for one in BODY)
+    assert [one.name for one in BODY if isinstance(one, ast.FunctionDef)] == ["__getattr__", "__dir__"]
+
+
+def test_what_is_imported_later_is_what_a_type_checker_is_told():
+    assert {name: module for module, names in store._LATER.items() for name in names} == LATER
+    for name, module in LATER.items():
+        assert getattr(store, name) is getattr(import_module(module), name)
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        store.nothing  # noqa: B018
+    submodules = {path.stem for path in HERE.parent.iterdir()}
+    assert not LATER.keys() & submodules  # importing one of those would take its place
+
+
+SELDOM = ("bundle", "copying", "fsck", "gc", "ingest", "salvaging", "stats", "transfer", "upgrade")
+PROBE = f"""
+import sys, store
+with store.create(sys.argv[1]) as data:
+    with data.create_repo("trips").edit() as edit:
+        edit.write("a", b"1")
+    with data["trips"]["master"].open("a") as file:
+        file.read()
+    [entry.name for entry in data["trips"]["master"].list()]
+print(sorted({{name.split(".")[1] for name in sys.modules if name.startswith("store.")}} & set({SELDOM!r})))
+print(sorted({{"difflib", "pyfastcdc", "sqlite3", "tarfile"}} & sys.modules.keys()))
+"""
+
+
+def test_who_reads_and_writes_files_imports_nothing_that_keeps_stores_in_order(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, tmp_path / "data"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n[]\n"
 
 
 def test_everything_public_is_documented():

@@ -38,10 +38,10 @@ from store.format.tables import (
 from store.ids import CommitId
 from store.placing import new_directory
 from store.records import CommitRecord, Entry
-from store.salvage.choose import Chosen, choose
-from store.salvage.history import Line
-from store.salvage.records import Loss, Progress, Salvaged
-from store.salvage.trees import NAMED, Carrier
+from store.salvaging.choose import Chosen, choose
+from store.salvaging.history import Line
+from store.salvaging.records import Loss, Progress, Salvaged
+from store.salvaging.trees import NAMED, Carrier
 
 REPORT = "salvage.json"
 """In the new store's directory."""

@@ -31,7 +31,7 @@ from store.format.tables import (
 )
 from store.ids import CommitId
 from store.records import MAKERS, CommitRecord
-from store.salvage.records import Loss
+from store.salvaging.records import Loss
 
 T = TypeVar("T")
 Key = tuple[str, CommitId]
