@@ -1,9 +1,9 @@
 """Edits of branches that become commits together.
 
 One operation of fsspec is worked out on the heads that it looks at; when somebody else moves one meanwhile, its commit
-raises HeadMoved and it is worked out again (`filesystem.py`). The steps of a transaction come one by one and cannot be,
-so they are laid over the new head: where both changed one file, the later commit holds the transaction's. A transaction
-on one branch that appended to a file which somebody else changed meanwhile raises HeadMoved instead.
+raises HeadMoved and it is worked out again (`base.py`). The steps of a transaction come one by one and cannot be, so
+they are laid over the new head: where both changed one file, the later commit holds the transaction's. A transaction
+that appended to a file which somebody else changed meanwhile raises HeadMoved instead, on however many branches it is.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from __future__ import annotations
 import errno
 import posixpath
 import threading
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import EllipsisType
 from typing import BinaryIO
 
@@ -32,8 +31,6 @@ class Line:
     repo: store.Repo
     branch: str
     edit: store.Edit
-    steps: list[Callable[[store.TreeEdit], None]] = field(default_factory=list)
-    """The same changes once more, to be made in another edit of the branch."""
     saved: store.Entry | None = None
     """The tree as it was looked at last; None: it has changed since."""
 
@@ -41,27 +38,27 @@ class Line:
         """Make `path` a file. A file that is there keeps its permissions."""
         there = self.edit.find(path)
         self.edit.write(path, data, mode=there.mode if there is not None and there.is_file else 0o644)
-        self._note_file(path)
+        self.saved = None
 
     def append(self, path: str, data: bytes | BinaryIO) -> None:
         """Add to the end of a file, made if there is none."""
         self.edit.append(path, data)
-        self._note_file(path)
+        self.saved = None
 
     def graft(self, path: str, entry: store.Entry) -> None:
         """Make `path` what `entry` is."""
         self.edit.graft(path, entry)
-        self._note(lambda edit: edit.graft(path, entry))
+        self.saved = None
 
     def remove(self, path: str) -> None:
         """Remove `path` with everything below it. Raises PathNotFound."""
         self.edit.remove(path)
-        self._note(lambda edit: edit.remove(path) if edit.find(path) is not None else None)
+        self.saved = None
 
     def mkdir(self, path: str) -> None:
         """Make `path` a directory. Raises NotADirectory."""
         self.edit.mkdir(path)
-        self._note(lambda edit: edit.mkdir(path))
+        self.saved = None
 
     def is_missing(self, path: str) -> bool:
         """Whether there is nothing at `path` for sure: what is there of it are directories, and no symlinks. Raises
@@ -82,15 +79,6 @@ class Line:
             self.saved = self.edit.save()
         return self.saved
 
-    def _note_file(self, path: str) -> None:
-        made = self.edit.find(path)
-        assert made is not None, "it was written"
-        self._note(lambda edit: edit.graft(path, made))
-
-    def _note(self, step: Callable[[store.TreeEdit], None]) -> None:
-        self.steps.append(step)
-        self.saved = None
-
 
 class Changes:
     """What shall be different, on at most one branch of each repo. Threads take turns by holding `lock`.
@@ -104,6 +92,8 @@ class Changes:
         self.unclosed: dict[object, Address] = {}
         """Files that are still being written, and what they will be."""
         self.is_over = False
+        self._id = store.CommitId.new()
+        """All the commits will carry it."""
         self._lines: dict[str, Line] = {}
         self._said: list[str] = []
 
@@ -115,7 +105,8 @@ class Changes:
         line = self._lines.get(repo.name)
         if line is None:
             base: store.Commit | EllipsisType | None = ... if self._is_transaction else repo.head(name)
-            line = self._lines[repo.name] = Line(repo, name, repo.edit(name, author=self._author, base=base))
+            edit = repo.edit(name, author=self._author, commit_id=self._id, base=base)
+            line = self._lines[repo.name] = Line(repo, name, edit)
         elif line.branch != name:
             why = f"{repo.name}@{line.branch} is being changed already, and only one branch of a repo can at a time"
             raise os_error(errno.EBUSY, why, address)
@@ -160,19 +151,11 @@ class Changes:
             lines = list(self._lines.values())
             if not lines:
                 return []
-            text = message or self._summary()
-            if len(lines) == 1:
-                lines[0].edit.message = text
-                lines[0].edit.commit()
-                return _made([lines[0].edit])
-            for line in lines:
-                line.tree()  # what the steps refer to has to be in the store
-            refs = [f"{line.repo.name}@{line.branch}" for line in lines]
-            with self.data.edit_together(*refs, message=text, author=self._author) as edits:
-                for line, edit in zip(lines, edits, strict=True):
-                    for step in line.steps:
-                        step(edit)
-            return _made(edits)
+            edits = [line.edit for line in lines]
+            for edit in edits:
+                edit.message = message or self._summary()
+            store.Together(edits).commit()
+            return [edit.result for edit in edits if edit.changed and edit.result is not None]
 
     def end(self) -> None:
         """Let go of everything; what was not committed is forgotten. To be called in any case."""
@@ -185,7 +168,3 @@ class Changes:
     def _summary(self) -> str:
         shown = ", ".join(self._said[:SHOWN])
         return shown + (f" and {len(self._said) - SHOWN} more" if len(self._said) > SHOWN else "")
-
-
-def _made(edits: Iterable[store.Edit]) -> list[store.Commit]:
-    return [edit.result for edit in edits if edit.changed and edit.result is not None]

@@ -146,7 +146,12 @@ class Edit(TreeEdit):
             self._overlaid.base = None if head is None else head.tree
 
     def _join(self, other: Edit) -> None:
-        """Write into what `other` writes into, so that one transaction can end both. To be called before any change."""
+        """Write into what `other` writes into, so that one transaction can end both. What was put before is written
+        out, and stays as long as `other` lives.
+        """
+        self._writer.write_out()
+        self._unwritten = False
+        self._let_go_of_host()  # which writes into the one that ends
         self._writer.__exit__(None, None, None)
         self._writer = other._writer
 

@@ -10,7 +10,8 @@ from store.engine import Writing
 
 
 class Together:
-    """Edits that end in one transaction, under one commit id: a reader sees all of their commits, or none.
+    """Edits that end in one transaction: a reader sees all of their commits, or none. They carry one id when the edits
+    were begun with one `commit_id`.
 
     As a context manager it gives the edits, commits at the end, or discards all when anything is raised.
     """

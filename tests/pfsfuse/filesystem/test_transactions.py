@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -98,6 +99,57 @@ def test_a_commit_made_meanwhile_is_kept(fs, trips):
     assert fs.cat(["trips/a", "trips/b"]) == {"trips/a": b"ours", "trips/b": b"theirs"}
 
 
+@pytest.mark.parametrize("places", [["trips"], ["trips", "weather"], ["weather", "trips"]])
+def test_one_that_appended_to_what_somebody_else_changed_meanwhile_ends_with_nothing(fs, data, trips, places):
+    weather = data.create_repo("weather")
+    fs.start_transaction()
+    for place in places:
+        with fs.open(f"{place}/7-01-16", "ab") as file:
+            file.write(b"more\n")
+    with trips.edit() as edit:
+        edit.write("7-01-16", b"theirs\n")
+    with pytest.raises(OSError, match=r"trips@master.*moved") as raised:
+        fs.end_transaction()
+    assert raised.value.errno == errno.EBUSY
+    assert trips["master"] == edit.result and weather.head() is None
+    assert fs.cat_file("trips/7-01-16") == b"theirs\n"
+
+
+def test_one_over_several_repos_is_laid_over_what_was_committed_meanwhile(fs, data, trips):
+    weather = data.create_repo("weather")
+    with fs.transaction:
+        with fs.open("trips/7-01-16", "ab") as file:
+            file.write(b"more\n")
+        fs.rm("trips/2016", recursive=True)
+        fs.pipe_file("weather/a", b"ours")
+        for repo in (trips, weather):
+            with repo.edit() as edit:
+                edit.write("b", b"theirs")
+    assert fs.cat(["trips/7-01-16", "trips/b", "weather/a", "weather/b"]) == {
+        "trips/7-01-16": b"three\nmore\n",
+        "trips/b": b"theirs",
+        "weather/a": b"ours",
+        "weather/b": b"theirs",
+    }
+    assert not fs.exists("trips/2016") and trips["master"].id == weather["master"].id
+
+
+def test_a_move_between_repos_is_worked_out_again_when_its_source_changed(fs, data, trips, monkeypatch):
+    data.create_repo("weather")
+    commit, lost = store.Together.commit, []
+
+    def race(together: store.Together) -> None:
+        if not lost and len(together.edits) > 1:
+            lost.append(True)
+            with trips.edit() as edit:
+                edit.write("7-01-16", b"theirs\n")
+        commit(together)
+
+    monkeypatch.setattr(store.Together, "commit", race)
+    fs.mv("trips/7-01-16", "weather/7-01-16")
+    assert fs.cat_file("weather/7-01-16") == b"theirs\n" and not fs.exists("trips/7-01-16")
+
+
 def test_one_that_changes_nothing_makes_no_commit(fs, trips):
     with fs.transaction as transaction:
         fs.ls("trips")
@@ -117,12 +169,12 @@ def test_two_branches_of_one_repo_are_refused(fs, trips):
 
 
 def test_a_full_disk_ends_it_with_nothing_changed(fs, trips, monkeypatch):
-    def full(self: store.Edit) -> None:
+    def full(self: store.Together) -> None:
         raise store.Full(fs.store_path)
 
     transaction = fs.transaction
     with monkeypatch.context() as patched:
-        patched.setattr(store.Edit, "commit", full)
+        patched.setattr(store.Together, "commit", full)
         with pytest.raises(OSError, match="no space left") as raised, transaction:
             fs.pipe_file("trips/a", b"1")
     assert raised.value.errno == 28

@@ -29,6 +29,31 @@ def stage(repo: store.Repo, branch: str | None = None, **files: str) -> None:
             staged.write(name, text.encode())
 
 
+def test_each_of_the_edits_takes_directories_of_the_host(data, trips, weather, tmp_path):
+    (tmp_path / "from").mkdir()
+    (tmp_path / "from" / "a").write_text("1")
+    with data.edit_together("trips", "weather") as edits:
+        for edit in edits:
+            edit.put_directory(tmp_path / "from")
+    assert trips.head().read("a") == weather.head().read("a") == b"1"
+
+
+def test_edits_that_hold_something_already_end_together(data, trips, weather, tmp_path):
+    put(trips, a="1")
+    (tmp_path / "from").mkdir()
+    (tmp_path / "from" / "b").write_text("2" * 100_000)
+    edits = [trips.edit(), weather.edit()]
+    for edit in edits:
+        edit.put_directory(tmp_path / "from", "d")
+        edit.append("a", b"more")
+    put(weather, c="theirs")
+    with store.Together(edits):
+        pass
+    assert trips.head().read("a") == b"1more" and weather.head().read("c") == b"theirs"
+    assert weather.head().read("d/b") == b"2" * 100_000
+    assert_sound(data)
+
+
 def test_edits_end_as_commits_of_one_id_and_one_time(data, trips, weather):
     put(trips, a="1")
     with data.edit_together("trips", "weather@dev", message="31 July", author="ada") as (one, two):
