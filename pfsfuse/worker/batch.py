@@ -32,8 +32,8 @@ from pfsfuse.errors import JobError
 from pfsfuse.worker import namespace
 from pfsfuse.worker.api import Ended, Launch
 from pfsfuse.worker.command import Command
+from pfsfuse.worker.debris import Debris
 from pfsfuse.worker.lines import LineReader
-from pfsfuse.worker.removal import remove_tree
 from pfsfuse.worker.sandbox import Room
 
 IDLE_SECONDS = 60.0
@@ -67,6 +67,7 @@ class Batch:
     home: Path
     """Its directory, on the host."""
     command: Command
+    debris: Debris
     ended: trio.Event = field(default_factory=trio.Event)
     code: int | None = None
     pending: Ask | None = None
@@ -145,7 +146,7 @@ class Batch:
         """Do without its directory."""
         self.users -= 1
         if not self.users:
-            await _remove(self.home)
+            await _remove(self.home, self.debris)
 
 
 Start = Callable[[Launch, Room], Awaitable[tuple[Command, Callable[[], None]]]]
@@ -156,8 +157,9 @@ Hold = Callable[[Command, float | None, Callable[[], Awaitable[object]]], Awaita
 class Batches:
     """The commands of one worker that compute many datums."""
 
-    def __init__(self, directory: Path, start: Start, nursery: trio.Nursery) -> None:
+    def __init__(self, directory: Path, debris: Debris, start: Start, nursery: trio.Nursery) -> None:
         self._directory = directory
+        self._debris = debris
         self._start = start
         self._nursery = nursery
         self._made = 0
@@ -233,7 +235,7 @@ class Batches:
             listener = await _listen(pfs)
             async with listener:
                 command, ended = await self._start(launch, room)
-                batch = Batch(own, command)
+                batch = Batch(own, command, self._debris)
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(batch.serve, listener)
                     task_status.started(batch)
@@ -248,7 +250,7 @@ class Batches:
                         batch.ended.set()
                     nursery.cancel_scope.cancel()
         finally:
-            await (_remove(own) if batch is None else batch.release())
+            await (_remove(own, self._debris) if batch is None else batch.release())
 
     async def _expire(self, key: str, batch: Batch, turns: int) -> None:
         """End a command that has been idle since so many turns."""
@@ -264,16 +266,16 @@ class Batches:
             await batch.kill()
 
 
-async def _remove(own: Path) -> None:
+async def _remove(own: Path, debris: Debris) -> None:
     """Take away what is mounted in a directory, and it."""
 
-    def remove() -> None:
+    def detach() -> None:
         for point in reversed(namespace.mounts_below(own)):
             namespace.detach(point)
-        remove_tree(own)
 
     with trio.CancelScope(shield=True):
-        await trio.to_thread.run_sync(remove)
+        await trio.to_thread.run_sync(detach)
+    await debris.remove(own)
 
 
 async def _listen(pfs: Path) -> trio.SocketListener:

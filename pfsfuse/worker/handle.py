@@ -27,9 +27,9 @@ import trio
 
 from pfsfuse.errors import JobError
 from pfsfuse.worker.api import Ended, Launch, Outcome, Task
+from pfsfuse.worker.debris import PATIENCE_SECONDS, Debris
 from pfsfuse.worker.lines import LineReader
 from pfsfuse.worker.protocol import Broken, Ready, Report, Request, Started, Stop, decode_report, encode
-from pfsfuse.worker.removal import remove_tree
 from pfsfuse.worker.rooms import worker_directory
 
 PROGRAM = "pfsfuse.workerd"
@@ -129,7 +129,7 @@ class Worker:
         await self._send(Stop(name=name, grace_seconds=grace_seconds))
 
     async def aclose(self) -> None:
-        """End the worker and everything it runs, and clear its directory away."""
+        """End the worker and everything it runs, and put its directory out of the way."""
         with trio.CancelScope(shield=True):
             await self._requests.aclose()  # the worker reads the end of input, and ends
             with trio.move_on_after(STOP_SECONDS):
@@ -137,7 +137,10 @@ class Worker:
             self._process.kill()
             await self._wait_end()
             await self._reports.aclose()
-            await trio.to_thread.run_sync(remove_tree, self._directory)
+            with trio.move_on_after(
+                PATIENCE_SECONDS
+            ):  # also on a full disk: whoever needs the space waits for it
+                await Debris(self._directory.parent).remove(self._directory)
 
     @asynccontextmanager
     async def _asked(self, request: Launch | Task, name: str) -> AsyncIterator[None]:

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from pfsfuse.errors import JobError
 from pfsfuse.worker import logfile
 from pfsfuse.worker.api import Outcome, Task
+from pfsfuse.worker.debris import sweep
 from pfsfuse.worker.handle import Worker, WorkerDied
 from pfsfuse.worker.image import Image, open_image, remove_unused
 from pfsfuse.worker.rooms import remove_stale
@@ -97,6 +98,7 @@ class LocalExecutor:
                 self._idle.append(worker)
             else:
                 await worker.aclose()
+                sweep(self._store_path / "scratch")  # what it was about to remove, too
 
     async def _take(self) -> Worker:
         while self._idle:

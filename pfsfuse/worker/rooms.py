@@ -6,30 +6,24 @@
     <store>/scratch/worker-<pid>/<n>/tmp   /tmp
 
 On the disk and not in memory: a datum may write more than fits there. A worker that dies leaves its
-directory; `remove_stale` clears away those whose process is gone:
-
-    <store>/scratch/gone-<random>          what is being removed; a crash leaves it to the next who clears away
+directory; `remove_stale` clears away those whose process is gone. `debris.py` is how anything is removed.
 """
 
 from __future__ import annotations
 
-import contextlib
-import secrets
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import trio
-
 from pfsfuse.processes import is_alive
 from pfsfuse.worker import cgroup
 from pfsfuse.worker.api import Launch
+from pfsfuse.worker.debris import Debris, Disk, put_aside, sweep
 from pfsfuse.worker.removal import remove_empty, remove_tree
 from pfsfuse.worker.sandbox import Room
 
 PREFIX = "worker-"
-GONE = "gone-"
 
 
 def worker_directory(store: Path, pid: int) -> Path:
@@ -40,25 +34,16 @@ def worker_directory(store: Path, pid: int) -> Path:
 def remove_stale(store: Path) -> threading.Thread:
     """Put what workers that are no longer alive have left out of the way, and remove it in the thread that is returned.
 
-    Nobody has to wait for that: a million files took 25 minutes on a disk that is slow to forget them, and a mount must
-    answer before. The thread ends with the process, and whoever clears away next goes on.
+    Nobody has to wait for that: a mount must answer before. The thread ends with the process, and whoever clears away
+    next goes on.
     """
     scratch = store / "scratch"
     for path in sorted(scratch.glob(f"{PREFIX}*")):
         pid = path.name.removeprefix(PREFIX)
         if pid.isdecimal() and not is_alive(int(pid)):
-            with contextlib.suppress(OSError):  # a full disk: another time
-                path.rename(scratch / f"{GONE}{secrets.token_hex(8)}")
+            put_aside(path, scratch)  # or, when the disk is full, another time
             cgroup.remove_stale(int(pid))
-    thread = threading.Thread(target=_remove_gone, args=(scratch,), name="removal", daemon=True)
-    thread.start()
-    return thread
-
-
-def _remove_gone(scratch: Path) -> None:
-    with contextlib.suppress(OSError):  # the store itself may be removed meanwhile
-        for path in scratch.glob(f"{GONE}*"):
-            remove_tree(path)
+    return sweep(scratch)
 
 
 class Rooms:
@@ -68,14 +53,19 @@ class Rooms:
         self.directory = directory
         self.mountpoint = directory / "view"
         self._made = 0
-        remove_tree(directory)  # left by a worker that had this pid before us
+        self.debris = Debris(directory.parent)
+        if put_aside(directory, directory.parent) is not None:  # left by a worker that had this pid before us
+            sweep(directory.parent)
+        remove_tree(directory)  # when it could not be put aside
         self.mountpoint.mkdir(mode=0o700, parents=True)
         directory.chmod(0o700)
 
     @asynccontextmanager
     async def open_room(self, launch: Launch, view: str) -> AsyncIterator[Room]:
-        """A room for `launch`, whose view is the directory `view` of the mount; what it made is removed at
-        the end."""
+        """A room for `launch`, whose view is the directory `view` of the mount; what it made is out of the way at the
+        end."""
+        await self.debris.make_space()
+        before = Disk.look(self.directory)
         self._made += 1
         own = self.directory / str(self._made)
         room = Room(
@@ -90,5 +80,4 @@ class Rooms:
             yield room
         finally:
             if not remove_empty(own):
-                with trio.CancelScope(shield=True):
-                    await trio.to_thread.run_sync(remove_tree, own)
+                await self.debris.remove(own, before)

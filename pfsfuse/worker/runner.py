@@ -99,7 +99,7 @@ class Runner:
         self._host = host
         self._kind = kind
         self._groups = Groups(os.getpid())
-        self._batches = Batches(rooms.directory, self._start_batch, nursery)
+        self._batches = Batches(rooms.directory, rooms.debris, self._start_batch, nursery)
 
     @asynccontextmanager
     async def open_room(self, launch: Launch) -> AsyncIterator[Room]:

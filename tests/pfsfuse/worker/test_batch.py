@@ -17,6 +17,7 @@ from pfsfuse.errors import JobError
 from pfsfuse.worker.api import Input, Outcome, Task, datum_pin
 from pfsfuse.worker.batch import Batch
 from pfsfuse.worker.command import Command
+from pfsfuse.worker.debris import Debris
 from pfsfuse.worker.handle import open_worker
 from store import Commit, Store
 
@@ -140,7 +141,7 @@ def test_the_directory_of_a_command_goes_with_the_last_who_needs_it(tmp_path: Pa
     """A command may end while its datum is still being taken away."""
     home = tmp_path / "batch-1"
     (home / "pfs").mkdir(parents=True)
-    batch = Batch(home, cast(Command, None))
+    batch = Batch(home, cast(Command, None), Debris(tmp_path))
 
     async def go() -> list[bool]:
         there = []

@@ -91,7 +91,7 @@ def test_what_a_dead_worker_left_is_out_of_the_way_before_it_is_removed(tmp_path
     (tmp_path / "scratch" / "worker-999999999" / "1").mkdir(parents=True)
     go_on = threading.Event()
     with monkeypatch.context() as slow:
-        slow.setattr("pfsfuse.worker.rooms.remove_tree", lambda path: go_on.wait(60))
+        slow.setattr("pfsfuse.worker.debris.remove_tree", lambda path: go_on.wait(60))
         first = remove_stale(tmp_path)
         assert [path.name.partition("-")[0] for path in (tmp_path / "scratch").iterdir()] == ["gone"]
         go_on.set()
