@@ -4,7 +4,7 @@
        │           ├──────→ failed        a datum failed, or the outputs do not fit together
        │           └──────→ killed        stopped by somebody, or longer than its job_timeout
        ├──────────────────→ killed        stopped before it ran
-       └──────────────────→ unrunnable    an upstream job did not succeed: never run
+       └──────────────────→ unrunnable    never run: an upstream job did not succeed, or a retry came too late
 
 A job that was running when its scheduler died is still `running` in the ledger; the next scheduler runs it
 again, and datums that were pinned are not computed again.
@@ -87,7 +87,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """In the spec's order."""
     cause: Cause
     number: int
-    """1 for the pipeline's first job. Jobs of a pipeline run in this order."""
+    """1 for the pipeline's first job. Jobs of a pipeline run in this order; a retry that came too late, and is not run,
+    has the number of the job that it was to repeat."""
     state: State = "created"
     version: int = 1
     """Of the pipeline, when the job was planned."""

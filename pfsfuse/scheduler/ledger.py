@@ -266,6 +266,18 @@ class Ledger:
         """Ask for something; it takes the place of what was asked of the same job before."""
         self._shelf.put(_request_key(request), msgspec.json.encode(request))
 
+    def put_request_once(self, request: Request) -> Request:
+        """Ask for something, unless that was asked of the same job already; what was asked first."""
+        key, value = _request_key(request), msgspec.json.encode(request)
+        while True:
+            known = self._shelf.get(key)
+            found = None if known is None else msgspec.json.decode(known, type=Request)
+            if found is not None and found.kind == request.kind:
+                return found
+            with suppress(Conflict):  # somebody else asked just now, or it was carried out
+                self._shelf.update({key: value}, expect={key: known})
+                return request
+
     # ---- planning
 
     def cursors(self) -> dict[Reading, CommitId | None]:

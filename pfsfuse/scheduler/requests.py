@@ -1,8 +1,8 @@
 """Stopping jobs and trying them again.
 
 Only the process that schedules changes jobs. So a wish is first recorded (`stop_job`, `request_retry`), and carried out
-by whoever schedules, now or when somebody does (`answer`). A wish that no longer makes sense is dropped: the job has
-ended by itself, or a newer one has taken its place.
+by whoever schedules, now or when somebody does (`answer`). The wish to end a job that has ended by itself is dropped. A
+retry that a newer job has overtaken leaves a job of the id that was promised, which says why it was never run.
 """
 
 from __future__ import annotations
@@ -57,9 +57,11 @@ def stop_job(
 
 
 def request_retry(store: Store, job: Job) -> str:
-    """Have a job that was lost run again, with what it would have brought about downstream; the new jobs' id.
+    """Have a job that was lost run again, with what it would have brought about downstream; the new jobs' id: the same
+    one for all who ask before that is carried out.
 
-    It runs as soon as somebody schedules; what was computed before is not computed again. Raises JobError for a job
+    It runs as soon as somebody schedules; what was computed before is not computed again. Should a new commit have got
+    its job before that, the one of this id is `unrunnable`, and says so. Raises JobError for a job
     that has not been lost, or that a newer one of its pipeline has followed: its output would come after newer output.
     """
     if not job.lost:
@@ -80,9 +82,9 @@ def request_retry(store: Store, job: Job) -> str:
             f"job {job.pipeline}@{job.id} was followed by {newer.pipeline}@{newer.id}",
             hint="only a pipeline's newest job can be tried again",
         )
-    id = str(CommitId.new())
-    ledger.put_request(Request(pipeline=job.pipeline, job=job.id, kind="retry", id=id))
-    return id
+    return ledger.put_request_once(
+        Request(pipeline=job.pipeline, job=job.id, kind="retry", id=str(CommitId.new()))
+    ).id
 
 
 def answer(
@@ -115,8 +117,13 @@ def _answer_one(
     changed: tuple[Job, ...] = ()
     if job is None or request.pipeline not in pipelines:
         pass
-    elif request.kind == "retry" and job.lost and _newer(ledger, job) is None:
-        changed = _again(store, ledger, pipelines, job, request.id, now_ns)
+    elif request.kind == "retry" and job.lost:
+        if (newer := _newer(ledger, job)) is not None:
+            changed = (_refused(job, request, now_ns, f"was followed by {newer.id} before that"),)
+        else:
+            changed = _again(store, ledger, pipelines, job, request.id, now_ns)
+            if not changed:
+                changed = (_refused(job, request, now_ns, "has an input now that holds nothing"),)
     elif request.kind == "stop" and not job.ended:
         if (job.pipeline, job.id) in running:
             return
@@ -149,6 +156,26 @@ def _again(
     since_ns = {name: each.plans_since_ns for name, each in pipelines.items()}
     planned = plan_retry(specs, since_ns, job, ledger, StoreHistory(store), id=id, now_ns=now_ns)
     return tuple(replace(each, version=pipelines[each.pipeline].version) for each in planned)
+
+
+def _refused(lost: Job, request: Request, now_ns: int, why: str) -> Job:
+    """The record of a retry that is not carried out. It stands beside the job that it was to repeat, behind all that
+    came later: it is nobody's newest job."""
+    reason = f"job {lost.id} was to be tried again, but {why}"
+    log.info("job %s@%s is not run: %s", lost.pipeline, request.id, reason)
+    return Job(
+        pipeline=lost.pipeline,
+        id=request.id,
+        output_branch=lost.output_branch,
+        inputs=lost.inputs,
+        cause=lost.cause,
+        number=lost.number,
+        version=lost.version,
+        created_ns=lost.created_ns,
+        state="unrunnable",
+        reason=reason,
+        finished_ns=max(now_ns, lost.created_ns),
+    )
 
 
 def _newer(ledger: Ledger, job: Job) -> Job | None:

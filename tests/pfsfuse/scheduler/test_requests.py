@@ -20,6 +20,7 @@ from pfsfuse.scheduler import (
     stop_pipeline,
 )
 from pfsfuse.scheduler.datums import find_datum, iter_datums
+from pfsfuse.scheduler.job import Request
 from pfsfuse.scheduler.loop import Scheduler
 from pfsfuse.scheduler.requests import answer
 from pfsfuse.testing.executor import FakeExecutor
@@ -169,6 +170,35 @@ def test_only_a_job_that_was_lost_and_not_followed_is_tried_again(store: Store) 
         request_retry(store, lost)
     with pytest.raises(JobError, match="succeeded"):
         request_retry(store, told(store, "sales")[-1])
+
+
+def test_a_retry_that_a_new_commit_has_overtaken_says_so_in_the_job_that_was_promised(store: Store) -> None:
+    create_pipeline(store, spec("sales", "trips"))
+    put(store, "trips", {"1": b"a"})
+    settle(store, FakeExecutor(store, "fail"))
+    (lost,) = told(store, "sales")
+    put(store, "trips", {"2": b"a"})
+    settle(store, FakeExecutor(store))
+    ledger = Ledger(store)
+    late = Request(pipeline="sales", job=lost.id, kind="retry", id="ab" * 16)
+    ledger.put_request(late)  # as one does that has looked just before the commit came
+    settle(store, FakeExecutor(store))
+    newest, kept = next(ledger.newest_first("sales")), ledger.job("sales", late.id)
+    assert (newest.state, kept.state, kept.finished_ns is None) == ("success", "unrunnable", False)
+    assert f"job {lost.id} was to be tried again, but was followed by {newest.id}" in kept.reason
+    assert ledger.jobs("sales")[0] == newest and ledger.requests() == []
+    with pytest.raises(JobError, match="was followed by"):
+        request_retry(store, kept)
+
+
+def test_whoever_asks_for_a_retry_that_is_asked_for_already_is_told_the_same_job(store: Store) -> None:
+    create_pipeline(store, spec("sales", "trips"))
+    put(store, "trips", {"1": b"a"})
+    settle(store, FakeExecutor(store, "fail"))
+    (lost,) = told(store, "sales")
+    first, second = request_retry(store, lost), request_retry(store, lost)
+    settle(store, FakeExecutor(store))
+    assert first == second == told(store, "sales")[-1].id
 
 
 def test_a_datum_that_failed_is_not_run_again_by_the_scheduler_that_takes_its_job_up(store: Store) -> None:
