@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_right
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
@@ -13,12 +14,15 @@ from pfsfuse.scheduler.job import Job
 from pfsfuse.worker.api import datum_pin
 from pfsfuse.worker.logfile import job_log_directory, log_path
 from pfsfuse.worker.note import note_of
-from pfsfuse.worker.printed import read_marks
+from pfsfuse.worker.printed import HEAD, STATEMENT_BYTES, read_left_out, read_marks
 from pfsfuse.worker.removal import remove_tree
 from store import Store
 
 LINE = 1 << 20
 """Bytes after which a line that goes on is cut, so that none is longer than memory."""
+BLOCK = 1 << 20
+"""Bytes that are read at once."""
+LEFT_OUT = b"pfs: %d bytes left out here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,36 +38,71 @@ class Line:
 
 @dataclass(slots=True)
 class LogReader:
-    """Reads the log of one datum from where it left off, also while it is being written."""
+    """Reads the log of one datum from where it left off, also while it is being written.
+
+    Every line that the log keeps is read once. What the log has let go before it could be read (a command prints faster
+    than somebody reads) is not passed over in silence: a line says how many bytes that were.
+    """
 
     path: Path
+    head: int = HEAD
+    """Bytes after which the log may leave something out."""
     _offset: int = 0
+    """Bytes of what was printed that have been read, or will never be."""
     _rest: bytes = field(default=b"", repr=False)
+    """The last of them, the beginning of a line."""
 
     def read(self, *, at_end: bool = False) -> Iterator[Line]:
         """The lines that have come since; one without its newline only `at_end`. None when there is no log."""
-        datum = self.path.name.removesuffix(".log")
         marks = read_marks(self.path)
         offsets = [offset for offset, _ in marks]
+        datum = self.path.name.removesuffix(".log")
         try:
-            file = self.path.open("rb")
+            file = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             return
-        with file:
-            if file.seek(0, 2) < self._offset:  # something was left out meanwhile: what is at the end is new
-                self._rest = b""
-            else:
-                file.seek(self._offset - len(self._rest))
-            at = file.tell()
-            for text in iter(lambda: file.readline(LINE), b""):
-                if not text.endswith(b"\n") and len(text) < LINE and not at_end:
-                    self._rest = text
-                    break
-                self._rest = b""
+        try:
+            while True:
+                left_out = read_left_out(file, self.head)
+                missing = self.head + left_out - self._offset if left_out and self._offset >= self.head else 0
+                at = self._offset if self._offset < self.head or not left_out else self._place(left_out)
+                most = min(BLOCK, self.head - at) if left_out and at < self.head else BLOCK
+                data = os.pread(file, most, at) if missing <= 0 else b""
+                if read_left_out(file, self.head) != left_out:
+                    continue  # the tail moved under it
                 _, time_ns = marks[max(0, bisect_right(offsets, at) - 1)]
-                at += len(text)
-                yield Line(datum, time_ns, text.removesuffix(b"\n"))
-            self._offset = file.tell()
+                if missing > 0:
+                    for text in filter(None, (self._rest, LEFT_OUT % missing)):
+                        yield Line(datum, time_ns, text)
+                    self._offset, self._rest = self._offset + missing, b""
+                    continue
+                if not data:
+                    break
+                begun = at - len(self._rest)
+                self._offset += len(data)
+                *whole, self._rest = (self._rest + data).split(b"\n")
+                for text in whole:
+                    _, time_ns = marks[max(0, bisect_right(offsets, begun) - 1)]
+                    begun += len(text) + 1
+                    yield from (Line(datum, time_ns, piece) for piece in _pieces(text))
+                if len(self._rest) >= LINE:
+                    yield Line(datum, time_ns, self._rest)
+                    self._rest = b""
+            if at_end and self._rest:
+                yield Line(datum, marks[-1][1], self._rest)
+                self._rest = b""
+        finally:
+            os.close(file)
+
+    def _place(self, left_out: int) -> int:
+        """Where in the file the bytes at the offset are, once so many have been left out before them."""
+        return max(self.head, self._offset - left_out) + STATEMENT_BYTES
+
+
+def _pieces(text: bytes) -> Iterator[bytes]:
+    """A line, in as many as it takes."""
+    for at in range(0, max(1, len(text)), LINE):
+        yield text[at : at + LINE]
 
 
 def job_logs(store: Store, job: Job, only: Collection[str] | None = None) -> list[Path]:

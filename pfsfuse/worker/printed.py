@@ -6,6 +6,9 @@ The statement is there only once something has been left out; it has one width, 
 file reaches MOST bytes, what lies between head and tail is dropped and the tail moves up. So the file is good to read
 at any moment, nothing is held in memory, and of 1 GiB of output 1.5 times as much is written.
 
+Whoever reads along counts in what was *printed*, the bytes left out included: `read_left_out` before and after a read
+tells whether the tail has moved meanwhile. For that the file is cut before it is written over, statement first.
+
 Beside it, in `<file>.times`, lines of `offset time` say when what begins at that offset came, to about SPACING seconds:
 a line's time is that of the last offset before it. Without that file all of it came when the log was last written.
 """
@@ -42,7 +45,7 @@ class Printed:
         self._head, self._tail, self._most = head, tail, most
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._size = os.fstat(self._file).st_size
-        self._left_out = self._read_statement()
+        self._left_out = read_left_out(self._file, head)
         self._marks = read_marks(path) if self._size else []
 
     def write(self, data: bytes) -> None:
@@ -80,8 +83,8 @@ class Printed:
             return
         self._left_out += dropped
         start = self._head + STATEMENT_BYTES
-        os.pwrite(self._file, _STATEMENT % self._left_out + kept, self._head)
         os.ftruncate(self._file, start + len(kept))
+        os.pwrite(self._file, _STATEMENT % self._left_out + kept, self._head)
         shift = self._size - len(kept) - start
         self._size = start + len(kept)
         head = [mark for mark in self._marks if mark[0] < self._head]
@@ -94,14 +97,15 @@ class Printed:
     def _write_marks(self) -> None:
         times_path(self._path).write_bytes(b"".join(b"%d %d\n" % mark for mark in self._marks))
 
-    def _read_statement(self) -> int:
-        """How much was left out when this file was written before."""
-        found = os.pread(self._file, STATEMENT_BYTES, self._head)
-        before, _, after = (_STATEMENT % 0).partition(b"%20d" % 0)
-        if len(found) == STATEMENT_BYTES and found.startswith(before) and found.endswith(after):
-            number = found[len(before) : -len(after)].strip()
-            return int(number) if number.isdigit() else 0
-        return 0
+
+def read_left_out(file: int, head: int = HEAD) -> int:
+    """How many bytes have been left out after the first `head` of a log that is open."""
+    found = os.pread(file, STATEMENT_BYTES, head)
+    before, _, after = (_STATEMENT % 0).partition(b"%20d" % 0)
+    if len(found) == STATEMENT_BYTES and found.startswith(before) and found.endswith(after):
+        number = found[len(before) : -len(after)].strip()
+        return int(number) if number.isdigit() else 0
+    return 0
 
 
 def times_path(log: Path) -> Path:
