@@ -54,6 +54,8 @@ def _system_error(path: Path, error: Exception) -> StoreError:
         return Full(path)
     if says(errno.EFBIG) or (says(errno.EIO) and _is_limited()):
         return NotWritable(path, "its file would become larger than `ulimit -f` allows")
+    if says(errno.ENOMEM):
+        return NotWritable(path, "there is no room for its map in the memory that `ulimit -v` allows")
     if says(errno.EACCES, errno.EROFS, errno.EPERM, errno.EIO):
         return NotWritable(path, text.rpartition(": ")[2].lower())
     if says(errno.ENOENT, errno.ENOTDIR):

@@ -95,6 +95,23 @@ def test_a_store_opens_where_address_space_is_scarce(tmp_path):
     assert (done.stdout, done.stderr) == ("b'1'\n", "")
 
 
+def test_a_store_for_which_there_is_no_address_space_is_not_called_damaged(tmp_path):
+    program = (
+        "import resource, sys, store\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (400 << 20, 400 << 20))\n"
+        "try: store.open_or_create(sys.argv[1])\n"
+        "except store.NotWritable as error: print('ulimit -v' in str(error), error.hint())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, tmp_path / "s"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.stdout, done.stderr) == ("True raise that limit, and repeat the command\n", "")
+
+
 def test_a_map_that_cannot_grow_is_an_error_and_what_is_there_stays_readable(tmp_path):
     program = """
 import os, resource, sys, store
