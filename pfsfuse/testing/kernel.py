@@ -29,6 +29,7 @@ class FakeKernel:
         theirs.setblocking(False)
         for end in (ours, theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * wire.MAX_BODY)
+        self._plain = ours
         self._ours = trio.socket.from_stdlib_socket(ours)
         self._theirs = theirs.detach()
         self._unique = 0
@@ -46,12 +47,22 @@ class FakeKernel:
 
     async def send(self, op: int, inode: int, body: bytes = b"") -> int:
         """Send a request and return the number that its answer will carry."""
+        unique = self.send_nowait(op, inode, body)
+        await trio.lowlevel.checkpoint()
+        return unique
+
+    def send_nowait(self, op: int, inode: int, body: bytes = b"") -> int:
+        """The same before the session gets its turn: several are there then when it looks."""
         self._unique += 2
         header = wire.REQUEST.pack(
             wire.REQUEST.size + len(body), op, self._unique, inode, 1000, 1000, 1, 0, 0
         )
-        await self._ours.send(header + body)
+        self._plain.send(header + body)
         return self._unique
+
+    def unmount(self) -> None:
+        """Send nothing more; answers are still taken."""
+        self._plain.shutdown(socket.SHUT_WR)
 
     async def receive(self) -> tuple[int, int, bytes]:
         """The next message: the number it answers (0: a notification), an errno or code, the body."""

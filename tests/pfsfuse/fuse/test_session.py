@@ -14,6 +14,7 @@ import pytest
 import trio
 
 from pfsfuse.fuse.kernel import Caller, Changes, Later, Lent, Session, Then, wire
+from pfsfuse.fuse.kernel.session import MOST_PATIENT
 from pfsfuse.fuse.kernel.wire import Notify, Op
 from pfsfuse.testing.kernel import FakeKernel
 
@@ -171,6 +172,47 @@ def test_what_is_made_ready_comes_after_the_answer_and_may_fail() -> None:
 
     assert converse(handlers, talk) == [(0, b"names"), (0, b"room")]
     assert handlers.seen == ["readdir", "statfs"]
+
+
+CLOSE = pack("=QIIQ", 3, 0, 0, 0)
+
+
+def test_who_waits_is_answered_before_who_does_not() -> None:
+    async def talk(kernel: FakeKernel, _: Session) -> bool:
+        closed = [kernel.send_nowait(op, 1, CLOSE) for op in (Op.RELEASE, Op.RELEASEDIR)]
+        waiting = kernel.send_nowait(Op.STATFS, 1)
+        return [(await kernel.receive())[0] for _ in range(3)] == [waiting, *closed]
+
+    handlers = Recorder(release=None, releasedir=None, statfs=b"room")
+    assert converse(handlers, talk)
+    assert handlers.seen == ["statfs", "release", "releasedir"]
+
+
+def test_who_goes_on_asking_keeps_nothing_put_off_for_ever() -> None:
+    async def talk(kernel: FakeKernel, _: Session) -> None:
+        for _ in range(MOST_PATIENT + 1):
+            kernel.send_nowait(Op.RELEASE, 1, CLOSE)
+        for _ in range(40):
+            kernel.send_nowait(Op.STATFS, 1)
+        for _ in range(MOST_PATIENT + 41):
+            await kernel.receive()
+
+    handlers = Recorder(release=None, statfs=b"room")
+    converse(handlers, talk)
+    assert handlers.seen[0] == "release" and handlers.seen[-1] == "release"
+
+
+def test_what_was_put_off_may_fail_and_is_done_before_the_end() -> None:
+    def fail() -> None:
+        raise OSError(errno.EBADF, "no")
+
+    async def talk(kernel: FakeKernel, _: Session) -> tuple[int, int, bytes]:
+        closed = kernel.send_nowait(Op.RELEASE, 1, CLOSE)
+        kernel.unmount()
+        unique, *answer = await kernel.receive()
+        return unique - closed, *answer
+
+    assert converse(Recorder(release=fail), talk) == (0, errno.EBADF, b"")
 
 
 def test_what_takes_time_is_answered_by_a_thread_while_others_are_answered() -> None:
