@@ -26,8 +26,8 @@ JUMPS = 4
 """Jumps in a row that make a reader at random: a program that opens a file of records jumps twice or thrice."""
 SMALL = 128 << 10
 """Bytes from which a read is in order by itself: the disk is busier with it than with the way there."""
-LARGE = 1 << 30
-"""Bytes of a store from which it matters: the readahead has a smaller one in memory after a second or two."""
+LARGE = 128 << 20
+"""Bytes of a store from which it matters: the readahead has a smaller one in memory after a few reads."""
 _NORMAL, _RANDOM = 0, 1
 
 

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import os
 import struct
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from math import inf
 from pathlib import Path
+from resource import RUSAGE_THREAD, getrusage
 from threading import Thread
 from time import monotonic
 
@@ -25,12 +27,13 @@ from store.errors import Corrupt
 
 TABLES = (OBJECTS, SEGMENTS)
 """What has to be looked at for an object: its place, and where its segment is."""
-SLOW_NS = 300_000
-"""Nanoseconds from which a look at the index has waited for the disk, or for the processor."""
+SLOW_NS = 50_000
+"""Nanoseconds from which a look at the index may have waited for the disk. Whether it did, the kernel knows."""
 PATIENCE = 3
-"""Slow looks before the index is asked for: whoever wants one file is done by then."""
-AGAIN_SECONDS = 2.0
-"""What was read may be needed for something else, and let go of; but not at once."""
+"""Looks that waited before the index is asked for: whoever wants one file is done by then."""
+AGAIN_SECONDS, AGAIN = 2.0, 16
+"""What was read may have been let go of since: after so long it is asked for again as before, and sooner when so many
+looks have waited nevertheless."""
 MOST = 16 << 20
 """Bytes of an index that is worth it, about 200,000 objects: of more, a reader wants too little."""
 GAP = 8
@@ -42,18 +45,25 @@ class Index:
 
     def __init__(self, data: Path) -> None:
         self._data = data
-        self._slow = 0
+        self._waited = 0
         self._asked = -inf
+        self._of_thread = threading.local()
 
     def looked(self, reading: Reading, nanoseconds: int) -> None:
         """To be called in a transaction after a look that took so long."""
-        if nanoseconds < SLOW_NS:
+        if nanoseconds < SLOW_NS or not self._has_waited():
             return
-        self._slow += 1
-        if self._slow >= PATIENCE and monotonic() - self._asked > AGAIN_SECONDS:
-            self._slow, self._asked = 0, monotonic()
+        self._waited += 1
+        if self._waited >= AGAIN or (self._waited >= PATIENCE and monotonic() - self._asked >= AGAIN_SECONDS):
+            self._waited, self._asked = 0, monotonic()
             # The disk takes no more than so many orders at a time, and then the next one waits.
             Thread(target=self._ask, args=(reading.number,), name="store-index", daemon=True).start()
+
+    def _has_waited(self) -> bool:
+        """Whether this thread has waited for the disk since it was asked, and not for the processor alone."""
+        faults = getrusage(RUSAGE_THREAD).ru_majflt
+        before, self._of_thread.faults = getattr(self._of_thread, "faults", 0), faults
+        return faults != before
 
     def _ask(self, state: int) -> None:
         """In a thread. What is damaged is told to who reads it."""

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store.engine import index
-from store.engine.index import AGAIN_SECONDS, GAP, PATIENCE, SLOW_NS, Index, ask_for, runs
+from store.engine.index import AGAIN, AGAIN_SECONDS, GAP, PATIENCE, SLOW_NS, Index, ask_for, runs
 from store.engine.pages import PageFile
 from store.engine.txn import OBJECTS, SEGMENTS
 
@@ -75,11 +75,24 @@ def test_an_index_that_is_too_large_is_left_alone(written, asked, monkeypatch):
     assert asked == []
 
 
+class Faults:
+    """A kernel that says of every look that it waited for the disk."""
+
+    def __init__(self) -> None:
+        self.ru_majflt = 0
+
+    def __call__(self, who: int) -> Faults:
+        self.ru_majflt += 1
+        return self
+
+
 @pytest.fixture
 def watched(written, monkeypatch):
     """An index, and what it was asked for so far."""
     heard: list[int] = []
     monkeypatch.setattr(Index, "_ask", lambda self, state: heard.append(state))
+
+    monkeypatch.setattr(index, "getrusage", Faults())
 
     class AtOnce:
         def __init__(self, target, args, **_):
@@ -95,7 +108,7 @@ def test_it_is_asked_for_after_some_slow_looks_and_not_again_at_once(written, wa
         for _ in range(PATIENCE - 1):
             watching.looked(reading, SLOW_NS)
         assert heard == []
-        for _ in range(10 * PATIENCE):
+        for _ in range(AGAIN):
             watching.looked(reading, SLOW_NS)
         assert heard == [reading.number]
 
@@ -108,6 +121,24 @@ def test_it_is_asked_for_again_when_looks_are_slow_later(written, watched, monke
             for _ in range(PATIENCE):
                 watching.looked(reading, SLOW_NS)
         assert heard == [reading.number] * 2
+
+
+def test_it_is_asked_for_again_at_once_when_very_many_looks_are_slow(written, watched):
+    watching, heard = watched
+    with written._env.read() as reading:
+        for _ in range(PATIENCE + 2 * AGAIN):
+            watching.looked(reading, SLOW_NS)
+        assert heard == [reading.number] * 3
+
+
+def test_looks_that_waited_for_the_processor_alone_ask_for_nothing(written, watched, monkeypatch):
+    watching, heard = watched
+    kernel = Faults()
+    monkeypatch.setattr(index, "getrusage", lambda who: kernel)
+    with written._env.read() as reading:
+        for _ in range(100):
+            watching.looked(reading, 1000 * SLOW_NS)
+    assert heard == []
 
 
 def test_quick_looks_ask_for_nothing(written, watched):
@@ -146,6 +177,7 @@ def test_a_state_that_is_over_is_asked_for_nothing(written, asked):
 def test_reading_looks_at_the_index(written, monkeypatch):
     heard = Event()
     monkeypatch.setattr(index, "SLOW_NS", 0)
+    monkeypatch.setattr(index, "getrusage", Faults())
     monkeypatch.setattr(Index, "_ask", lambda self, state: heard.set())
     commit = written.repo("trips").head()
     for number in range(PATIENCE):
