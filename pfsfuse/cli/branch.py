@@ -64,10 +64,10 @@ def list_(app: App, repo: str) -> None:
             (
                 (
                     name,
-                    str_commit(head, name),
+                    f"{name}.{head.depth}",
                     head.id.short(),
-                    text.when(head.finished_ns),
-                    text.safe(head.message),
+                    text.day(head.finished_ns),
+                    text.safe(text.first_line(head.message)),
                 )
                 if head
                 else (name, "(empty)", "", "", "")

@@ -15,7 +15,7 @@ from pfsfuse.cli.job import find
 from pfsfuse.cli.jobtext import datum_json, planned_json, print_datum, print_datums, reads
 from pfsfuse.cli.pipeline.deploying import read_specs
 from pfsfuse.cli.specfile import SPEC_FILE, require_no_file
-from pfsfuse.cli.text import lines, plural
+from pfsfuse.cli.text import cut, lines, plural, terminal_width
 
 if TYPE_CHECKING:
     from pfsfuse.pipeline import Datum
@@ -134,5 +134,6 @@ def list_planned(app: App, file: str) -> None:
         if app.json:
             jsonout.write_list(map(planned_json, datums))
         else:
-            lines(f"{each.id[:12]}  {reads(each)}" for each in datums)
+            width = terminal_width()
+            lines(cut(f"{each.id[:12]}  {reads(each)}", width) for each in datums)
             click.echo(plural(count, "datum"), err=True)

@@ -41,22 +41,26 @@ def counts(job: Job) -> str:
     return f"{job.total}: {said}" if said else str(job.total)
 
 
+def note(job: Job) -> str:
+    """Why it ended as it did, or how much of it was known before."""
+    return text.safe(text.first_line(job.reason)) or (f"{job.skipped:,} skipped" if job.skipped else "")
+
+
 def print_jobs(jobs: Sequence[Job]) -> None:
     """A table."""
     if not jobs:
         click.echo("no jobs; they come with commits to the inputs of pipelines", err=True)
         return
     text.table(
-        ("JOB", "STATE", "DATUMS", "SKIPPED", "CREATED", "TOOK", "REASON"),
+        ("JOB", "STATE", "DATUMS>", "CREATED", "TOOK>", "NOTE"),
         (
             (
                 f"{each.pipeline}@{each.id[:8]}",
                 state(each),
                 f"{each.done + each.skipped}/{each.total}",
-                str(each.skipped),
-                text.when(each.created_ns),
+                text.day(each.created_ns),
                 took(each),
-                text.safe(text.first_line(each.reason)),
+                note(each),
             )
             for each in jobs
         ),

@@ -139,16 +139,18 @@ def print_versions(app: App, store: Store, ref: str, number: int | None) -> None
 
 
 def line(commit: Commit, branch: str = "") -> str:
-    """One commit on one line; a line of the log."""
+    """One commit on one line of the terminal; a line of the log."""
     name = str_commit(commit, branch)
     state = click.style(" failed", fg="red") if commit.state == "failed" else ""
     what = text.safe(commit.message.partition("\n")[0] or commit.reason)
-    return "  ".join(
+    before = "  ".join(
         (
             click.style(name, fg="yellow"),
             commit.id.short(),
             text.when(commit.finished_ns),
             text.safe(commit.author or commit.origin) + state,
-            what,
+            "",
         )
-    ).rstrip()
+    )
+    width = text.terminal_width()
+    return (before + text.cut(what, width and width - len(click.unstyle(before)))).rstrip()

@@ -167,11 +167,11 @@ def print_repos(repos: list[tuple[Repo, Commit | None]]) -> None:
         lines.append(
             (
                 found.name,
-                str_commit(head, found.default_branch) if head else "(empty)",
+                f"{found.default_branch}.{head.depth}" if head else "(empty)",
                 f"{head.tree.files:,}" if head else "0",
                 text.size(head.tree.size) if head else "0 B",
-                text.when(head.finished_ns) if head else "",
-                text.safe(found.description),
+                text.day(head.finished_ns) if head else "",
+                text.safe(text.first_line(found.description)),
             )
         )
     text.table(("REPO", "HEAD", "FILES>", "SIZE>", "CHANGED", "DESCRIPTION"), lines)

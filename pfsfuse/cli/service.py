@@ -180,7 +180,7 @@ def print_services(services: list[Service]) -> None:
     if not services:
         click.echo("no services; `pfs jupyter REPO@REF` starts one", err=True)
         return
-    text.table(("SERVICE", "STATE", "INPUTS", "ADDRESS"), map(row, services))
+    text.table(("SERVICE", "STATE", "INPUTS", "ADDRESS"), map(row, services), whole=True)
 
 
 def row(each: Service) -> tuple[str, ...]:

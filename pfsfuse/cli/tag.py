@@ -46,10 +46,10 @@ def list_(app: App, repo: str) -> None:
             (
                 (
                     name,
-                    str_commit(commit),
+                    str_commit(commit).partition("@")[2],
                     commit.id.short(),
-                    text.when(commit.finished_ns),
-                    text.safe(commit.message),
+                    text.day(commit.finished_ns),
+                    text.safe(text.first_line(commit.message)),
                 )
                 for name, commit in tags
             ),

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import click
 
 NS = 1_000_000_000
+LEAST = 12
+"""Columns that the last cell of a line has, however narrow the terminal is."""
+FIRST = 16
+"""Columns that the first ones of a table always have."""
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
@@ -51,6 +56,11 @@ def when(ns: int) -> str:
         return f"@{ns // NS}"
 
 
+def day(ns: int) -> str:
+    """Local time to the minute, for a column of a table: `2016-07-31 12:00`."""
+    return when(ns).rpartition(":")[0] or when(ns)
+
+
 def iso(ns: int) -> str:
     """UTC with every digit, for programs: `2016-07-31T12:00:00.000000000Z`."""
     try:
@@ -73,13 +83,42 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def table(headings: Sequence[str], cells: Iterable[Sequence[str]]) -> None:
-    """Print columns as wide as they need, headings in bold; numbers (what a heading ends with `>` for) to the right."""
+def table(headings: Sequence[str], cells: Iterable[Sequence[str]], *, whole: bool = False) -> None:
+    """Print columns as wide as they need, headings in bold; numbers (what a heading ends with `>` for) to the right.
+
+    On a terminal that is too narrow for them the last column, the one that may be long, is cut, unless it must be
+    `whole`; and the first gives up its width where few have such a long name. Anything else is never cut.
+    """
     rows = [[heading.rstrip(">") for heading in headings], *cells]
-    widths = [max(_width(row[at]) for row in rows) for at in range(len(headings))]
     right = [heading.endswith(">") for heading in headings]
-    padded = ("  ".join(map(_pad, row, widths, right)).rstrip() for row in rows)
+    padded = laid_out(rows, right, terminal_width(), whole=whole)
     lines(click.style(row, bold=True) if number == 0 else row for number, row in enumerate(padded))
+
+
+def laid_out(
+    rows: Sequence[Sequence[str]], right: Sequence[bool], width: int | None, *, whole: bool = False
+) -> Iterator[str]:
+    """The lines of a table, in no more than `width` columns where that can be had; None: whatever it takes."""
+    widths = [max(_width(row[at]) for row in rows) for at in range(len(right))]
+    if width is not None:
+        spare = width - sum(widths[1:-1]) - 2 * (len(widths) - 1) - min(widths[-1], LEAST)
+        widths[0] = min(widths[0], max(spare, FIRST))
+    for row in rows:
+        line = "  ".join(map(_pad, row[:-1], widths, right)) + "  "
+        last = _pad(row[-1], widths[-1], True) if right[-1] else row[-1]
+        yield (line + (last if whole or width is None else cut(last, width - _width(line)))).rstrip()
+
+
+def cut(said: str, width: int | None) -> str:
+    """As much of it as fits, but always something; all of it when the width is None."""
+    if width is None or "\x1b" in said or len(said) <= max(width, LEAST):
+        return said
+    return said[: max(width, LEAST) - 1] + "…"
+
+
+def terminal_width() -> int | None:
+    """The columns of the terminal that is written to; None when it is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def _width(cell: str) -> int:
@@ -87,7 +126,7 @@ def _width(cell: str) -> int:
 
 
 def _pad(cell: str, width: int, right: bool) -> str:
-    space = " " * (width - _width(cell))
+    space = " " * max(0, width - _width(cell))
     return space + cell if right else cell + space
 
 

@@ -188,7 +188,7 @@ def test_ls_lists_a_commit_a_directory_or_a_file(ok):
 
 @pytest.mark.usefixtures("trips")
 def test_ls_without_arguments_lists_the_repos(ok):
-    assert "trips@master.3" in ok("ls")
+    assert "master.3" in ok("ls")
     assert [repo["name"] for repo in json.loads(ok("ls", "--json"))] == ["trips"]
 
 
@@ -292,7 +292,7 @@ def test_diff_json_has_both_sides(ok):
 def test_repos_are_listed_with_head_and_size(ok):
     ok("repo", "create", "weather")
     lines = ok("repo", "list").splitlines()
-    assert lines[1].split()[:4] == ["trips", "trips@master.3", "3", "17"]
+    assert lines[1].split()[:4] == ["trips", "master.3", "3", "17"]
     assert lines[2].split()[:2] == ["weather", "(empty)"]
     assert [each["head"] and each["head"]["number"] for each in json.loads(ok("repo", "list", "--json"))] == [
         3,
@@ -327,7 +327,7 @@ def test_branches_are_created_moved_and_deleted(ok, run, work):
 def test_a_tag_names_a_commit_for_good(ok, run):
     ok("tag", "create", "trips@v1", "--at", "trips@master.1")
     assert ok("ls", "trips@v1").split() == ["7-01-16"]
-    assert ok("tag", "list", "trips").splitlines()[1].split()[:2] == ["v1", "trips@master.1"]
+    assert ok("tag", "list", "trips").splitlines()[1].split()[:2] == ["v1", "master.1"]
     assert run("tag", "create", "trips@v1").code == 4
     ok("tag", "delete", "trips@v1", "--yes")
     assert json.loads(ok("tag", "list", "trips", "--json")) == []

@@ -94,3 +94,60 @@ def test_a_copy_that_ends_soon_shows_no_progress():
 def test_counting_passes_the_bytes_through():
     progress = Progress("put", None, io.StringIO())
     assert progress.reading(io.BytesIO(b"abc" * 1000)).read() == b"abc" * 1000
+
+
+ROWS = [
+    ["REPO", "HEAD", "DESCRIPTION"],
+    ["trips", "master.31", "every ride of July, as the city publishes them"],
+    ["a-repo-with-quite-a-long-name", "master.2", "x"],
+]
+
+
+def laid(width: int | None, **more: bool) -> list[str]:
+    return list(text.laid_out(ROWS, [False, False, False], width, **more))
+
+
+def test_a_table_that_goes_to_no_terminal_is_as_wide_as_it_must_be():
+    assert laid(None)[1] == f"{'trips':29}  master.31  every ride of July, as the city publishes them"
+
+
+def test_on_a_narrow_terminal_the_last_column_is_cut():
+    assert laid(60)[1] == f"{'trips':29}  master.31  every ride of Jul…"
+
+
+def test_a_column_that_must_be_whole_is_not_cut():
+    assert laid(60, whole=True) == laid(None)
+
+
+def test_one_long_name_takes_no_space_from_the_lines_of_others():
+    assert laid(48)[1:] == [
+        f"{'trips':23}  master.31  every ride …",
+        "a-repo-with-quite-a-long-name  master.2   x",
+    ]
+
+
+def test_on_a_wide_terminal_nothing_is_cut():
+    assert laid(200) == laid(None)
+
+
+@given(st.lists(st.tuples(*[st.text("ab ", max_size=40)] * 3), min_size=1), st.integers(20, 200))
+def test_a_table_is_no_wider_than_the_terminal_but_for_what_is_never_cut(rows, width):
+    for row, line in zip(rows, text.laid_out(rows, [False] * 3, width), strict=True):
+        fixed = len(line) if len(row[2]) <= text.LEAST else len(line) - min(len(row[2]), text.LEAST)
+        assert len(line) <= max(width, fixed + text.LEAST)
+        assert row[0].rstrip() in line and row[1].rstrip() in line
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"), [(None, "a long message"), (14, "a long message"), (13, "a long messa…")]
+)
+def test_a_line_is_cut_where_the_terminal_ends(width, shown):
+    assert text.cut("a long message", width) == shown
+
+
+def test_what_has_space_for_next_to_nothing_says_something_all_the_same():
+    assert text.cut("x" * 100, 3) == "x" * (text.LEAST - 1) + "…"
+
+
+def test_in_a_column_a_time_has_no_seconds():
+    assert text.when(0).startswith(text.day(0)) and len(text.day(0)) == len("2016-07-31 12:00")

@@ -131,7 +131,7 @@ def log(app: App, name: str) -> None:
         return
     text.table(
         ("VERSION>", "MADE", "CHANGED"),
-        ((str(each.version), text.when(made_ns(each)), ", ".join(fields)) for each, fields in rows),
+        ((str(each.version), text.day(made_ns(each)), ", ".join(fields)) for each, fields in rows),
     )
 
 
@@ -242,18 +242,14 @@ def print_pipelines(
         click.echo("no pipelines; `pfs pipeline create -f FILE` makes one", err=True)
         return
     text.table(
-        ("PIPELINE", "NEWEST JOB", "STATE", "DATUMS", "DESCRIPTION"),
+        ("PIPELINE", "JOB", "STATE", "DATUMS>", "DESCRIPTION"),
         (
             (
                 each.name,
-                f"{job.pipeline}@{job.id[:8]}"
-                if job
-                else "(spout)"
-                if "spout" in each.spec
-                else "(none yet)",
+                job.id[:8] if job else "(spout)" if "spout" in each.spec else "(none)",
                 state_shown(each, job, (spouts or {}).get(each.name)),
                 f"{job.done + job.skipped}/{job.total}" if job else "",
-                text.safe(each.spec.get("description", "")),
+                text.safe(text.first_line(each.spec.get("description", ""))),
             )
             for each, job in found
         ),
