@@ -269,7 +269,18 @@ def cluster(store: Store, tmp_path: Path) -> Iterator[tuple[str, list[OtherHost]
             (scratch := tmp_path / f"host-{number}").mkdir()
             hosts.append(OtherHost(number, port, store.path, scratch))
             stack.callback(hosts[-1].remove)
+        while not answers(port):  # on a busy machine not before whoever asks has given up
+            assert scheduler.poll() is None, "the scheduler has ended"
+            time.sleep(0.05)
         yield f"tcp://127.0.0.1:{port}", hosts
+
+
+def answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except ConnectionRefusedError:
+        return False
+    return True
 
 
 @pytest.mark.slow
