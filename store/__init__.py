@@ -51,6 +51,7 @@ from store.errors import (
     SpecialFile,
     StoreError,
 )
+from store.holes import SparseReader
 from store.ids import CommitId, ObjectId
 from store.opening import create, open, open_or_create
 from store.records import Branch, Change, Entry, Extent, HostFile, PathConflict, Pin, Provenance, Tag
@@ -150,6 +151,7 @@ __all__ = [
     "Side",
     "Skipped",
     "SourceChanged",
+    "SparseReader",
     "SpecialFile",
     "Squashed",
     "Stage",

@@ -26,7 +26,7 @@ from pathlib import Path
 from pfsfuse.worktree.holes import BLOCK, data_of
 from pfsfuse.worktree.ranges import Range, Ranges
 from pfsfuse.worktree.room import KEEP_SIZE, PUNCH_HOLE, fallocate
-from store import Entry
+from store import Entry, SparseReader
 
 WHOLE = 1 << 20
 """Bytes of a file that is copied when it is first written to: less than one request more."""
@@ -289,7 +289,7 @@ class Scratch:
         return _Reader(self)
 
 
-class _Reader(io.RawIOBase):
+class _Reader(SparseReader):
     def __init__(self, scratch: Scratch) -> None:
         self._scratch, self._at = scratch, 0
 
@@ -300,8 +300,11 @@ class _Reader(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._scratch.size}[whence]
-        self._at = start + offset
+        if whence in (os.SEEK_DATA, os.SEEK_HOLE):
+            self._at = self._scratch.seek(offset, whence)
+        else:
+            start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._scratch.size}[whence]
+            self._at = start + offset
         return self._at
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # RawIOBase says Buffer, a 3.12 name

@@ -25,10 +25,10 @@ from store.records import Entry
 
 Range = tuple[int, int]
 """First byte, and the one after the last."""
-Cut = Callable[[int], Iterator[bytes]]
-"""Gives the chunks of the new content from an offset on."""
-Put = Callable[[Iterable[bytes]], Iterator[tuple[ObjectId, int]]]
-"""Stores chunks; gives their ids and sizes in order."""
+Cut = Callable[[int], Iterator[tuple[bytes, int]]]
+"""Gives the chunks of the new content from an offset on, each with how often it comes there."""
+Put = Callable[[Iterable[tuple[bytes, int]]], Iterator[tuple[ObjectId, int, int]]]
+"""Stores such chunks; gives their ids and sizes in order, and how often they come."""
 
 
 def splice(
@@ -113,14 +113,14 @@ class _Splice:
 
     def _cut_anew(self) -> None:
         """Cut from here until the old chunks fit again, or to the end."""
-        for name, size in self._put(self._until_it_fits(self._at)):
-            self._lists.push(name, size)
-            self._at += size
+        for name, size, times in self._put(self._until_it_fits(self._at)):
+            self._lists.push(name, size, times)
+            self._at += size * times
 
-    def _until_it_fits(self, at: int) -> Iterator[bytes]:
-        for chunk in self._cut(at):
-            yield chunk
-            at += len(chunk)
+    def _until_it_fits(self, at: int) -> Iterator[tuple[bytes, int]]:
+        for chunk, times in self._cut(at):
+            yield chunk, times
+            at += len(chunk) * times
             if at < self._size and self._fits(at):
                 return
 

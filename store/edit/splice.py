@@ -7,12 +7,17 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO, cast
 
+from store.chunker import Chunker
 from store.contents import ListWriter, Range, splice
 from store.edit.files import write_file
 from store.engine import ObjectWriter
 from store.format.chunklist import ChunkList
+from store.holes import FileHoles, SparseReader
 from store.ids import ObjectId
 from store.records import Entry
+
+AT_ONCE = 256 << 10
+"""Bytes to read before they are cut: a change is small, as a rule."""
 
 
 def splice_file(
@@ -34,14 +39,28 @@ def splice_file(
         content.seek(0)
         return write_file(writer, content.read(size), mode, mtime_ns)
 
-    def cut_from(offset: int) -> Iterator[bytes]:
+    def cut_from(offset: int) -> Iterator[tuple[bytes, int]]:
         content.seek(offset)
-        return writer.chunker.cut(cast(BinaryIO, _UpTo(content, size - offset)))
+        if isinstance(content, SparseReader):
+            return _cut_sparse(writer.chunker, content, size)
+        return ((chunk, 1) for chunk in writer.chunker.cut(cast(BinaryIO, _UpTo(content, size - offset))))
 
     lists = ListWriter(writer.put)
-    splice(lists, load, old, changed, size, cut_from, writer.put_chunks)
+    splice(lists, load, old, changed, size, cut_from, writer.put_runs)
     name, height = lists.finish()
     return Entry(b"", stat.S_IFREG | stat.S_IMODE(mode), mtime_ns, lists.size, name, height)
+
+
+def _cut_sparse(chunker: Chunker, content: SparseReader, size: int) -> Iterator[tuple[bytes, int]]:
+    """The chunks of the first `size` bytes of `content` from where it stands, and how often each comes in a row."""
+
+    def fill(buffer: memoryview) -> int:
+        return content.readinto(buffer[: max(size - content.tell(), 0)]) or 0
+
+    holes = FileHoles(content.seek, size)
+    for chunks, times in chunker.cut_windows(fill, AT_ONCE, 0, holes):
+        for chunk in chunks:
+            yield bytes(chunk), times
 
 
 class _UpTo(io.RawIOBase):

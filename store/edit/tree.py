@@ -154,8 +154,9 @@ class TreeEdit:
         """Make `path` a file of `size` bytes that is `old`, a file of this store, but for the ranges of bytes in
         `changed` (first, and one after the last) and for its end.
 
-        Costs what changed: of `content`, the new file as a seekable stream, little more than those ranges is read. The
-        result is what `write` would make of all of it. Raises IsADirectory, NotADirectory.
+        Costs what changed: of `content`, the new file as a seekable stream, little more than those ranges is read, and
+        of a `SparseReader` no holes. The result is what `write` would make of all of it. Raises IsADirectory,
+        NotADirectory.
         """
         load, when = self._trees.load_list, self._time(mtime_ns)
         entry = splice_file(self._writer, load, old, changed, content, size, mode=mode, mtime_ns=when)

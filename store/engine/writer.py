@@ -124,7 +124,11 @@ class ObjectWriter:
 
     def put_chunks(self, chunks: Iterable[bytes]) -> Iterator[tuple[ObjectId, int]]:
         """Store the chunks of a file; gives (id, size) for each, in order. Memory: a few windows and two batches."""
-        return ((name, size) for name, size, _ in self.put_windows((each, 1) for each in _windows(chunks)))
+        return ((name, size) for name, size, _ in self.put_runs((chunk, 1) for chunk in chunks))
+
+    def put_runs(self, chunks: Iterable[tuple[bytes, int]]) -> Iterator[tuple[ObjectId, int, int]]:
+        """The same for chunks that each come as often as is said; gives (id, size, times)."""
+        return self.put_windows(_windows(chunks))
 
     def put_windows(
         self, windows: Iterable[tuple[Sequence[Plain], int]]
@@ -264,14 +268,17 @@ def _chunker(env: Environment) -> Chunker:
     return Chunker.of(tables.decode(tables.Header, body).chunker)
 
 
-def _windows(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
+def _windows(chunks: Iterable[tuple[bytes, int]]) -> Iterator[tuple[list[bytes], int]]:
     window: list[bytes] = []
     size = 0
-    for chunk in chunks:
+    for chunk, times in chunks:
+        if times > 1 and window:
+            yield window, 1
+            window, size = [], 0
         window.append(chunk)
         size += len(chunk)
-        if size >= WINDOW:
-            yield window
+        if times > 1 or size >= WINDOW:
+            yield window, times
             window, size = [], 0
     if window:
-        yield window
+        yield window, 1

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator
 
 from store.engine import WINDOW, ObjectWriter
 from store.errors import BadName, NotADirectory, SourceChanged, SpecialFile
-from store.ingest.holes import find_holes
+from store.holes import find_holes
 from store.ingest.joining import Joiner, Skipped
 from store.ingest.listing import BLANK, DIRECTORY, ROW, Listing, digest_of, read_row, row_of, scan
 from store.ingest.memory import Memory, Remembered

@@ -8,7 +8,7 @@ import stat
 from store.contents import ListWriter
 from store.engine import WINDOW, ObjectWriter
 from store.errors import IsADirectory, SourceChanged, SpecialFile
-from store.ingest.holes import find_holes
+from store.holes import find_holes
 from store.ingest.listing import clamped, row_of
 from store.ingest.reading import FLAGS, kind_of
 from store.ingest.steps import Tell
@@ -46,17 +46,19 @@ def load_file(writer: ObjectWriter, source: bytes, *, follow: bool, tell: Tell |
 
 
 def _read(writer: ObjectWriter, descriptor: int, status: os.stat_result, tell: Tell | None) -> Entry:
-    def fill(buffer: memoryview) -> int:
-        count = os.readv(descriptor, [buffer])
+    def told(count: int) -> int:
         if tell is not None:
             tell(0, count)
         return count
+
+    def fill(buffer: memoryview) -> int:
+        return told(os.readv(descriptor, [buffer]))
 
     mode, mtime_ns = status.st_mode, clamped(status.st_mtime_ns)
     lists = ListWriter(writer.put)
     window = max(writer.chunker.minimum, min(WINDOW, status.st_size + 1))
     windows = writer.chunker.cut_windows(
-        fill, window, writer.threads + 2, find_holes(descriptor, status, tell)
+        fill, window, writer.threads + 2, find_holes(descriptor, status, told)
     )
     for chunk, size, times in writer.put_windows(windows):
         lists.push(chunk, size, times)

@@ -48,6 +48,24 @@ def content(tree: Worktree, name: bytes) -> bytes:
         return scratch.read(0, scratch.size)
 
 
+def test_files_that_are_a_terabyte_of_holes_are_staged_at_the_price_of_their_data(opened):
+    with opened.repo("trips").edit() as edit:
+        edit.write("grown", LARGE)
+    tree = opened_tree(opened)
+    grown, made = tree.take(tree.model.root, b"grown"), written(tree, b"made", b"begin")
+    for file in (grown, made):
+        tree.truncate(file, 1 << 40)
+        tree.open(file).write(1 << 39, b"middle")
+    stage(opened, tree)
+    root = opened.repo("trips").standing("master").tree
+    for name, begin in ((b"grown", LARGE[:5]), (b"made", b"begin")):
+        entry = opened.lookup(root, name)
+        assert entry is not None and entry.size == 1 << 40
+        for offset, held in ((0, begin), ((1 << 39) - 1, b"\0middle\0"), ((1 << 40) - 1, b"\0")):
+            assert opened.fetch(opened.extents(entry, offset, len(held))) == held
+    tree.close()
+
+
 def test_who_reads_while_the_store_takes_over_sees_what_was_written(opened):
     large = LARGE * 2
     with opened.repo("trips").edit() as edit:

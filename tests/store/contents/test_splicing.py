@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 from collections.abc import Iterator
+from pathlib import Path
 from typing import BinaryIO
 
 import pytest
@@ -56,6 +57,62 @@ def test_a_spliced_file_has_the_ids_of_one_that_was_written_whole(data, edit, rn
     for start, end in changed:
         new[start:end] = rng.randbytes(end - start)
     assert spliced(data, written(data, old), changed, bytes(new), size) == written(data, bytes(new))
+
+
+class Sparse(store.SparseReader):
+    """A file with holes, in a file of the host; counts the bytes that are read."""
+
+    def __init__(self, path: Path, parts: list[tuple[int, bytes]], size: int) -> None:
+        self._file, self.count = path.open("w+b", buffering=0), 0
+        self._file.truncate(size)
+        for offset, data in parts:
+            self._file.seek(offset)
+            self._file.write(data[: max(size - offset, 0)])
+        self._file.seek(0)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def readinto(self, buffer: memoryview) -> int:
+        count = self._file.readinto(buffer) or 0
+        self.count += count
+        return count
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+SPOTS = st.sampled_from((0, 5_000, 400_000, 1_000_000, 2_000_001, 4_500_000))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
+@given(st.dictionaries(SPOTS, SPOTS, max_size=3), st.dictionaries(SPOTS, SPOTS, max_size=2), SPOTS, SPOTS)
+def test_a_file_spliced_around_holes_has_the_ids_of_one_that_was_written_whole(
+    data, tmp_path, first, second, old_size, size
+):
+    bytes_of = random.Random(13).randbytes
+    held = [(at, bytes_of(length // 3)) for at, length in first.items()]
+    added = [(at, bytes_of(length // 3)) for at, length in second.items()]
+    old = written(data, Sparse(tmp_path / "old", held, old_size).read())
+    kept = [(at, part[: max(min(old_size, size) - at, 0)]) for at, part in held]
+    new = Sparse(tmp_path / "new", [*kept, *added], size)
+    changed = [(at, min(at + len(part), size)) for at, part in added if at < size]
+    assert spliced(data, old, changed, new, size) == written(data, (tmp_path / "new").read_bytes())
+
+
+def test_a_file_that_grows_by_a_terabyte_of_nothing_costs_next_to_nothing(data, tmp_path):
+    old = written(data, random.Random(14).randbytes(1_000_000))
+    new = Sparse(tmp_path / "new", [(0, random.Random(14).randbytes(1_000_000)), (1 << 39, b"x")], 1 << 40)
+    found = spliced(data, old, [], new, 1 << 40)
+    assert found.size == 1 << 40 and new.count < 4_000_000
+    assert data.fetch(data.extents(found, (1 << 39) - 1, 3)) == b"\0x\0"
 
 
 SIZE = 48_000_000
