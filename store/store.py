@@ -244,6 +244,12 @@ class Store(Bundling, Upkeep):
         """
         return self._trees.diff(old, new)
 
+    def diff_directory(self, old: Entry, new: Entry) -> Iterator[tuple[Entry | None, Entry | None]]:
+        """The entries of two directories that have the same names, where they differ in anything, times too; None where
+        one has no such name. In the order of names; directories below are not looked into.
+        """
+        return self._trees.diff_directory(old, new)
+
     def lookup(self, directory: Entry, name: bytes) -> Entry | None:
         """The entry called `name` in `directory`, or None. Raises NotADirectory, Corrupt."""
         return self._trees.lookup(directory, name)

@@ -162,6 +162,12 @@ class Trees:
             below = path + b"/" + named.name if path else named.name
             yield from self._changed(below, before, after)
 
+    def diff_directory(self, old: Entry, new: Entry) -> Iterator[tuple[Entry | None, Entry | None]]:
+        """The entries of the directory `old` and those of `new` of the same names, where they differ in anything; None
+        where there is none. In the order of names; what lies below is not looked into.
+        """
+        return tree.diff_names(self._nodes.get, _root(old), _root(new))
+
     def merge(
         self, base: Entry | None, ours: Entry | None, theirs: Entry | None, resolve: tree.Resolve
     ) -> Iterator[tree.Answer]:

@@ -19,7 +19,8 @@ from pfsfuse.vfs.commits import ApartDirectory, CommitDirectory
 from pfsfuse.vfs.live import LiveDirectory
 from pfsfuse.vfs.namespace import HostDirectory
 from pfsfuse.vfs.nodes import Directory, Leaf, Node
-from pfsfuse.vfs.writable import WritableDirectory, Written
+from pfsfuse.vfs.writable import WritableDirectory
+from pfsfuse.vfs.written import Written
 from pfsfuse.worktree.rules import refuse
 from store import Commit, Entry, Repo
 

@@ -14,7 +14,7 @@ from typing import TypeAlias
 from pfsfuse.vfs.listing import Listing
 from pfsfuse.vfs.messages import MessageFile
 from pfsfuse.vfs.nodes import Directory, Leaf
-from pfsfuse.vfs.writable import Written
+from pfsfuse.vfs.written import Written
 from pfsfuse.worktree.scratch import Scratch
 
 

@@ -27,8 +27,9 @@ from pfsfuse.vfs.meter import Meter
 from pfsfuse.vfs.nodes import Directory, Known, Leaf, Link, Node, Text
 from pfsfuse.vfs.refresh import Refresh
 from pfsfuse.vfs.views import View
-from pfsfuse.vfs.writable import WritableDirectory, Written, WrittenLink
+from pfsfuse.vfs.writable import WritableDirectory
 from pfsfuse.vfs.writing import Writing
+from pfsfuse.vfs.written import Written, WrittenLink
 from pfsfuse.worktree.rules import refuse
 from store import Extent, Standing, names
 

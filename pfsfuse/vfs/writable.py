@@ -1,12 +1,7 @@
-"""Directories and files of a branch that can be written to.
+"""Directories of a branch that can be written to: each looks into the working tree first.
 
-    WritableDirectory   a LiveDirectory that looks into the working tree first
-    Written             a file that was made or changed here
-    WrittenLink         a symlink that was made or moved here
-
-A file keeps its number when it is written to: `Written` takes the place of the leaf that the kernel knew. A directory
-keeps its number when it is moved. What is made gets a number that nothing had before, since the kernel does not let
-anything be made in a directory that it has seen removed, under whatever name.
+A directory keeps its number when it is moved. What is made gets a number that nothing had before, since the kernel does
+not let anything be made in a directory that it has seen removed, under whatever name.
 
 Which folder of the working tree a directory is follows from its parent's at every call: another name of the same branch
 (`trips` and `trips@master`) may have changed it meanwhile.
@@ -16,7 +11,7 @@ from __future__ import annotations
 
 import errno
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TypeAlias
 
 from pfsfuse.vfs.branches import WritableBranch
@@ -25,6 +20,7 @@ from pfsfuse.vfs.keys import child_key, leaf_key, root_key
 from pfsfuse.vfs.live import LiveDirectory
 from pfsfuse.vfs.nodes import Contents, Directory, Leaf, Node
 from pfsfuse.vfs.refresh import Refresh
+from pfsfuse.vfs.written import LiveLeaf, Written, WrittenLink
 from pfsfuse.worktree.model import File, Folder, Item, Listed, Symlink, laid_over
 from pfsfuse.worktree.rules import refuse
 from store import Entry
@@ -32,96 +28,8 @@ from store import Entry
 Names: TypeAlias = "tuple[Listed | None, Entry | None]"
 """Equal by identity exactly when a directory's names are the same."""
 
-
-class LiveLeaf(Leaf):
-    """A file or symlink of the store on a branch that can be written to: its permissions are shown as they are."""
-
-    __slots__ = ("removed",)
-
-    def __init__(self, key: bytes, parent: Directory | None, entry: Entry) -> None:
-        super().__init__(key, parent, entry)
-        self.removed = False
-        """Somebody may still have it open, but it is nowhere any more."""
-
-    @property
-    def links(self) -> int:  # type: ignore[override]
-        return 0 if self.removed else 1
-
-    def mode_of(self, entry: Entry) -> int:
-        return entry.mode
-
-
-class Written(Node):
-    """A file of the working tree."""
-
-    __slots__ = ("branch", "file")
-
-    def __init__(self, branch: WritableBranch, parent: Directory | None, file: File) -> None:
-        super().__init__(root_key(branch.key, b"item", b"%d" % file.number), parent)
-        self.branch, self.file = branch, file
-
-    @property
-    def lasts(self) -> bool:
-        """Whether it is still a file of the working tree."""
-        return self.branch.open().has(self.file)
-
-    @property
-    def links(self) -> int:  # type: ignore[override]
-        return 0 if self.file.folder is None else 1
-
-    @property
-    def name(self) -> bytes:
-        return self.file.name
-
-    @property
-    def mode(self) -> int:  # type: ignore[override]
-        return self.file.mode
-
-    @property
-    def size(self) -> int:  # type: ignore[override]
-        return self.branch.open().size(self.file)
-
-    @property
-    def mtime_ns(self) -> int:  # type: ignore[override]
-        return self.branch.open().mtime_ns(self.file)
-
-
-class WrittenLink(Node):
-    """A symlink of the working tree."""
-
-    __slots__ = ("branch", "link")
-
-    def __init__(self, branch: WritableBranch, parent: Directory | None, link: Symlink) -> None:
-        super().__init__(root_key(branch.key, b"item", b"%d" % link.number), parent)
-        self.branch, self.link = branch, link
-
-    @property
-    def lasts(self) -> bool:
-        """Whether it is still a symlink of the working tree."""
-        return self.branch.open().has(self.link)
-
-    @property
-    def links(self) -> int:  # type: ignore[override]
-        return 0 if self.link.folder is None else 1
-
-    @property
-    def name(self) -> bytes:
-        return self.link.name
-
-    @property
-    def mode(self) -> int:  # type: ignore[override]
-        return self.link.mode
-
-    @property
-    def size(self) -> int:  # type: ignore[override]
-        return len(self.link.target)
-
-    @property
-    def mtime_ns(self) -> int:  # type: ignore[override]
-        return self.branch.open().mtime_ns(self.link)
-
-    def target(self) -> bytes:
-        return self.link.target
+FEW = 64
+"""Names that the kernel knows in a directory, up to which each is looked up when the directory has changed."""
 
 
 class WritableDirectory(LiveDirectory):
@@ -146,8 +54,8 @@ class WritableDirectory(LiveDirectory):
         """The key of the branch's root: each name of a branch has directories of its own."""
         self.removed = False
         """Somebody may still stand in it, but it is nowhere any more."""
-        self.settling = False
-        """What was changed in it is the store's now: it is to be looked at again, though `entry` be equal."""
+        self.settling: Collection[bytes] | None = None
+        """The names that were different, and are the store's now: to be looked at again, though `entry` be equal."""
         self._token: Names | None = None
 
     # ---- what it is now
@@ -202,11 +110,16 @@ class WritableDirectory(LiveDirectory):
 
     def find(self, name: bytes) -> Node | None:
         folder, entry = self.state()
+        if entry is None or (folder is not None and name in folder.names):
+            return self._shown(folder, name, None)
+        return self._shown(folder, name, self.store.lookup(entry, name))
+
+    def _shown(self, folder: Folder | None, name: bytes, there: Entry | None) -> Node | None:
+        """The candidate for `name`, where the store has `there`."""
         if folder is not None and name in folder.names:
             item = folder.names[name]
             return None if item is None else self.item(item)
-        found = None if entry is None else self.store.lookup(entry, name)
-        return None if found is None else self.child(found)
+        return None if there is None else self.child(there)
 
     def child(self, entry: Entry) -> Node:
         place = child_key(self.place, entry.name)
@@ -268,13 +181,19 @@ class WritableDirectory(LiveDirectory):
         self.place = child_key(above.place, name)
 
     def switch(self, entry: Entry | None, refresh: Refresh) -> None:
-        """Show `entry` (for the root: what the branch shows) from now on, and what the working tree has now."""
-        if entry == self.entry and not self.settling:
+        """Show `entry` (for the root: what the branch shows) from now on, and what the working tree has now.
+
+        Costs what changed, not what the kernel knows.
+        """
+        if entry == self.entry and self.settling is None:
             return
-        self.entry, self.settling = entry, False
+        names = self._suspects(self.entry, entry, self.settling or ())
+        self.entry, self.settling = entry, None
         refresh.drop_attributes(self.ino)
-        for name, node in list(self.known.items()):
-            now = self.find(name)
+        folder, _ = self.state()
+        for name, there in names:
+            node = self.known[name]
+            now = self._shown(folder, name, there)
             if isinstance(node, WritableDirectory) and isinstance(now, WritableDirectory):
                 if node.key != now.key:
                     refresh.rekey(node, now.key)
@@ -284,12 +203,33 @@ class WritableDirectory(LiveDirectory):
             elif now is None or now.key != node.key:
                 refresh.drop_entry(self.ino, name)
 
+    def _suspects(
+        self, old: Entry | None, new: Entry | None, settled: Collection[bytes]
+    ) -> list[tuple[bytes, Entry | None]]:
+        """The names that the kernel knows and that may mean something else in `new` than in `old`, each with what is
+        there. `settled` are names that meant something else than `old` says.
+        """
+        known, store = self.known, self.store
+        if new is None or len(known) <= FEW:
+            return [(name, None if new is None else store.lookup(new, name)) for name in known]
+        if old is None:
+            there = {each.name: each for each in store.iter_directory(new) if each.name in known}
+            return [(name, there.get(name)) for name in known]
+        differ: dict[bytes, Entry | None] = {}
+        for before, after in store.diff_directory(old, new):
+            either = after or before
+            if either is not None and either.name in known:
+                differ[either.name] = after
+        differ |= {name: store.lookup(new, name) for name in settled if name in known and name not in differ}
+        return list(differ.items())
+
     def expect_settling(self) -> None:
         """The working tree is about to let go of what it changed here and below."""
         folder, _ = self.state()
         if folder is not None:
-            self.settling = True
-            for node in self.known.values():
+            self.settling = folder.names
+            for name in folder.names:
+                node = self.known.get(name)
                 if isinstance(node, WritableDirectory):
                     node.expect_settling()
 

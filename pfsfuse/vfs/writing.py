@@ -24,7 +24,8 @@ from pfsfuse.vfs.keys import root_key
 from pfsfuse.vfs.messages import MessageFile
 from pfsfuse.vfs.nodes import Directory, Leaf, Node
 from pfsfuse.vfs.refresh import Refresh
-from pfsfuse.vfs.writable import LiveLeaf, WritableDirectory, Written, WrittenLink, rekey_below
+from pfsfuse.vfs.writable import WritableDirectory, rekey_below
+from pfsfuse.vfs.written import LiveLeaf, Written, WrittenLink
 from pfsfuse.worktree.model import File, Item
 from pfsfuse.worktree.rules import refuse
 from pfsfuse.worktree.scratch import Scratch
