@@ -211,6 +211,7 @@ class _Daemon:
             supervising=self._supervisor.supervising,
             services=self._supervisor.names,
             started_ns=self._started_ns,
+            staging=None if self._stager is None else self._stager.progress,
         )
 
     async def refresh(self) -> None:

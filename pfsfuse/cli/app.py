@@ -48,15 +48,19 @@ class App:
         """
         import store
 
-        if drafts:
-            from pfsfuse.control import client
+        if not drafts:
+            return store.open(self._at_risk())
+        from pfsfuse.cli.progress import open_progress
+        from pfsfuse.control import client
 
-            self.not_staged = client.stage(self.store_path())
-        opened = store.open(self._at_risk())
-        if drafts and (opened.path / "worktrees").exists():
-            from pfsfuse.worktree.staging import stage_leftovers
+        with open_progress("stage", None) as line:
+            progress = line.reach if line.shown else None
+            self.not_staged = client.stage(self.store_path(), progress=progress)
+            opened = store.open(self._at_risk())
+            if (opened.path / "worktrees").exists():
+                from pfsfuse.worktree.staging import stage_leftovers
 
-            self.not_staged += stage_leftovers(opened)
+                self.not_staged += stage_leftovers(opened, progress)
         return opened
 
     def require_staged(self, *branches: tuple[str, str]) -> None:

@@ -8,9 +8,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import SEEK_SET, RawIOBase
-from typing import BinaryIO, TextIO, cast
+from typing import TYPE_CHECKING, BinaryIO, TextIO, cast
 
 from pfsfuse.cli.text import size, span
+
+if TYPE_CHECKING:
+    from pfsfuse.worktree.progress import Staging
 
 PATIENCE_SECONDS = 0.5
 """Whatever ends sooner needs no progress bar."""
@@ -27,7 +30,7 @@ class Progress:
         """The bytes there are; None: not known, or not yet."""
         self.stored: Callable[[], int] | None = None
         """Gives the bytes that were new to the store, compressed."""
-        self._done = self._files = 0
+        self._done = self._files = self._of = 0
         self._start = time.monotonic()
         self._next = self._start + PATIENCE_SECONDS
         self._shown = False
@@ -45,6 +48,14 @@ class Progress:
         """So many files, and so many bytes, more are done."""
         self._files += files
         self._done += count
+        self._show()
+
+    def reach(self, staging: Staging) -> None:
+        """So far is what is counted by files."""
+        self._files, self._of, self._done = staging.files, staging.total, staging.size
+        self._show()
+
+    def _show(self) -> None:
         if self._stream is not None and (now := time.monotonic()) >= self._next:
             self._next = now + EVERY_SECONDS
             self._write(self.line(now - self._start))
@@ -52,6 +63,8 @@ class Progress:
 
     def line(self, seconds: float) -> str:
         """`put  [=====>    ]  1.2 GiB of 2.0 GiB  3,120 files  310 MiB/s  620 MiB new  2.6 s left`"""
+        if self._of:
+            return self._line_of_files(seconds)
         rate = self._done / seconds if seconds else 0.0
         parts = [self._label]
         share = min(self._done / self.total, 1.0) if self.total else None
@@ -67,6 +80,16 @@ class Progress:
             parts.append(f"{size(self.stored())} new")
         if rate and share is not None and self.total is not None and share < 1:
             parts.append(f"{span((self.total - self._done) / rate)} left")
+        return "  ".join(parts)
+
+    def _line_of_files(self, seconds: float) -> str:
+        """`stage  [=====>    ]  120,000 of 764,218 files  35 MiB  12,000 files/s  53.7 s left`"""
+        share, rate = min(self._files / self._of, 1.0), self._files / seconds if seconds else 0.0
+        bar = f"[{('=' * round(share * BAR)).ljust(BAR)}]"
+        parts = [self._label, bar, f"{self._files:,} of {self._of:,} files", size(self._done)]
+        if rate:
+            parts += [f"{round(rate):,} files/s"]
+            parts += [f"{span((self._of - self._files) / rate)} left"] if share < 1 else []
         return "  ".join(parts)
 
     def clear(self) -> None:

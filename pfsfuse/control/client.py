@@ -6,6 +6,8 @@ import os
 import select
 import socket
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -28,9 +30,12 @@ from pfsfuse.control.messages import (
 from pfsfuse.errors import DaemonError
 from pfsfuse.processes import is_alive, is_stopped
 from pfsfuse.worktree.failures import NotStaged
+from pfsfuse.worktree.progress import TellStaging
 
 LOOK_SECONDS = 1.0
 """How long a daemon may be silent before it is looked at whether it stands still."""
+TELL_SECONDS = 0.3
+"""How often a daemon is asked how far it is, for who wants to know."""
 
 
 def daemons(store_path: Path, *, timeout_seconds: float = 2.0) -> list[Status]:
@@ -54,16 +59,19 @@ def refresh(store_path: Path, *, timeout_seconds: float = 5.0) -> int:
     return sum(isinstance(reply, Done) for reply in replies)
 
 
-def stage(store_path: Path, *, timeout_seconds: float = 3600.0) -> list[NotStaged]:
+def stage(
+    store_path: Path, *, timeout_seconds: float = 3600.0, progress: TellStaging | None = None
+) -> list[NotStaged]:
     """Have every daemon of this store move what was written through its mount into the drafts, and wait for that; the
-    branches of which it could not.
+    branches of which it could not. `progress` is told now and then how far they are.
 
     Raises DaemonError when one cannot, or does not answer: what was written may then be missing from the drafts.
     """
     deadline = time.monotonic() + timeout_seconds
     failed: list[NotStaged] = []
     for pid in address.pids(store_path):
-        reply = _ask(store_path, pid, Stage(), deadline)
+        look = None if progress is None else partial(_tell_staging, store_path, pid, progress)
+        reply = _ask(store_path, pid, Stage(), deadline, look)
         if isinstance(reply, Staged):
             failed += reply.failed
         if isinstance(reply, Refused):
@@ -76,6 +84,12 @@ def stage(store_path: Path, *, timeout_seconds: float = 3600.0) -> list[NotStage
             hint = f"its log is {address.log_path(store_path)}"
             raise DaemonError(f"the daemon {pid} does not answer", hint=hint)
     return failed
+
+
+def _tell_staging(store_path: Path, pid: int, progress: TellStaging) -> None:
+    found = status(store_path, pid)
+    if found is not None and found.staging is not None:
+        progress(found.staging)
 
 
 def status(store_path: Path, pid: int, *, timeout_seconds: float = 2.0) -> Status | None:
@@ -115,14 +129,19 @@ def stop(store_path: Path, pid: int, *, timeout_seconds: float = 60.0) -> None:
         os.close(process)
 
 
-def _ask(store_path: Path, pid: int, request: Request, deadline: float) -> Reply | None:
-    """The reply of the daemon `pid`; None when there is none by `deadline` (a `time.monotonic`), or it stands still."""
+def _ask(
+    store_path: Path, pid: int, request: Request, deadline: float, look: Callable[[], None] | None = None
+) -> Reply | None:
+    """The reply of the daemon `pid`; None when there is none by `deadline` (a `time.monotonic`), or it stands still.
+
+    `look` is called now and then while it is waited for.
+    """
     try:
         with address.open_address(store_path, pid) as path, socket.socket(socket.AF_UNIX) as stream:
             stream.settimeout(max(deadline - time.monotonic(), 0.001))
             stream.connect(path)
             stream.sendall(msgspec.json.encode(request) + b"\n")
-            return _read_reply(stream, deadline, pid)
+            return _read_reply(stream, deadline, pid, look)
     except ConnectionRefusedError:
         # Refused by a live process means bound and not listening yet: it is starting.
         if not is_alive(pid):
@@ -132,16 +151,21 @@ def _ask(store_path: Path, pid: int, request: Request, deadline: float) -> Reply
         return None
 
 
-def _read_reply(stream: socket.socket, deadline: float, pid: int) -> Reply | None:
+def _read_reply(
+    stream: socket.socket, deadline: float, pid: int, look: Callable[[], None] | None
+) -> Reply | None:
+    patience = LOOK_SECONDS if look is None else TELL_SECONDS
     line = bytearray()
     while not line.endswith(b"\n"):
         left = max(deadline - time.monotonic(), 0.001)
-        stream.settimeout(min(left, LOOK_SECONDS))
+        stream.settimeout(min(left, patience))
         try:
             piece = stream.recv(LINE_LIMIT)
         except TimeoutError:
-            if left <= LOOK_SECONDS or is_stopped(pid):
+            if left <= patience or is_stopped(pid):
                 return None
+            if look is not None:
+                look()
             continue
         if not piece or len(line) + len(piece) > LINE_LIMIT:
             return None

@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from pfsfuse.worktree.failures import NotStaged
+from pfsfuse.worktree.progress import Staging
 
 LINE_LIMIT = 65536
 """Bytes of one line at most; more is refused."""
@@ -54,6 +55,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="s
     """The services it keeps running, in name order."""
     started_ns: int
     """Unix time in ns."""
+    staging: Staging | None = None
+    """How far moving what was written into a draft is; None: nothing is being moved."""
 
 
 class Done(msgspec.Struct, frozen=True, tag_field="type", tag="done"):

@@ -12,6 +12,7 @@ from pfsfuse.fuse.invalidate import Refresher
 from pfsfuse.vfs.branches import WritableBranch
 from pfsfuse.vfs.vfs import Vfs
 from pfsfuse.worktree.failures import NotStaged
+from pfsfuse.worktree.progress import Staging
 from pfsfuse.worktree.staging import not_staged, stage
 from store import StoreError
 
@@ -24,6 +25,8 @@ class Stager:
     def __init__(self, vfs: Vfs, refresher: Refresher) -> None:
         self._vfs, self._refresher = vfs, refresher
         self._lock = trio.Lock()
+        self.progress: Staging | None = None
+        """How far it is; None: nothing is being moved."""
         self._settled = trio.Event()
         """Something was moved into the store, and has left scratch files."""
 
@@ -68,12 +71,16 @@ class Stager:
             branch.busy = free
             try:
                 with trio.CancelScope(shield=True):
-                    standing = await trio.to_thread.run_sync(partial(stage, self._vfs.store, branch.open()))
+                    work = partial(stage, self._vfs.store, branch.open(), self._note)
+                    standing = await trio.to_thread.run_sync(work)
                 self._vfs.settle(branch, standing)
             finally:
-                branch.busy = None
+                branch.busy = self.progress = None
                 free.set()
                 self._settled.set()
+
+    def _note(self, progress: Staging) -> None:
+        self.progress = progress
 
     async def tidy(self) -> None:
         """Remove the scratch files of what the store has, without anybody having to wait for it; for ever."""

@@ -88,6 +88,12 @@ def _iter_whole(root: Folder) -> Iterator[HostFile]:
         todo += reversed(below)
 
 
+def count_whole(worktree: Worktree) -> int:
+    """How many files there are of which nothing shows through."""
+    items = worktree.model.items.values()
+    return sum(isinstance(item, File) and item.shown == 0 and item.folder is not None for item in items)
+
+
 def _lay_file(worktree: Worktree, edit: TreeEdit, file: File, path: bytes) -> None:
     mode, mtime_ns = stat.S_IMODE(file.mode), worktree.mtime_ns(file)
     with worktree.opened(file) as scratch:

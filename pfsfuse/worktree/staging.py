@@ -10,21 +10,23 @@ from pfsfuse.errors import WorktreeError
 from pfsfuse.worktree import journal
 from pfsfuse.worktree.bases import let_go_of_removed
 from pfsfuse.worktree.failures import NotStaged
-from pfsfuse.worktree.fold import Tell, lay
+from pfsfuse.worktree.fold import Tell, count_whole, lay
 from pfsfuse.worktree.journal import Begin
 from pfsfuse.worktree.place import DIRECTORY
+from pfsfuse.worktree.progress import Staging, TellStaging
 from pfsfuse.worktree.worktree import Worktree
 from store import Commit, CommitId, CommitNotFound, Repo, Standing, Store, StoreError
 
 
-def stage(store: Store, worktree: Worktree, tell: Tell | None = None) -> Standing:
+def stage(store: Store, worktree: Worktree, progress: TellStaging | None = None) -> Standing:
     """Put what the working tree changed into its branch's draft; how the branch stands then. Changes nothing else.
 
-    Durable on return; `tell` is told how many files and bytes more were read. Where the branch has moved since, what
+    Durable on return; `progress` is told how far it is. Where the branch has moved since, what
     was written is merged with it; if that meets a conflict, it becomes a draft on the head that it was written on, and
     the commit says what stands against it. Raises what the store raises; then the draft is as it was.
     """
     repo, tree = store.repo(worktree.repo), worktree.begun_on()
+    tell = None if progress is None else _counting(worktree, progress)
     standing = repo.standing(worktree.branch)
     if tree == standing.tree:
         _lay_over(repo, worktree, None, tell)
@@ -40,6 +42,19 @@ def _lay_over(repo: Repo, worktree: Worktree, begin: Begin | None, tell: Tell | 
     since = ... if begin is None else _begun_on(repo, worktree, begin)
     with repo.stage(worktree.branch, since=since) as staged:
         lay(worktree, staged, tell)
+
+
+def _counting(worktree: Worktree, progress: TellStaging) -> Tell:
+    """Counts what was done, for `progress`."""
+    branch, total = f"{worktree.repo}@{worktree.branch}", count_whole(worktree)
+    done = [0, 0]
+
+    def tell(files: int, size: int) -> None:
+        done[0] += files
+        done[1] += size
+        progress(Staging(branch, done[0], total, done[1]))
+
+    return tell
 
 
 def _begun_on(repo: Repo, worktree: Worktree, begin: Begin) -> Commit | None:
@@ -65,7 +80,7 @@ def _merged(store: Store, repo: Repo, worktree: Worktree, standing: Standing, te
         return not staged.replay(tree, written)
 
 
-def stage_leftovers(store: Store) -> list[NotStaged]:
+def stage_leftovers(store: Store, progress: TellStaging | None = None) -> list[NotStaged]:
     """Stage what mounts that are gone have left behind; those working trees of which that could not be done, which are
     as they were. None stops the others, and those that a running mount has open are left to it.
     """
@@ -78,7 +93,7 @@ def stage_leftovers(store: Store) -> list[NotStaged]:
             if begin is None or repo is None:
                 continue
             branch = f"{begin.repo}@{begin.branch}"
-            _stage_leftover(store, directory, begin, repo)
+            _stage_leftover(store, directory, begin, repo, progress)
         except (WorktreeError, StoreError, OSError) as error:
             if not (isinstance(error, WorktreeError) and error.in_use):
                 failed.append(not_staged(branch, directory, error))
@@ -86,11 +101,13 @@ def stage_leftovers(store: Store) -> list[NotStaged]:
     return failed
 
 
-def _stage_leftover(store: Store, directory: Path, begin: Begin, repo: Repo) -> None:
+def _stage_leftover(
+    store: Store, directory: Path, begin: Begin, repo: Repo, progress: TellStaging | None
+) -> None:
     worktree = Worktree(directory, store, begin.repo, begin.branch, repo.standing(begin.branch).tree)
     try:
         if worktree.dirty:
-            standing = stage(store, worktree)
+            standing = stage(store, worktree, progress)
             worktree.settle(standing.tree, None if standing.base is None else standing.base.id)
             worktree.files.sweep()
     finally:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pfsfuse.cli import text
 from pfsfuse.cli.progress import Progress
+from pfsfuse.worktree.progress import Staging
 
 
 @pytest.mark.parametrize(
@@ -75,6 +76,15 @@ def test_progress_says_how_far_how_fast_and_how_long():
     progress = Progress("put", 4 << 20, None)
     progress.add(1 << 20)
     assert progress.line(2.0) == "put  [======                  ]  1.0 MiB of 4.0 MiB  512 KiB/s  6.0 s left"
+
+
+def test_progress_of_staging_counts_files():
+    progress = Progress("stage", None, None)
+    progress.reach(Staging("trips@master", 1_000, 4_000, 3 << 20))
+    assert (
+        progress.line(2.0)
+        == "stage  [======                  ]  1,000 of 4,000 files  3.0 MiB  500 files/s  6.0 s left"
+    )
 
 
 def test_progress_of_an_unknown_whole_says_what_there_is():

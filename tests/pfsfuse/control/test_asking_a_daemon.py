@@ -23,6 +23,8 @@ from pfsfuse.control import address, client, server
 from pfsfuse.control.messages import LINE_LIMIT, Status
 from pfsfuse.errors import DaemonError
 from pfsfuse.processes import is_alive
+from pfsfuse.worktree.failures import NotStaged
+from pfsfuse.worktree.progress import Staging
 
 ME = os.getpid()
 
@@ -35,6 +37,9 @@ class Scripted:
     broken: bool = False
     refreshed: int = 0
     stopped: threading.Event = field(default_factory=threading.Event)
+    staging: Staging | None = None
+    told: threading.Event = field(default_factory=threading.Event)
+    """Staging ends with it."""
 
     def status(self) -> Status:
         if self.broken:
@@ -48,7 +53,13 @@ class Scripted:
             supervising=False,
             services=("jupyter",),
             started_ns=1,
+            staging=self.staging,
         )
+
+    async def stage(self) -> list[NotStaged]:
+        self.staging = Staging("trips@master", 1, 2, 3)
+        await trio.to_thread.run_sync(self.told.wait)
+        return []
 
     async def refresh(self) -> None:
         await trio.sleep(self.refresh_seconds)
@@ -270,6 +281,18 @@ def test_stopping_a_daemon_that_does_not_end_is_an_error_with_its_log(tmp_path: 
         client.stop(tmp_path, ME, timeout_seconds=0.2)
     assert answers.stopped.is_set()
     assert "daemon.log" in failed.value.hint()
+
+
+def test_who_waits_for_staging_is_told_how_far_it_is(tmp_path: Path) -> None:
+    answers, told = Scripted(), []
+
+    def tell(progress: Staging) -> None:
+        told.append(progress)
+        answers.told.set()
+
+    with serving(tmp_path, answers):
+        assert client.stage(tmp_path, progress=tell) == []
+    assert told[0] == Staging("trips@master", 1, 2, 3)
 
 
 def test_asking_imports_no_event_loop() -> None:
