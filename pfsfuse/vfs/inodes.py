@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import os
 from collections import deque
+from collections.abc import Iterator
 
 from pfsfuse.vfs.nodes import Directory, Known, Node
 
@@ -35,7 +36,6 @@ class Inodes:
         self._mask = (1 << bits) - 1
         self._nodes: dict[int, Node] = {ROOT: root}
         self._displaced: dict[bytes, int] = {}
-        self._places: dict[int, list[tuple[Known, bytes]]] = {}
         self._fresh: deque[Node] = deque()
         """The nodes entered last, which are not packed yet."""
         self._most = 0
@@ -85,7 +85,7 @@ class Inodes:
         node.lookups += 1
         if isinstance(directory, Known) and directory.known.get(name) is not node:
             directory.known[name] = node
-            self._places.setdefault(node.ino, []).append((directory, name))
+            node.places += (directory, name)
 
     def shrink(self) -> bool:
         """Make the table compact, if it holds far less than it did; whether it was worth while."""
@@ -99,11 +99,11 @@ class Inodes:
 
     def replace(self, old: Node, new: Node) -> None:
         """`new` takes the place of `old`: its number, what the kernel holds of it, and its names."""
-        new.ino, new.lookups = old.ino, old.lookups
+        new.ino, new.lookups, new.places = old.ino, old.lookups, old.places
         self._nodes[old.ino] = new
         self._displaced.pop(old.key, None)
         self._note_displaced(new)
-        for directory, name in self._places.get(old.ino, ()):
+        for directory, name in _places(old):
             if directory.known.get(name) is old:
                 directory.known[name] = new
 
@@ -115,11 +115,11 @@ class Inodes:
 
     def moved(self, node: Node, directory: Known, name: bytes) -> None:
         """The kernel knows `node` as `name` in `directory` now, instead of where it was."""
-        for old, old_name in self._places.get(node.ino, ()):
+        for old, old_name in _places(node):
             if old.known.get(old_name) is node:
                 del old.known[old_name]
         directory.known[name] = node
-        self._places[node.ino] = [(directory, name)]
+        node.places = (directory, name)
 
     def _note_displaced(self, node: Node) -> None:
         if node.ino != int.from_bytes(node.key[:8], "big") & self._mask:
@@ -137,6 +137,14 @@ class Inodes:
         node.lookups = 0
         del self._nodes[ino]
         self._displaced.pop(node.key, None)
-        for directory, name in self._places.pop(ino, ()):
+        for directory, name in _places(node):
             if directory.known.get(name) is node:
                 del directory.known[name]
+        node.places = ()
+
+
+def _places(node: Node) -> Iterator[tuple[Known, bytes]]:
+    flat = iter(node.places)
+    for directory, name in zip(flat, flat, strict=True):
+        assert isinstance(directory, Known) and isinstance(name, bytes), "they alternate"
+        yield directory, name

@@ -55,9 +55,13 @@ class Writing:
 
     def create(self, parent: int, name: bytes, mode: int) -> tuple[Node, int]:
         """A new file, open; its node and the handle."""
-        node = self.make(parent, name, stat.S_IFREG | stat.S_IMODE(mode))
+        directory, branch = self._place(parent)
+        regular = stat.S_IFREG | stat.S_IMODE(mode)
+        # Held from the beginning, so that its scratch file is opened once.
+        item = branch.open().make(directory.own(), name, regular, hold=True)
+        node = self._enter(directory, item)
         assert isinstance(node, Written), "a file was made"
-        return node, self._open(node)
+        return node, self._handles.add(OpenWritten(node))
 
     def remove(self, parent: int, name: bytes, *, directory: bool) -> None:
         """unlink(2) or (`directory`) rmdir(2). Who has it open goes on."""

@@ -40,15 +40,20 @@ Fetch = Callable[[Entry, int, int], bytes]
 class Scratch:
     """One changed file's bytes. Safe to use from threads."""
 
-    def __init__(self, path: Path, fetch: Fetch, base: Entry | None, shown: int) -> None:
-        """The scratch file at `path`, made if it is missing. `base` shows through where it has holes, up to `shown`."""
-        self.path = path
+    def __init__(
+        self, path: str | Path, fetch: Fetch, base: Entry | None, shown: int, *, fresh: bool = False
+    ) -> None:
+        """The scratch file at `path`, made if it is missing, or (`fresh`) in any case. `base` shows through where it
+        has holes, up to `shown`.
+        """
+        self.path = os.fspath(path)
         self._fetch = fetch
         self.base = base
         self.shown = shown
         """Bytes of `base` that may show through."""
         self._lock = threading.Lock()
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | (os.O_TRUNC if fresh else 0)
+        self._descriptor = os.open(self.path, flags, 0o600)
         self._own = Ranges(data_of(self._descriptor)) if base is not None else Ranges()
         self._taken_over = 0
         """How often the file was emptied because the store has it: what was read meanwhile is to be read again."""
@@ -56,15 +61,16 @@ class Scratch:
         """Changes of the bytes so far, to tell whether there was one since."""
 
     @classmethod
-    def make(cls, path: Path, fetch: Fetch, base: Entry | None, *, whole: bool = False) -> Scratch:
+    def make(cls, path: str | Path, fetch: Fetch, base: Entry | None, *, whole: bool = False) -> Scratch:
         """A new scratch file that reads as `base` (None: empty), or is a copy of it (`whole`). Raises OSError (ENOSPC);
         then it is not there.
         """
         size = 0 if base is None else base.size
         small = size <= WHOLE
-        made = cls(path, fetch, None if small else base, 0 if small else size)
+        made = cls(path, fetch, None if small else base, 0 if small else size, fresh=True)
         try:
-            os.ftruncate(made._descriptor, size)
+            if size:
+                os.ftruncate(made._descriptor, size)
             if base is not None and small and size:
                 _write_all(made._descriptor, 0, fetch(base, 0, size))
             elif whole:
@@ -227,7 +233,7 @@ class Scratch:
         At once or not at all, whenever the process or the machine ends. Raises OSError; then it is as it was.
         """
         with self._lock:
-            status, fresh = self.stat(), self.path.with_suffix(".new")
+            status, fresh = self.stat(), f"{self.path}.new"
             descriptor = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             try:
                 os.ftruncate(descriptor, status.st_size)

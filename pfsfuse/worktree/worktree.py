@@ -96,9 +96,11 @@ class Worktree:
         assert item is not None, "it was taken just now"
         return item
 
-    def make(self, folder: Folder, name: bytes, mode: int, *, target: bytes | None = None) -> Item:
-        """A new file, directory or symlink (by the kind in `mode`). EEXIST, ENAMETOOLONG; EPERM for other kinds; ENOENT
-        in a directory that was removed.
+    def make(
+        self, folder: Folder, name: bytes, mode: int, *, target: bytes | None = None, hold: bool = False
+    ) -> Item:
+        """A new file, directory or symlink (by the kind in `mode`); with `hold` a file that somebody has open, as by
+        `hold`. EEXIST, ENAMETOOLONG; EPERM for other kinds; ENOENT in a directory that was removed.
         """
         if stat.S_IFMT(mode) not in (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK):
             refuse(errno.EPERM)
@@ -109,11 +111,15 @@ class Worktree:
         if stat.S_ISDIR(mode):
             mode |= folder.mode & stat.S_ISGID  # as on Linux: what is below belongs to the group, too
         if stat.S_ISREG(mode):
-            self.files.make(number, None)  # before the name, so that one without a scratch file is never met
+            # Before the name, so that one without a scratch file is never met.
+            self.files.make(number, None, hold=hold)
         try:
             self._names.do(Make(number, folder.number, name, mode, time.time_ns(), target))
         except OSError:
-            self.files.remove(number)
+            if stat.S_ISREG(mode):
+                if hold:
+                    self.files.release(number)
+                self.files.remove(number)
             raise
         return self.model.items[number]
 
