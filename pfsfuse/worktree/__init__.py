@@ -1,0 +1,1 @@
+"""What was written through a mount, until it is in the store; README.md is the map."""
