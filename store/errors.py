@@ -204,6 +204,11 @@ class BadExpression(Refused):
         self.text, self.at, self.why = text, at, why
 
     def hint(self) -> str:
+        repo, slash, path = self.text.partition("/")
+        if slash and repo.replace("_", "a").replace("-", "a").isalnum():
+            return f"a path follows a colon: {repo}:{path}"
+        if self.text.startswith(("/", "./", "../")):
+            return "`pfs put` and `pfs get` copy between files of this host and repos, which are REPO[@REF][:PATH]"
         return "an expression is REPO[@REF][:PATH], for example trips@master.31:7-31-16"
 
 
@@ -234,9 +239,10 @@ class SpecialFile(Refused):
 class BadArchive(Refused):
     """An archive that is damaged, was cut short, or cannot be taken in; nothing was changed."""
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, *, name: str = "") -> None:
         super().__init__(
-            f"the archive cannot be read: {''.join(each if each.isprintable() else '?' for each in why)}"
+            (f"{name}: " if name else "")
+            + f"the archive cannot be read: {''.join(each if each.isprintable() else '?' for each in why)}"
         )
         self.why = why
 

@@ -27,8 +27,11 @@ def open(path: str | Path) -> Store:
     except PermissionError:
         raise NotWritable(where, "permission denied") from None
     if not there:
-        why = "there is no data.mdb in it" if where.is_dir() else "there is no such directory"
-        raise NotAStore(where, why)
+        if where.is_dir():
+            raise NotAStore(where, "there is no data.mdb in it")
+        raise NotAStore(
+            where, "it is not a directory" if os.path.lexists(where) else "there is no such directory"
+        )
     if not os.access(where, os.W_OK | os.X_OK):
         read_only = os.statvfs(where).f_flag & os.ST_RDONLY
         raise NotWritable(where, "its file system is read-only" if read_only else "permission denied")

@@ -130,7 +130,10 @@ def put(edit: TreeEdit, sources: tuple[str, ...], path: bytes, *, keep_going: bo
     count = 0
     for source in sources:
         with open_archive(source) as stream, open_progress("put", None) as progress:
-            left_out = store.put_tar(edit, progress.reading(stream), path)
+            try:
+                left_out = store.put_tar(edit, progress.reading(stream), path)
+            except store.BadArchive as error:
+                raise store.BadArchive(error.why, name=safe(source)) from None
         for each in left_out:
             print(f"pfs: {safe(source)}: {safe(str(each))}", file=sys.stderr)
         count += len(left_out)

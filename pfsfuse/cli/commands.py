@@ -94,26 +94,46 @@ FAR_VERBS: dict[tuple[str, str], str] = {
     ): "`pfs job wait PIPELINE`, or `pfs wait REPO` for everything that follows from a commit",
     ("service", "logs"): "`pfs service show NAME` says where its log is",
     ("job", "log"): "`pfs job logs PIPELINE`",
+    ("branch", "merge"): "`pfs merge REPO@OURS REPO@THEIRS`",
 }
 """What people look for under a noun, and where it is."""
 
+SYNONYMS: dict[str, str] = {
+    **dict.fromkeys(("add", "new"), "create"),
+    **dict.fromkeys(("describe", "info", "inspect"), "show"),
+    **dict.fromkeys(("remove", "rm"), "delete"),
+    "ls": "list",
+    "mv": "move",
+    "start": "create",
+}
+"""What people call a verb of a noun that has no such verb, and ours."""
+
 FAR: dict[str, str] = {
+    "backup": "`pfs store copy DIR`",
+    "blame": "`pfs log REPO:PATH` lists the commits that changed a file, `pfs diff -p` what they changed",
     "add": "`pfs put FILE REPO` adds data and commits it; with --stage it only adds",
     "checkout": "every commit is a directory already: `pfs mount`, then /pfs/REPO@REF",
     "rebase": "`pfs squash` makes commits one, `pfs cherry-pick` repeats one elsewhere",
     "clone": "`pfs get -r REPO@REF: DIR` copies a commit to a directory",
     "init": "`pfs repo create NAME` makes the store, too",
+    "export": "`pfs get -r` copies data out, `pfs bundle create` carries commits to another store",
+    "fetch": "there are no remotes; `pfs bundle import FILE` takes commits from another store",
     "fsck": "`pfs store check`",
     "check": "`pfs store check`",
     "gc": "`pfs store gc`",
+    "import": "`pfs put` takes in files, `pfs bundle import` commits of another store",
     "inspect": "`pfs show` describes a repo, a commit or a file",
     "jobs": "`pfs job list`",
     "logs": "`pfs job logs PIPELINE`",
     "notebook": "`pfs jupyter REPO@REF`",
     "pipelines": "`pfs pipeline list`",
+    "pull": "there are no remotes; `pfs bundle import FILE` takes commits from another store",
+    "push": "there are no remotes; `pfs bundle create FILE REPO` carries commits to another store",
+    "remote": "there are no remotes; `pfs bundle` carries commits from one store to another",
     "reset": "`pfs restore` takes back what is staged, `pfs branch move` moves a branch",
     "repos": "`pfs repo list`",
     "services": "`pfs service list`",
+    "stash": "`pfs branch create REPO@NAME` and then a commit to it keeps what is not ready",
     "start": "`pfs mount` starts the mount, pipelines and services",
     "stop": "`pfs umount` stops the mount, `pfs service stop NAME` a service",
     "version": "`pfs --version`",

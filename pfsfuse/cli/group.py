@@ -9,7 +9,17 @@ from typing import Any
 import click
 
 from pfsfuse.cli.app import App
-from pfsfuse.cli.commands import ALIASES, COMMANDS, FAR, FAR_VERBS, ROOT_EXAMPLES, SECTIONS, VERB_NOUN, Lazy
+from pfsfuse.cli.commands import (
+    ALIASES,
+    COMMANDS,
+    FAR,
+    FAR_VERBS,
+    ROOT_EXAMPLES,
+    SECTIONS,
+    SYNONYMS,
+    VERB_NOUN,
+    Lazy,
+)
 
 COMPLETE = "_PFS_COMPLETE"
 """The variable by which a shell's completion script asks what could be typed."""
@@ -105,6 +115,9 @@ class Group(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if not ctx.resilient_parsing and (there := FAR_VERBS.get((self.name or "", args[0]))):
             raise click.UsageError(f"no command {args[0]!r} here: {there}", ctx=ctx)
+        here = SYNONYMS.get(args[0], "")
+        if not ctx.resilient_parsing and args[0] not in self.commands and here in self.commands:
+            raise click.UsageError(f"no command {args[0]!r} here: `{ctx.command_path} {here}`", ctx=ctx)
         return super().resolve_command(ctx, args)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -243,6 +243,18 @@ def retry(app: App, job: str) -> None:
         jsonout.write({"pipeline": found.pipeline, "id": id})
     else:
         click.echo(f"{found.pipeline}@{id}")
+        say_if_nobody_runs(app)
+
+
+def say_if_nobody_runs(app: App) -> None:
+    """That what was ordered waits until pipelines are run; nothing when they are."""
+    from pfsfuse.role import Role, is_played
+
+    if not is_played(app.store_path(), Role.SCHEDULER):
+        click.echo(
+            "nobody runs pipelines for this store, so it waits until `pfs mount` or `pfs scheduler` does",
+            err=True,
+        )
 
 
 @job.add(

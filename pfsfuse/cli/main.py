@@ -171,7 +171,7 @@ def _usage(error: click.UsageError) -> int:
     message, guess, near = (
         error.format_message().replace(" (Did you ", " Did you ").partition(" Did you mean ")
     )
-    message = message[:1].lower() + message[1:].rstrip(".")
+    message = message[:1].lower() + message[1:].rstrip(".").replace("a valid integer range", "a whole number")
     if guess:
         hint = f"did you mean {near.rstrip(')')}"
     elif error.ctx is None or "`" in message:
@@ -182,8 +182,12 @@ def _usage(error: click.UsageError) -> int:
 
 
 def _one_missing(error: click.MissingParameter) -> str:
-    """Of a command that takes several things and then one: nobody can know which of them was left out."""
+    """Of a command that takes several things and then one: nobody can know which of them was left out. click would
+    list what can be chosen with tabs; a metavar has it in one word.
+    """
     assert error.ctx is not None
+    if isinstance(error.param, click.Argument) and isinstance(error.param.type, click.Choice):
+        return f"missing argument {error.param.make_metavar(error.ctx)!r}"
     wanted = [each for each in error.ctx.command.params if isinstance(each, click.Argument) and each.required]
     if error.param not in wanted[:-1] or error.param.nargs != -1:
         return ""

@@ -105,6 +105,8 @@ class Field:
         if isinstance(value, int | float):  # `env: {DEBUG: true}` is the usual case
             word = str(value).lower()
             self.fail(f'expected text, found {_described(value)}; put it in quotes: "{word}"')
+        if isinstance(value, dict):  # `- for each in all:`, of which YAML makes one
+            self.fail("expected text, found a mapping; put text that has a colon in quotes")
         return value if isinstance(value, str) else self._expected("text")
 
     def argument(self) -> str:

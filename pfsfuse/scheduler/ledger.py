@@ -25,6 +25,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from difflib import get_close_matches
 from heapq import heapify, heappop
 
 import msgspec
@@ -81,7 +82,11 @@ class Ledger:
         """Raises JobError when there is none."""
         if found := self.find_pipeline(name):
             return found
-        raise JobError(f"there is no pipeline {name!r}", hint="`pfs pipeline list` shows those that exist")
+        near = get_close_matches(name, [each.name for each in self.pipelines()], n=1)
+        raise JobError(
+            f"there is no pipeline {name!r}",
+            hint=f"did you mean {near[0]!r}?" if near else "`pfs pipeline list` shows those that exist",
+        )
 
     def deploy(self, changes: Iterable[Deployed], expect: Mapping[str, Pipeline | None]) -> None:
         """Pipelines as they shall be from now on, all or none of them.

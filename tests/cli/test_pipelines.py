@@ -37,6 +37,22 @@ def sales(ok: Ok, work: Path, trips: None) -> Path:
     return path
 
 
+@pytest.mark.parametrize(
+    "line", ["pipeline update -f new.yaml", "pipeline run sales", "pipeline update sales --reprocess"]
+)
+def test_an_order_that_waits_for_somebody_to_run_pipelines_says_so(
+    run: Run, work: Path, sales: Path, line: str
+) -> None:
+    (work / "new.yaml").write_text(SALES.replace("one", "another"))
+    result = run(*line.split())
+    assert result.code == 0
+    assert "waits until `pfs mount` or `pfs scheduler` does" in result.err
+
+
+def test_a_misspelt_pipeline_is_told_the_nearest_name(run: Run, sales: Path) -> None:
+    assert "did you mean 'sales'?" in run("pipeline", "show", "sale").err
+
+
 def test_what_a_deleted_pipeline_left_is_deleted_as_a_repo(ok: Ok, run: Run, sales: Path) -> None:
     assert "pipeline delete sales" in run("repo", "delete", "sales", "--yes").err
     ok("pipeline", "delete", "sales", "--yes", "--keep-repo")

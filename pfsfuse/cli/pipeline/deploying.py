@@ -16,7 +16,7 @@ from pfsfuse.cli.address import PipelineName
 from pfsfuse.cli.app import App, pass_app
 from pfsfuse.cli.errors import CommandError
 from pfsfuse.cli.group import Command
-from pfsfuse.cli.job import get
+from pfsfuse.cli.job import get, say_if_nobody_runs
 from pfsfuse.cli.specfile import SPEC_FILE, read_spec_file, warn
 
 if TYPE_CHECKING:
@@ -248,6 +248,8 @@ def deploy_all(
         describe(plan)
     else:
         report(plan, [spec.name for spec in specs])
+        if any(step.verb != "leave" for step in plan.steps):
+            say_if_nobody_runs(app)
 
 
 def report(plan: Deployment, order: Sequence[str]) -> None:

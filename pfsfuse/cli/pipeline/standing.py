@@ -11,7 +11,7 @@ from pfsfuse.cli.address import PipelineName, Reference, commit_only
 from pfsfuse.cli.app import App, pass_app
 from pfsfuse.cli.errors import CommandError
 from pfsfuse.cli.group import Command
-from pfsfuse.cli.job import get
+from pfsfuse.cli.job import get, say_if_nobody_runs
 from pfsfuse.cli.repo import confirm
 from pfsfuse.cli.text import safe
 
@@ -179,3 +179,4 @@ def tell(app: App, job: Job | None) -> None:
         click.echo("there is nothing new to run on", err=True)
     else:
         click.echo(f"{job.pipeline}@{job.id}")
+        say_if_nobody_runs(app)
