@@ -22,6 +22,13 @@ _OF_ONE_CHUNK = {is_program: framed((kind, b"\0", bytes(_ID)))[:-_ID] for is_pro
 is put asks for it.
 """
 
+_LAST_NS = (1 << 63) - 1
+
+
+def clamped(time_ns: int) -> int:
+    """A time within 64 bits, which is what an entry holds."""
+    return max(-_LAST_NS, min(time_ns, _LAST_NS))
+
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One name in a directory, or a root. The order of fields is the order on disk (`format/node.md`)."""

@@ -26,7 +26,7 @@ from store.edit.splice import Appended, splice_file
 from store.edit.stream import FileWriter
 from store.engine import Environment, ObjectWriter
 from store.errors import Exists, IsADirectory, NotADirectory, PathNotFound, Refused, show
-from store.records import Entry, HostFile
+from store.records import Entry, HostFile, clamped
 from store.shelf import pinning_first
 from store.trees import Trees
 
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from store.ingest import Skipped, Tell
 
 AnyPath = str | bytes
-LAST_NS = (1 << 63) - 1
 
 
 class TreeEdit:
@@ -325,7 +324,7 @@ class TreeEdit:
 
     def _time(self, mtime_ns: int | None) -> int:
         """An mtime within 64 bits, which is what an entry holds (some file systems know years beyond 2262)."""
-        return self._now_ns if mtime_ns is None else max(-LAST_NS, min(mtime_ns, LAST_NS))
+        return self._now_ns if mtime_ns is None else clamped(mtime_ns)
 
     def _follows_from(self, path: bytes, there: Entry | None) -> None:
         """What `path` will be is worked out from `there`: note that, if it is what the base has."""

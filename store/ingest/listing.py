@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from store.ids import digest
+from store.records import clamped
 
 ROW = struct.Struct("<IQqqQ")
 BLANK = bytes(ROW.size)
@@ -27,7 +28,6 @@ TICK_NS, COARSE_TICK_NS = 20_000_000, 2_000_000_000
 SECOND_NS = 1_000_000_000
 NO_DISK = 0
 """The major number of the device of a file system that has none of its own."""
-LAST_NS = (1 << 63) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +99,6 @@ def row_of(status: os.stat_result) -> bytes:
     except struct.error:  # years before 1678 or beyond 2262, which some file systems know
         mtime, ctime = clamped(status.st_mtime_ns), clamped(status.st_ctime_ns)
         return ROW.pack(status.st_mode, status.st_size, mtime, ctime, status.st_ino)
-
-
-def clamped(time_ns: int) -> int:
-    """A time within 64 bits, which is what an entry holds."""
-    return max(-LAST_NS, min(time_ns, LAST_NS))
 
 
 def read_row(row: bytes) -> Row:

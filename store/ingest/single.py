@@ -9,10 +9,10 @@ from store.contents import ListWriter
 from store.engine import WINDOW, ObjectWriter
 from store.errors import IsADirectory, SourceChanged, SpecialFile
 from store.holes import find_holes
-from store.ingest.listing import clamped, row_of
+from store.ingest.listing import row_of
 from store.ingest.reading import FLAGS, kind_of
 from store.ingest.steps import Tell
-from store.records import SYMLINK_MODE, Entry
+from store.records import SYMLINK_MODE, Entry, clamped
 
 
 def load_file(writer: ObjectWriter, source: bytes, *, follow: bool, tell: Tell | None) -> Entry:

@@ -9,10 +9,11 @@ import click
 from pfsfuse.cli import jsonout
 from pfsfuse.cli.app import App, pass_app
 from pfsfuse.cli.group import Command
-from pfsfuse.cli.store.child import DAMAGED, run_in_child, signal_name
+from pfsfuse.cli.store.child import run_in_child, signal_name
 from pfsfuse.cli.store.line import shown_progress
 from pfsfuse.cli.store.repair import repair as mended
 from pfsfuse.cli.store.report import print_report, report_json
+from pfsfuse.lastwords import DAMAGED
 
 
 @click.command(

@@ -10,9 +10,7 @@ from collections.abc import Sequence
 import click
 
 from pfsfuse.cli.app import App
-
-DAMAGED = 7
-"""The exit code of Corrupt."""
+from pfsfuse.lastwords import DAMAGED
 
 
 def run_in_child(app: App, arguments: Sequence[str]) -> int:

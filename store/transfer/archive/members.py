@@ -21,6 +21,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, BinaryIO, Self, cast
 
 from store.errors import BadArchive
+from store.records import clamped
 from store.transfer.archive.compression import as_bad_archive
 
 EXTENDED = {
@@ -36,7 +37,6 @@ MAX_VALUE = 8 << 10
 """Bytes of a path in one: twice what Linux takes."""
 NEEDED = (b"path", b"linkpath", b"size", b"mtime", b"hdrcharset")
 RECORD = re.compile(rb"(\d{1,6}) ([^=\n]{1,200})=")
-LAST_NS = (1 << 63) - 1
 
 
 class Member(tarfile.TarInfo):
@@ -164,4 +164,4 @@ def mtime_ns(member: Member) -> int:
         exact = int(Decimal(member.pax_headers.get("mtime", member.mtime)) * 1_000_000_000)
     except (InvalidOperation, ValueError, OverflowError):
         raise BadArchive(f"{member.name!r} has an mtime that is no number") from None
-    return max(-LAST_NS, min(exact, LAST_NS))
+    return clamped(exact)
