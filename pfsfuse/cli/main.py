@@ -11,6 +11,7 @@ anything else is a bug                   pfs: error: one line, and where the tra
 
 from __future__ import annotations
 
+import atexit
 import errno
 import gc
 import os
@@ -86,6 +87,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if code == PIPE_CLOSED:
         _discard_output()
     sys.exit(code)
+
+
+atexit.register(gc.freeze)
+"""At the end Python looks for cycles in all there is, twice, right before the kernel takes it away: 30 ms of the 300 ms
+of CPU that a small `pfs put` takes."""
 
 
 def _open_standard_streams() -> None:

@@ -41,7 +41,7 @@ class Packed:
 
 def pack(env: Environment, objects: Sequence[Plain]) -> list[Packed]:
     """Each of the `objects`, in order; views into buffers may be used again on return."""
-    names = [ObjectId.of(plain) for plain in objects]
+    names = ObjectId.of_each(objects)
     with env.read() as reading:
         known = reading.present(OBJECTS, names)
     env.residence.let_go_if_large()  # looking up touches pages all over the file
@@ -51,12 +51,12 @@ def pack(env: Environment, objects: Sequence[Plain]) -> list[Packed]:
     room = 0
     for name, plain in zip(names, objects, strict=True):
         size = len(plain)
+        if size < (BESIDE if run else LARGE) and name not in known:
+            packed.append(Packed(name, size, bytes(plain)))
+            continue
         item = Packed(name, size)
         packed.append(item)
         if name in known:
-            continue
-        if size < (BESIDE if run else LARGE):
-            item.plain = bytes(plain)
             continue
         known.add(name)  # a file may repeat itself: once is enough
         if size > room:

@@ -53,10 +53,6 @@ class Shared:
         self.size = 0
         """Bytes of all of them."""
 
-    def add(self, name: ObjectId, plain: bytes) -> None:
-        self.objects[name] = plain
-        self.size += len(plain)
-
     def take(self) -> list[tuple[ObjectId, bytes]]:
         """All that wait, in the order they came; none does from here on."""
         taken, self.objects, self.size = list(self.objects.items()), {}, 0
@@ -165,11 +161,13 @@ class ObjectWriter:
 
     def take_one(self, item: Packed) -> tuple[ObjectId, int]:
         """The same for one object."""
-        if item.segment is not None:
+        name, plain = item.name, item.plain
+        if plain is not None:
+            if name not in self._seen:
+                self._add_small(name, plain, self._files)
+        elif item.segment is not None:
             self._add_large(item.segment)
-        elif item.plain is not None and item.name not in self._seen:
-            self._add_small(item.name, item.plain, self._files)
-        return item.name, item.size
+        return name, item.size
 
     def present(self, names: Iterable[bytes]) -> set[bytes]:
         """Those of the objects `names` that are in the store already, where they stay as long as this writer lives."""
@@ -204,7 +202,8 @@ class ObjectWriter:
 
     def _add_small(self, name: ObjectId, plain: bytes, shared: Shared) -> None:
         self._seen.add(name)
-        shared.add(name, plain)
+        shared.objects[name] = plain
+        shared.size += len(plain)
         if shared.size >= SHARED:
             self._seal(self._files)  # nodes refer to them, and are not written before them
             if shared is self._nodes:

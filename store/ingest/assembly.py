@@ -31,7 +31,11 @@ class Assembly:
     def __init__(self, trees: Trees, save: Save, directory: Directory) -> None:
         self._trees, self._save, self._directory = trees, save, directory
         self._splitter = Splitter(0, save)
-        self._beside = _Beside(trees, directory.base, len(directory.rows))
+        base = directory.base
+        self._beside = None
+        """What the repo has there, if it has anything."""
+        if base is not None and base.content is not None:
+            self._beside = _Beside(trees, base, len(directory.rows))
         self._changes: dict[bytes, Entry | None] = {}
         self._exact = True
 
@@ -42,11 +46,12 @@ class Assembly:
             if self._trees.lookup(kept.entry, entry.name) != entry:
                 self._changes[entry.name] = entry
             return
-        old = self._beside.find(entry.name)
-        if old is not None and old != entry:
-            check_kinds(self._directory.place, old, entry)
-            if old.same_as(entry):
-                entry, self._exact = old, False
+        if self._beside is not None:
+            old = self._beside.find(entry.name)
+            if old is not None and old != entry:
+                check_kinds(self._directory.place, old, entry)
+                if old.same_as(entry):
+                    entry, self._exact = old, False
         self._splitter.push(entry)
 
     def leave_out(self, name: bytes) -> None:
@@ -100,17 +105,15 @@ class Assembly:
 class _Beside:
     """What the repo has under names that are asked for in order."""
 
-    def __init__(self, trees: Trees, base: Entry | None, names: int) -> None:
-        self._trees, self._base = trees, None if base is None or base.content is None else base
+    def __init__(self, trees: Trees, base: Entry, names: int) -> None:
+        self._trees, self._base = trees, base
         self._entries: Iterator[Entry] | None = None
         self._next: Entry | None = None
-        if self._base is not None and self._base.files <= FEW * (names + 1):
-            self._entries = trees.iter_directory(self._base)
+        if base.files <= FEW * (names + 1):
+            self._entries = trees.iter_directory(base)
             self._next = next(self._entries, None)
 
     def find(self, name: bytes) -> Entry | None:
-        if self._base is None:
-            return None
         if self._entries is None:
             return self._trees.lookup(self._base, name)
         while self._next is not None and self._next.name < name:

@@ -83,10 +83,13 @@ class Joiner:
             return
         mode, size, mtime_ns, _, _ = ROW.unpack(found.row)
         content, total, height = take_file(self._writer, found.packed)
+        assembly = self._assemblies[-1]
         if total != size:
             # /proc and the like: what such files say of themselves is worth nothing.
-            self._assemblies[-1].spoil()
-        self._push(_file(wanted.name, mode, mtime_ns, total, content, height), total)
+            assembly.spoil()
+        assembly.push(Entry(wanted.name, mode, mtime_ns, total, content, height))
+        if self._tell is not None:
+            self._tell(1, total)
 
     def _leave_out(self, path: bytes, error: Failure) -> None:
         self._assemblies[-1].leave_out(path.rpartition(b"/")[2])

@@ -66,7 +66,12 @@ def scan(descriptor: int, skip: Callable[[bytes], bool] | None, now_ns: int) -> 
     young: set[bytes] = set()
     empty: set[bytes] = set()
     device, is_disk = -1, False
-    directory, coding, recent = stat.S_ISDIR, sys.getfilesystemencoding(), now_ns - COARSE_TICK_NS
+    pack, directory, coding, recent = (
+        ROW.pack,
+        stat.S_ISDIR,
+        sys.getfilesystemencoding(),
+        now_ns - COARSE_TICK_NS,
+    )
     with os.scandir(descriptor) as found:
         for item in found:
             name = item.name.encode(coding, "surrogateescape")
@@ -80,14 +85,19 @@ def scan(descriptor: int, skip: Callable[[bytes], bool] | None, now_ns: int) -> 
             if directory(status.st_mode):
                 items[name] = DIRECTORY
                 continue
-            row = items[name] = row_of(status)
-            if not status.st_size and stat.S_ISREG(status.st_mode):
+            size, ctime_ns = status.st_size, status.st_ctime_ns
+            try:
+                row = pack(status.st_mode, size, status.st_mtime_ns, ctime_ns, status.st_ino)
+            except struct.error:
+                row = row_of(status)
+            items[name] = row
+            if not size and stat.S_ISREG(status.st_mode):
                 if status.st_dev != device:
                     device = status.st_dev
                     is_disk = os.major(device) != NO_DISK
                 if is_disk:
                     empty.add(name)
-            if status.st_ctime_ns > recent and not settled(row, now_ns):
+            if ctime_ns > recent and not settled(row, now_ns):
                 young.add(row)
     return Listing(sorted(items.items()), failed, young, empty)
 

@@ -187,7 +187,8 @@ class Loader:
         """A name that is no directory and has to be looked into."""
         mode, size, mtime_ns, _, _ = ROW.unpack(row)
         try:
-            _check(name, directory.depth + 1)
+            if len(name) > MAX_NAME or directory.depth >= MAX_DEPTH:
+                _check(name, directory.depth + 1)
             if stat.S_ISREG(mode):
                 if is_empty and _looks_like(directory, name, row):
                     self._step(Ready(Entry(name, mode, mtime_ns, 0)))

@@ -73,24 +73,25 @@ def read_files(wanted: Sequence[Wanted], chunker: Chunker, pack: Pack) -> list[R
     buffer, at = _buffer(), 0
     plains: list[Plain] = []
     found: list[int | Read | Failure] = []
-    for each in wanted:
+    minimum = chunker.minimum
+    for parent, directory, name, row, size in wanted:
         try:
-            descriptor = open_file(each.descriptor, each.name)
+            descriptor = open_file(parent, name)
             try:
-                if each.size < chunker.minimum:
-                    data: Plain = os.read(descriptor, each.size + 1)
-                    same = len(data) == each.size
+                if size < minimum:
+                    data: Plain = os.read(descriptor, size + 1)
+                    same = len(data) == size
                     pieces: Sequence[Plain] = (data,) if data else ()
                 else:
-                    data = buffer[at : at + each.size + 1]
-                    same = _fill(descriptor, data) == each.size
-                    pieces = chunker.cut_whole(data[: each.size]) if same else ()
-                    at += each.size
-                if same and row_of(os.fstat(descriptor)) == each.row:
+                    data = buffer[at : at + size + 1]
+                    same = _fill(descriptor, data) == size
+                    pieces = chunker.cut_whole(data[:size]) if same else ()
+                    at += size
+                if same and row_of(os.fstat(descriptor)) == row:
                     plains += pieces
                     found.append(len(pieces))
                 else:
-                    found.append(_read_again(descriptor, each.directory + b"/" + each.name, chunker, pack))
+                    found.append(_read_again(descriptor, directory + b"/" + name, chunker, pack))
             finally:
                 os.close(descriptor)
         except FAILURES as error:

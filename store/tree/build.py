@@ -48,7 +48,7 @@ class Splitter:
         """Add the next item; it may end a node."""
         items = self._items
         items.append(item)  # type: ignore[arg-type]  # one level holds one kind of item
-        if ends_after(key(item), self._level, len(items)):
+        if ends_after(item.last if self._level else item.name, self._level, len(items)):  # type: ignore[union-attr]
             self.end()
 
     @property

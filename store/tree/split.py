@@ -8,7 +8,7 @@ stay low) and at most LIMIT. Both count from the last boundary, so equal content
 
 from __future__ import annotations
 
-from store.ids import digest
+from store.ids import digest_name
 
 TARGET = 128
 """Items in a node, on average. A node of 128 entries is about 10 KB: a lookup decodes little, a listing reads few."""
@@ -24,4 +24,4 @@ def ends_after(name: bytes, level: int, count: int) -> bool:
         return True
     # Two fresh bytes of the name's digest for each level: independent boundaries. 16 levels are 128**16 names. The
     # lower of the two says it all, TARGET being a divisor of 256.
-    return digest(name)[2 * (level % 16) + 1] % TARGET == 0
+    return digest_name(name)[2 * (level % 16) + 1] % TARGET == 0

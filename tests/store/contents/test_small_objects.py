@@ -32,6 +32,13 @@ def test_a_shared_segment_takes_no_more_than_either_way_would(make):
     assert segment.rows(record) == [(name, len(plain)) for name, plain in objects]
 
 
+@pytest.mark.parametrize("share", [2, 4, 8, 16])
+def test_files_of_two_kinds_in_turn_take_little_more_than_the_better_way_would(share):
+    objects = [(bytes(32), (words if number % share else numbers)(number)) for number in range(64)]
+    better = min(len(segment.encode(objects, level)) for level in (segment.NUMBERS, 3))
+    assert len(segment.encode_shared(objects, 3)) < 1.02 * better
+
+
 def test_the_two_ways_suit_different_things():
     for make, better in ((numbers, segment.NUMBERS), (words, 3)):
         objects = [(ObjectId.of(plain), plain) for plain in map(make, range(60))]

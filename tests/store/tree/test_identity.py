@@ -7,7 +7,7 @@ import stat
 import pytest
 from blake3 import blake3
 
-from store.ids import digest
+from store.ids import digest, digest_name
 from store.records import Entry
 
 
@@ -32,3 +32,8 @@ def test_a_files_identity_is_the_digest_of_its_kind_its_height_and_its_content(m
 )
 def test_each_part_of_a_digest_comes_after_its_length(parts):
     assert digest(*parts) == spelled_out(*parts)
+
+
+@pytest.mark.parametrize("size", [0, 1, 255, 256, 257, 70_000])
+def test_the_digest_of_a_name_is_that_of_one_part(size):
+    assert digest_name(b"n" * size) == digest(b"n" * size)
