@@ -41,7 +41,7 @@ def _check_free(where: Path, outside: Path) -> None:
     if where.resolve().is_relative_to(outside.resolve()):
         raise Refused(f"{where} lies in the store itself")
     if where.is_symlink() or (where.exists() and (not where.is_dir() or any(where.iterdir()))):
-        raise Refused(f"{where} is not a new or empty directory")
+        raise Refused(f"{where} is not a new or empty directory; choose another, or move it away")
 
 
 def _sync(directory: Path) -> None:
@@ -56,5 +56,5 @@ def _said(error: OSError, where: Path) -> StoreError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Full(where)
     if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-        return Refused(f"{where} is not a new or empty directory")
+        return Refused(f"{where} is not a new or empty directory; choose another, or move it away")
     return NotWritable(where, (error.strerror or str(error)).lower())

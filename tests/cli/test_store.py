@@ -209,7 +209,9 @@ def test_copy_makes_a_store(ok, trips, work):
 def test_copy_refuses_what_is_not_empty(run, trips, work):
     result = run("store", "copy", ".")
     assert (result.code, result.out) == (6, "")
-    assert result.err == f"pfs: error: {work} is not a new or empty directory\n"
+    assert (
+        result.err == f"pfs: error: {work} is not a new or empty directory; choose another, or move it away\n"
+    )
     assert not (work / "data.mdb").exists()
 
 
