@@ -324,17 +324,9 @@ class Session:
         """Have the kernel forget the attributes of `inode`."""
         self._notify(Notify.INVAL_INODE, wire.INVAL_INODE.pack(inode, -1, 0))
 
-    def drop_pages(self, inode: int) -> None:
-        """Have the kernel forget attributes and all pages of `inode`. Waits for pages that are being read."""
-        self._notify(Notify.INVAL_INODE, wire.INVAL_INODE.pack(inode, 0, 0))
-
     def drop_name(self, parent: int, name: bytes) -> None:
         """Have the kernel forget `name` in `parent`. Waits for requests about that directory that are unanswered."""
         self._notify(Notify.INVAL_ENTRY, wire.INVAL_ENTRY.pack(parent, len(name), 0), name, b"\0")
-
-    def delete_name(self, parent: int, name: bytes, inode: int) -> None:
-        """The same, telling those who watch `inode` that it was deleted."""
-        self._notify(Notify.DELETE, wire.DELETE.pack(parent, inode, len(name), 0), name, b"\0")
 
     def store(self, inode: int, offset: int, data: bytes | memoryview) -> None:
         """Put `data` into the page cache. Waits for pages that are being read."""

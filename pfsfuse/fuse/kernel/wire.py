@@ -62,7 +62,6 @@ OFFSET_OUT = Struct("=Q")
 
 INVAL_INODE = Struct("=Qqq")
 INVAL_ENTRY = Struct("=QII")
-DELETE = Struct("=QQII")
 STORE = Struct("=QQII")
 
 
@@ -113,7 +112,6 @@ class Notify(IntEnum):
     INVAL_INODE = 2
     INVAL_ENTRY = 3
     STORE = 4
-    DELETE = 6
 
 
 ASYNC_READ = 1 << 0

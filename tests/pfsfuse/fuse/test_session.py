@@ -283,9 +283,7 @@ def test_an_answer_in_pieces_is_sent_as_one() -> None:
     ("send", "code", "body"),
     [
         (lambda s: s.drop_attributes(7), Notify.INVAL_INODE, pack("=Qqq", 7, -1, 0)),
-        (lambda s: s.drop_pages(7), Notify.INVAL_INODE, pack("=Qqq", 7, 0, 0)),
         (lambda s: s.drop_name(7, b"ab"), Notify.INVAL_ENTRY, pack("=QII", 7, 2, 0) + b"ab\0"),
-        (lambda s: s.delete_name(7, b"ab", 9), Notify.DELETE, pack("=QQII", 7, 9, 2, 0) + b"ab\0"),
         (lambda s: s.store(7, 4096, b"data"), Notify.STORE, pack("=QQII", 7, 4096, 4, 0) + b"data"),
     ],
 )

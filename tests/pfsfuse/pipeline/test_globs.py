@@ -369,7 +369,7 @@ def test_the_root_is_matched_without_looking_at_anything(commit_of):
     assert commit.asked == []
 
 
-def test_matches_stream(commit_of):
+def test_the_first_match_is_given_before_later_directories_are_listed(commit_of):
     commit = commit_of(["a/x", "b/x", "c/x"])
     assert next(iter_matches(commit, compile_glob("/*/*")))[0] == b"a/x"
     assert commit.asked == [("list", b""), ("list", b"a")]
