@@ -212,7 +212,7 @@ def test_modes_are_kept(repo: Repo, head: Path) -> None:
 
 @row("what is removed is gone")
 @row("a rename is not uploaded", "it is part of the next commit, as all else that was written")
-def test_what_is_renamed_and_removed(repo: Repo, head: Path) -> None:
+def test_what_was_renamed_or_removed_is_so_in_the_next_commit(repo: Repo, head: Path) -> None:
     for name in ("a", "b"):
         (head / name).write_text(name)
     commit(head)
@@ -224,7 +224,7 @@ def test_what_is_renamed_and_removed(repo: Repo, head: Path) -> None:
 
 @row("a symlink becomes a copy of what it leads to", "it is kept as it is")
 @row("a hard link becomes a copy", "refused, so that nobody takes a copy for a link")
-def test_links(repo: Repo, head: Path) -> None:
+def test_a_symlink_is_kept_and_a_hard_link_refused(repo: Repo, head: Path) -> None:
     (head / "file").write_text("bar")
     (head / "link").symlink_to("file")
     assert (head / "link").read_text() == "bar"

@@ -127,7 +127,9 @@ def commits(shared: Store) -> tuple[Repo, list[Commit]]:
         ("three@1999-01-01", None, "a time: the last commit finished by then, here none"),
     ],
 )
-def test_ancestry(commits: tuple[Repo, list[Commit]], expression: str, number: int | None) -> None:
+def test_an_expression_leads_to_the_ancestor_it_counts(
+    commits: tuple[Repo, list[Commit]], expression: str, number: int | None
+) -> None:
     repo, made = commits
     if number is None:
         with pytest.raises(StoreError):
