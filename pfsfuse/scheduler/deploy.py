@@ -39,12 +39,13 @@ from pfsfuse.pipeline import (
     topological_order,
     transform_key,
 )
+from pfsfuse.scheduler.arrivals import Arrival, Reading
 from pfsfuse.scheduler.history import StoreHistory
 from pfsfuse.scheduler.inlets import check_inlets, make_inlets, remove_inlets
 from pfsfuse.scheduler.job import Job, Pipeline
 from pfsfuse.scheduler.ledger import Deployed, Ledger
 from pfsfuse.scheduler.logs import remove_logs
-from pfsfuse.scheduler.plan import Arrival, Reading, first_job
+from pfsfuse.scheduler.plan import first_job
 from store import CommitId, Exists, InUse, RefNotFound, Repo, Store, names
 
 ORIGIN = "pipeline"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from pfsfuse.scheduler.plan import Arrival
+from pfsfuse.scheduler.arrivals import Arrival
 from store import Commit, CommitId, Repo, Store
 
 

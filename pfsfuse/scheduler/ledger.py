@@ -31,8 +31,8 @@ from heapq import heapify, heappop
 import msgspec
 
 from pfsfuse.errors import JobError
+from pfsfuse.scheduler.arrivals import Reading
 from pfsfuse.scheduler.job import DatumRun, Job, Pipeline, Request
-from pfsfuse.scheduler.plan import Reading
 from store import CommitId, Conflict, Edit, Shelf, Store, names
 
 Changes = dict[bytes, bytes | None]

@@ -25,12 +25,13 @@ from msgspec.structs import replace
 from pfsfuse.errors import SpecError
 from pfsfuse.pipeline import Spec
 from pfsfuse.role import Role, RoleLock
+from pfsfuse.scheduler.arrivals import branches_read, find_arrivals
 from pfsfuse.scheduler.deploy import spec_of
 from pfsfuse.scheduler.history import StoreHistory
 from pfsfuse.scheduler.job import Job, Pipeline, Request, overtaken_by
 from pfsfuse.scheduler.ledger import Ledger
 from pfsfuse.scheduler.logs import remove_logs
-from pfsfuse.scheduler.plan import branches_read, find_arrivals, plan_jobs
+from pfsfuse.scheduler.plan import plan_jobs
 from pfsfuse.scheduler.requests import answer, end_unrun
 from pfsfuse.scheduler.results import spec_for
 from pfsfuse.scheduler.run import JobRun, PipelineGone

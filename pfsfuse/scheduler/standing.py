@@ -9,11 +9,11 @@ from msgspec.structs import replace
 
 from pfsfuse.errors import JobError
 from pfsfuse.pipeline import Leaf, inputs
+from pfsfuse.scheduler.arrivals import Arrival
 from pfsfuse.scheduler.deploy import job_on, order_job, spec_of
 from pfsfuse.scheduler.history import StoreHistory
 from pfsfuse.scheduler.job import Job, Pipeline
 from pfsfuse.scheduler.ledger import Deployed, Ledger
-from pfsfuse.scheduler.plan import Arrival
 from store import Commit, Store
 
 

@@ -22,8 +22,8 @@ from msgspec.structs import replace
 
 from pfsfuse.errors import SpecError
 from pfsfuse.pipeline import Growth, Trigger, compile_schedule, fires
+from pfsfuse.scheduler.arrivals import Arrival
 from pfsfuse.scheduler.history import StoreHistory
-from pfsfuse.scheduler.plan import Arrival
 from store import Commit, CommitId, Conflict, Repo, Store, StoreError
 
 log = logging.getLogger(__name__)

@@ -9,10 +9,10 @@ import trio
 
 from pfsfuse.pipeline import Spec, parse_specs
 from pfsfuse.scheduler import Job, Ledger
+from pfsfuse.scheduler.arrivals import find_arrivals
 from pfsfuse.scheduler.deploy import readable
 from pfsfuse.scheduler.history import StoreHistory
 from pfsfuse.scheduler.loop import Scheduler
-from pfsfuse.scheduler.plan import find_arrivals
 from pfsfuse.scheduler.triggers import triggers, unseen
 from pfsfuse.worker.api import Executor
 from store import Commit, Store

@@ -12,8 +12,9 @@ from msgspec.structs import replace
 from scheduling import spec
 
 from pfsfuse.pipeline import Spec
+from pfsfuse.scheduler.arrivals import Arrival, Reading, find_arrivals, in_order
 from pfsfuse.scheduler.job import Job
-from pfsfuse.scheduler.plan import Arrival, Reading, find_arrivals, in_order, plan_jobs
+from pfsfuse.scheduler.plan import plan_jobs
 from pfsfuse.scheduler.steps import Fail, Run, next_steps
 from store import CommitId
 
