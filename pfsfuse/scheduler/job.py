@@ -88,7 +88,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     cause: Cause
     number: int
     """1 for the pipeline's first job. Jobs of a pipeline run in this order; a retry that came too late, and is not run,
-    has the number of the job that it was to repeat."""
+    comes just behind the job that it was to repeat, at first with the same number."""
     state: State = "created"
     version: int = 1
     """Of the pipeline, when the job was planned."""

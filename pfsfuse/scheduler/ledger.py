@@ -1,18 +1,6 @@
 """Pipelines, jobs and cursors on disk: one shelf, so that what belongs together changes in one transaction.
 
-    key                                          value
-    pipeline \\0 <name>                           Pipeline as JSON
-    version  \\0 <name> \\0 <number, 8 digits>     Pipeline as JSON, as that version was made
-    made     \\0 <name> \\0 <commit id>            the number of the version that made a commit, where its job
-                                                 went with its pipeline and the repo was kept
-    job      \\0 <pipeline> \\0 <job id>           Job as JSON
-    open     \\0 <pipeline> \\0 <job id>           its number; there as long as the job has not ended
-    number   \\0 <pipeline> \\0 <number, 10 digits> \\0 <job id>   nothing
-    numbered \\0 <pipeline>                       nothing; there when all of its jobs have their `number`
-    datum    \\0 <pipeline> \\0 <job id> \\0 <datum>  DatumRun as JSON, of datums that the job has run
-    request  \\0 <pipeline> \\0 <job id>           Request as JSON, until it has been carried out
-    cursor   \\0 <pipeline> \\0 <repo> \\0 <branch>  the last commit (32 hex digits) whose arrival on that
-                                                 input has been planned; empty when the branch had none
+`keys.py` has a table of all that is there.
 
 A job and the cursors that its planning moved are written together: after a crash the arrival has either been
 planned or not. Names contain no NUL (the store sees to it). Any process may read and write a ledger; only
@@ -31,12 +19,10 @@ from heapq import heapify, heappop
 import msgspec
 
 from pfsfuse.errors import JobError
+from pfsfuse.scheduler import keys, numbering
 from pfsfuse.scheduler.arrivals import Reading
 from pfsfuse.scheduler.job import DatumRun, Job, Pipeline, Request
 from store import CommitId, Conflict, Edit, Shelf, Store, names
-
-Changes = dict[bytes, bytes | None]
-"""What a shelf's `update` takes: None deletes the key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +49,15 @@ class Ledger:
     def pipelines(self) -> list[Pipeline]:
         """All of them, in name order."""
         return [
-            msgspec.json.decode(value, type=Pipeline) for _, value in self._shelf.iter(_key("pipeline", ""))
+            msgspec.json.decode(value, type=Pipeline)
+            for _, value in self._shelf.iter(keys.key("pipeline", ""))
         ]
 
     def find_pipeline(self, name: str, *, made_ns: int | None = None) -> Pipeline | None:
         """The pipeline of this name; with `made_ns`, only the one that was made then."""
         if not names.may_be_repo(name):  # its results have a repo of that name
             return None
-        value = self._shelf.get(_key("pipeline", name))
+        value = self._shelf.get(keys.key("pipeline", name))
         found = None if value is None else msgspec.json.decode(value, type=Pipeline)
         return found if found is not None and made_ns in (None, found.created_ns) else None
 
@@ -93,42 +80,42 @@ class Ledger:
 
         Raises Conflict, and nothing has changed, unless the pipelines named in `expect` are what they were then.
         """
-        written: Changes = {}
+        written: keys.Changes = {}
         for each in changes:
             name = each.pipeline.name
             value = msgspec.json.encode(each.pipeline)
-            written[_key("pipeline", name)] = value
+            written[keys.key("pipeline", name)] = value
             if each.is_version:
-                written[_version_key(name, each.pipeline.version)] = value
+                written[keys.version_key(name, each.pipeline.version)] = value
             if each.cursors is not None:
-                written |= {key: None for key, _ in self._shelf.iter(_key("cursor", name, ""))}
-                written |= _cursor_changes(each.cursors)
+                written |= {key: None for key, _ in self._shelf.iter(keys.key("cursor", name, ""))}
+                written |= keys.cursor_changes(each.cursors)
             if expect.get(name) is None:
-                written[_key("numbered", name)] = b""
+                written[keys.key("numbered", name)] = b""
             if each.job is not None:
-                written |= _job_changes(each.job)
+                written |= keys.job_changes(each.job)
         self._shelf.update(written, expect=self._expected(expect))
 
     def remove_pipeline(self, name: str, *, keep_versions: bool = False) -> None:
         """Forget a pipeline with its jobs, their datums, and its cursors. With `keep_versions` it stays known what each
         commit was made with."""
-        changes: Changes = {_key("pipeline", name): None, _key("numbered", name): None}
+        changes: keys.Changes = {keys.key("pipeline", name): None, keys.key("numbered", name): None}
         if keep_versions:
             for job in self.iter_jobs(name):
                 if job.state == "success":
-                    changes[_key("made", name, job.id)] = b"%d" % job.version
+                    changes[keys.key("made", name, job.id)] = b"%d" % job.version
         else:
             for kind in ("version", "made"):
-                changes |= {key: None for key, _ in self._shelf.iter(_key(kind, name, ""))}
+                changes |= {key: None for key, _ in self._shelf.iter(keys.key(kind, name, ""))}
         for kind in ("job", "open", "number", "datum", "request", "cursor"):
-            changes |= {key: None for key, _ in self._shelf.iter(_key(kind, name, ""))}
+            changes |= {key: None for key, _ in self._shelf.iter(keys.key(kind, name, ""))}
         self._shelf.update(changes)
 
     def versions(self, name: str) -> list[Pipeline]:
         """Every version that a pipeline has had, oldest first."""
         found = [
             msgspec.json.decode(value, type=Pipeline)
-            for _, value in self._shelf.iter(_key("version", name, ""))
+            for _, value in self._shelf.iter(keys.key("version", name, ""))
         ]
         now = self.find_pipeline(name)
         known = {each.version for each in found}
@@ -138,23 +125,23 @@ class Ledger:
 
     def note_made(self, name: str, commit: str, version: int) -> None:
         """A commit that no job made, and the version of the pipeline that did."""
-        self._shelf.put(_key("made", name, commit), b"%d" % version)
+        self._shelf.put(keys.key("made", name, commit), b"%d" % version)
 
     def version_of(self, repo: str, commit: str) -> int | None:
         """The number of the version that made a commit; None when no pipeline did, or it is not known."""
         if (job := self.find_job(repo, commit)) is not None:
             return job.version
-        value = self._shelf.get(_key("made", repo, commit))
+        value = self._shelf.get(keys.key("made", repo, commit))
         return None if value is None else int(value)
 
-    def _expected(self, pipelines: Mapping[str, Pipeline | None]) -> Changes:
+    def _expected(self, pipelines: Mapping[str, Pipeline | None]) -> keys.Changes:
         """What is on disk of pipelines that must be as they were. Raises Conflict when they are not any more.
 
         Their bytes are not asked for: another version may write the same pipeline with fewer fields, or more.
         """
-        found: Changes = {}
+        found: keys.Changes = {}
         for name, each in pipelines.items():
-            key = _key("pipeline", name)
+            key = keys.key("pipeline", name)
             value = found[key] = self._shelf.get(key)
             if (None if value is None else msgspec.json.decode(value, type=Pipeline)) != each:
                 raise Conflict(f"pipeline {name} was changed by another process meanwhile")
@@ -164,23 +151,24 @@ class Ledger:
 
     def iter_jobs(self, pipeline: str | None = None) -> Iterator[Job]:
         """The jobs of one pipeline, or of all; in no useful order."""
-        prefix = _key("job", "") if pipeline is None else _key("job", pipeline, "")
+        prefix = keys.key("job", "") if pipeline is None else keys.key("job", pipeline, "")
         for _, value in self._shelf.iter(prefix):
             yield msgspec.json.decode(value, type=Job)
 
     def open_jobs(self) -> list[Job]:
         """Every job that has not ended. Costs what is open, however long the history is."""
-        found = []
-        for key, _ in self._shelf.iter(_key("open", "")):
-            _, pipeline, id = key.decode().split("\0")
-            if job := self.find_job(pipeline, id):
-                found.append(job)
-        return found
+        return list(self._open_jobs())
+
+    def _open_jobs(self, pipeline: str | None = None) -> Iterator[Job]:
+        for key, _ in self._shelf.iter(keys.key("open", *(("",) if pipeline is None else (pipeline, "")))):
+            _, of, id = key.decode().split("\0")
+            if job := self.find_job(of, id):
+                yield job
 
     def first_open_jobs(self) -> list[Job]:
         """Of each pipeline the first job that has not ended. Others are not looked at, however many wait behind it."""
         waiting: dict[str, list[tuple[int, str]]] = defaultdict(list)
-        for key, value in self._shelf.iter(_key("open", "")):
+        for key, value in self._shelf.iter(keys.key("open", "")):
             _, pipeline, id = key.decode().split("\0")
             waiting[pipeline].append((int(value) if value else self._number_of(pipeline, id), id))
         found = []
@@ -197,23 +185,55 @@ class Ledger:
 
     def newest_first(self, pipeline: str) -> Iterator[Job]:
         """The jobs of a pipeline in falling order of their numbers, each read when it is asked for."""
-        if self._shelf.get(_key("numbered", pipeline)) is None:
+        if self._shelf.get(keys.key("numbered", pipeline)) is None:
             yield from sorted(self.iter_jobs(pipeline), key=lambda job: job.number, reverse=True)
             return
-        last = self._shelf.last(_key("number", pipeline, ""))
-        for number in range(_number(last[0]) if last is not None else 0, 0, -1):
-            for key, _ in self._shelf.iter(_key("number", pipeline, f"{number:010d}", "")):
+        last = self._shelf.last(keys.key("number", pipeline, ""))
+        for number in range(keys.number_in(last[0]) if last is not None else 0, 0, -1):
+            for key, _ in self._shelf.iter(keys.key("number", pipeline, f"{number:010d}", "")):
                 if (job := self.find_job(pipeline, key.decode().rpartition("\0")[2])) is not None:
                     yield job
 
-    def number_jobs(self, pipelines: Iterable[Pipeline]) -> None:
-        """Have the jobs found by number, of pipelines that were made before that was kept. Raises Conflict when one of
-        them has changed."""
+    def number_jobs(self, pipelines: Iterable[Pipeline], *, thoroughly: bool = False) -> None:
+        """Have jobs found by number that are not: of pipelines that were made before that was kept, and jobs that have
+        been ordered by an earlier version of pfs. Raises Conflict when a pipeline has changed.
+
+        `thoroughly` also looks for what a mixture of versions, or a salvaged store, has left (jobs without their key,
+        keys without a job, two jobs of one number) and puts it right: for whoever begins to schedule, while no job is
+        running.
+        """
+        unknown = {
+            key.decode().split("\0")[1]
+            for key, number in self._shelf.iter(keys.key("open", ""))
+            if not number
+        }
         for each in pipelines:
-            if self._shelf.get(_key("numbered", each.name)) is None:
-                changes: Changes = {_number_key(job): b"" for job in self.iter_jobs(each.name)}
-                changes[_key("numbered", each.name)] = b""
-                self._shelf.update(changes, expect=self._expected({each.name: each}))
+            is_new = self._shelf.get(keys.key("numbered", each.name)) is None
+            prefix = keys.key("number", each.name, "")
+            if thoroughly:
+                ids = [
+                    key.decode().rpartition("\0")[2]
+                    for key, _ in self._shelf.iter(keys.job_key(each.name, ""))
+                ]
+                found = [key for key, _ in self._shelf.iter(prefix)]
+                if not is_new and each.name not in unknown and numbering.are_right(ids, found):
+                    continue
+                jobs = list(self.iter_jobs(each.name))
+                was = {
+                    keys.job_key(job.pipeline, job.id): self._shelf.get(keys.job_key(job.pipeline, job.id))
+                    for job in jobs
+                }
+                changes = numbering.put_right(jobs, found)
+                expect = {key: value for key, value in was.items() if key in changes}
+            elif is_new or each.name in unknown:
+                jobs = list(self.iter_jobs(each.name) if is_new else self._open_jobs(each.name))
+                was = {key: self._shelf.get(key) for key in map(keys.open_key, jobs)}
+                expect = {key: value for key, value in was.items() if value == b""}
+                changes = numbering.complete(jobs, expect)
+            else:
+                continue
+            changes[keys.key("numbered", each.name)] = b""
+            self._shelf.update(changes, expect=expect | self._expected({each.name: each}))
 
     def jobs(self, pipeline: str | None = None) -> list[Job]:
         """The jobs of one pipeline, or of all, newest first."""
@@ -222,12 +242,12 @@ class Ledger:
         )
 
     def find_job(self, pipeline: str, id: str) -> Job | None:
-        value = self._shelf.get(_job_key(pipeline, id))
+        value = self._shelf.get(keys.job_key(pipeline, id))
         return None if value is None else msgspec.json.decode(value, type=Job)
 
     def job(self, pipeline: str, id: str) -> Job:
         """The job whose id starts with `id`. Raises JobError when there is none, or more than one."""
-        found = list(self._shelf.iter(_job_key(pipeline, id)))
+        found = list(self._shelf.iter(keys.job_key(pipeline, id)))
         if len(found) == 1:
             return msgspec.json.decode(found[0][1], type=Job)
         raise JobError(
@@ -242,9 +262,9 @@ class Ledger:
     def put_job(self, job: Job, runs: Iterable[DatumRun] = (), *, made_ns: int | None = None) -> bool:
         """Record a job as it is now, and datums that it has run; False, and nothing changed, when its pipeline is gone:
         also when another of its name, not made at `made_ns`, has taken its place."""
-        changes = _job_changes(job)
+        changes = keys.job_changes(job)
         for run in runs:
-            changes[_key("datum", job.pipeline, job.id, run.datum)] = msgspec.json.encode(run)
+            changes[keys.key("datum", job.pipeline, job.id, run.datum)] = msgspec.json.encode(run)
         while (pipeline := self.find_pipeline(job.pipeline, made_ns=made_ns)) is not None:
             with suppress(Conflict):  # it was updated, or deleted, since we looked
                 self._shelf.update(changes, expect=self._expected({job.pipeline: pipeline}))
@@ -255,7 +275,7 @@ class Ledger:
         """The datums that a job has run, those whose id starts with `datum`, by id."""
         runs = {}
         for start in (datum,) if datum else "0123456789abcdef":  # few are held as they are on disk, too
-            for _, value in self._shelf.iter(_key("datum", job.pipeline, job.id, start)):
+            for _, value in self._shelf.iter(keys.key("datum", job.pipeline, job.id, start)):
                 run = msgspec.json.decode(value, type=DatumRun)
                 runs[run.datum] = run
         return runs
@@ -264,16 +284,16 @@ class Ledger:
 
     def requests(self) -> list[Request]:
         """Those that have not been carried out."""
-        found = self._shelf.iter(_key("request", ""))
+        found = self._shelf.iter(keys.key("request", ""))
         return [msgspec.json.decode(value, type=Request) for _, value in found]
 
     def put_request(self, request: Request) -> None:
         """Ask for something; it takes the place of what was asked of the same job before."""
-        self._shelf.put(_request_key(request), msgspec.json.encode(request))
+        self._shelf.put(keys.request_key(request), msgspec.json.encode(request))
 
     def put_request_once(self, request: Request) -> Request:
         """Ask for something, unless that was asked of the same job already; what was asked first."""
-        key, value = _request_key(request), msgspec.json.encode(request)
+        key, value = keys.request_key(request), msgspec.json.encode(request)
         while True:
             known = self._shelf.get(key)
             found = None if known is None else msgspec.json.decode(known, type=Request)
@@ -288,7 +308,7 @@ class Ledger:
     def cursors(self) -> dict[Reading, CommitId | None]:
         """Where planning stands on each input of each pipeline."""
         found: dict[Reading, CommitId | None] = {}
-        for key, value in self._shelf.iter(_key("cursor", "")):
+        for key, value in self._shelf.iter(keys.key("cursor", "")):
             _, pipeline, repo, branch = key.decode().split("\0")
             found[pipeline, repo, branch] = CommitId.parse(value.decode()) if value else None
         return found
@@ -305,48 +325,9 @@ class Ledger:
 
         Raises Conflict, and nothing has changed, unless the pipelines named in `expect` are what they were then.
         """
-        changes = _cursor_changes(cursors)
+        changes = keys.cursor_changes(cursors)
         for request in answered:
-            changes[_request_key(request)] = None
+            changes[keys.request_key(request)] = None
         for job in jobs:
-            changes |= _job_changes(job)
+            changes |= keys.job_changes(job)
         self._shelf.update(changes, expect=self._expected(expect or {}))
-
-
-def _key(*parts: str) -> bytes:
-    return "\0".join(parts).encode()
-
-
-def _job_key(pipeline: str, id: str) -> bytes:
-    return _key("job", pipeline, id)
-
-
-def _number_key(job: Job) -> bytes:
-    return _key("number", job.pipeline, f"{job.number:010d}", job.id)
-
-
-def _number(key: bytes) -> int:
-    return int(key.split(b"\0")[2])
-
-
-def _request_key(request: Request) -> bytes:
-    return _key("request", request.pipeline, request.job)
-
-
-def _version_key(name: str, version: int) -> bytes:
-    return _key("version", name, f"{version:08d}")
-
-
-def _job_changes(job: Job) -> Changes:
-    return {
-        _job_key(job.pipeline, job.id): msgspec.json.encode(job),
-        _key("open", job.pipeline, job.id): None if job.ended else b"%d" % job.number,
-        _number_key(job): b"",
-    }
-
-
-def _cursor_changes(cursors: Mapping[Reading, CommitId | None]) -> Changes:
-    return {
-        _key("cursor", *cursor): b"" if commit is None else str(commit).encode()
-        for cursor, commit in cursors.items()
-    }

@@ -86,6 +86,8 @@ class Scheduler:
         self._due_ns: int | None = None
         """When the next tick of a schedule comes."""
         self._newest_ticks: Newest = {}
+        self._numbered = False
+        """Whether the numbers of jobs have been looked at since this one schedules."""
         self._bell = trio.Event()
         self.scheduling = False
         """Whether this is the one that schedules now."""
@@ -201,7 +203,8 @@ class Scheduler:
     def _plan(self) -> dict[str, Pipeline]:
         """Commit the ticks whose time has come, move the branches that follow others, and record the jobs that arrivals
         and requests cause; all pipelines as they are now."""
-        self._ledger.number_jobs(self._ledger.pipelines())
+        self._ledger.number_jobs(self._ledger.pipelines(), thoroughly=not self._numbered)
+        self._numbered = True
         due = [self._tick()]
         pipelines = self._plan_arrivals()
         for _ in range(MOVES):

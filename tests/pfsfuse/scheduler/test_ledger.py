@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
 import trio
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 from scheduling import put, run, settle, settled, spec, told
 
@@ -14,10 +17,13 @@ from pfsfuse.scheduler import (
     Ledger,
     create_pipeline,
     delete_pipeline,
+    keys,
     loop,
+    numbering,
     request_retry,
     run_pipeline,
 )
+from pfsfuse.scheduler.job import Cause
 from pfsfuse.testing.executor import FakeExecutor
 from pfsfuse.worker.api import Task
 from store import CommitId, Conflict, Full, Store
@@ -89,6 +95,73 @@ def test_jobs_of_before_they_were_found_by_number_are_taken_into_account(store: 
     settle(store, FakeExecutor(store))
     assert [job.number for job in Ledger(store).newest_first("sales")] == list(range(MANY, 0, -1))
     assert shelf.get(b"numbered\0sales") == b""
+
+
+@given(st.lists(st.tuples(st.integers(1, 8), st.integers(0, 9)), max_size=12), st.sets(st.integers(1, 9)))
+def test_whatever_was_lost_or_repeated_each_job_gets_a_number_and_keeps_its_place(
+    made: list[tuple[int, int]], stale: set[int]
+) -> None:
+    cause = Cause(repo="trips", branch="master", commit="0" * 32, finished_ns=0)
+    jobs = [
+        Job(
+            pipeline="sales",
+            id=f"{at:032x}",
+            output_branch="master",
+            inputs=(),
+            cause=cause,
+            number=number,
+            created_ns=created_ns,
+            state="success",
+        )
+        for at, (number, created_ns) in enumerate(made)
+    ]
+    ids = [job.id for job in jobs]
+    found = {keys.number_key(job) for job in jobs if job.number in stale}
+    found |= {keys.number_key(replace(jobs[0], id="f" * 32)) for _ in jobs[:1]}  # of a job that is no more
+    changes = numbering.put_right(jobs, found)
+    left = {key for key in found if key not in changes} | {
+        key for key, value in changes.items() if value is not None and key.startswith(b"number")
+    }
+    assert numbering.are_right(ids, left)
+    order = [key.decode().rpartition("\0")[2] for key in sorted(left)]
+    before = sorted(jobs, key=lambda job: (job.number, job.created_ns, job.id))
+    assert order == [job.id for job in before]
+    for job in jobs:  # a record is written anew only for another number
+        value = changes.get(keys.job_key("sales", job.id))
+        number = next(keys.number_in(key) for key in left if key.endswith(job.id.encode()))
+        assert job.number == number if value is None else json.loads(value)["number"] == number != job.number
+
+
+def test_a_number_that_was_given_away_twice_is_put_right_when_somebody_begins_to_schedule(
+    store: Store,
+) -> None:
+    put(store, "trips", {"a": b"1"})
+    create_pipeline(store, spec("sales", "trips"))
+    settle(store, FakeExecutor(store))
+    one = newest(store, "sales")
+    unseen = replace(one, id=str(CommitId.new()), number=2, created_ns=one.created_ns + 1)
+    late = replace(one, id=str(CommitId.new()), number=2, created_ns=one.created_ns + 2)
+    Ledger(store).apply([unseen, late], {})
+    store.shelf("scheduler").update({keys.number_key(unseen): None})  # an earlier version wrote it
+    put(store, "trips", {"b": b"2"})
+    settle(store, FakeExecutor(store))
+    found = list(Ledger(store).newest_first("sales"))
+    assert [job.number for job in found] == [4, 3, 2, 1]
+    assert [job.id for job in found[1:]] == [late.id, unseen.id, one.id]
+
+
+def test_a_job_that_an_earlier_version_orders_meanwhile_is_found_by_its_number(store: Store) -> None:
+    put(store, "trips", {"a": b"1"})
+    create_pipeline(store, spec("sales", "trips"))
+    settle(store, FakeExecutor(store))
+    ledger, one = Ledger(store), newest(store, "sales")
+    ledger.number_jobs(ledger.pipelines(), thoroughly=True)
+    ordered = replace(one, id=str(CommitId.new()), number=2, state="created", finished_ns=None)
+    ledger.apply([ordered], {})
+    shelf = store.shelf("scheduler")
+    shelf.update({keys.number_key(ordered): None, f"open\0sales\0{ordered.id}".encode(): b""})
+    ledger.number_jobs(ledger.pipelines())
+    assert newest(store, "sales") == ordered
 
 
 def test_of_jobs_that_wait_only_the_first_is_read(store: Store) -> None:
