@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import TypeAlias
@@ -64,6 +65,7 @@ class Handles:
 
     def __init__(self) -> None:
         self._open: dict[int, Handle] = {}
+        self._listings: dict[Directory, list[Listing]] = {}
         self._numbers = count(1)
 
     def __len__(self) -> int:
@@ -72,7 +74,13 @@ class Handles:
     def add(self, handle: Handle) -> int:
         fh = next(self._numbers)
         self._open[fh] = handle
+        if isinstance(handle, OpenDirectory):
+            self._listings.setdefault(handle.node, []).append(handle.listing)
         return fh
+
+    def listings(self, directory: Directory) -> Sequence[Listing]:
+        """Those of `directory` that are open."""
+        return self._listings.get(directory, ())
 
     def get(self, fh: int) -> Handle:
         """EBADF when it is not open."""
@@ -90,4 +98,10 @@ class Handles:
 
     def close(self, fh: int) -> Handle | None:
         """What was open under the number, which means nothing from here on."""
-        return self._open.pop(fh, None)
+        handle = self._open.pop(fh, None)
+        if isinstance(handle, OpenDirectory):
+            listings = self._listings[handle.node]
+            listings.remove(handle.listing)
+            if not listings:
+                del self._listings[handle.node]
+        return handle

@@ -126,9 +126,14 @@ class Vfs:
     def open_directory(self, ino: int) -> OpenedDirectory:
         """A handle that lists what the directory holds now, however it changes meanwhile."""
         directory = self._directory(ino)
-        unchanged = directory.note_listing()
+        cacheable, unchanged = directory.listing_lasts, directory.note_listing()
+        if not all(each.contents.lasting() for each in self.handles.listings(directory)):
+            # Whoever lists old names may not have put the answer away yet. The kernel does not tell listings apart,
+            # and would take them in among the names that it keeps for this one.
+            directory.forget_listing()
+            cacheable = unchanged = False
         fh = self.handles.add(OpenDirectory(directory, Listing(directory.contents())))
-        return OpenedDirectory(fh, directory.listing_lasts, unchanged)
+        return OpenedDirectory(fh, cacheable, unchanged)
 
     def read_directory(self, fh: int, offset: int) -> Iterator[tuple[bytes, Node, int, bool]]:
         """Names from `offset` on: name, node, the offset after it, and whether the kernel may keep it.

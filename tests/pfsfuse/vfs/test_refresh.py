@@ -116,6 +116,20 @@ def test_a_listing_that_was_begun_goes_on_with_the_old_names_which_are_not_kept(
     assert listed == [(b"a", False), (b"b", False), (b"d", False), (b"e", False)]
 
 
+def test_no_new_names_are_kept_while_somebody_may_still_put_old_ones_among_them(vfs: Vfs) -> None:
+    r = know(vfs, "r")
+    old = vfs.open_directory(r)
+    list(vfs.read_directory(old.fh, 2))
+    put_tree(vfs.store.repo("r"), {"new": b"2"})
+    dropped(vfs)
+    beside = [vfs.open_directory(r) for _ in range(2)]
+    assert old.cacheable and not any(each.cacheable or each.unchanged for each in beside)
+    vfs.close(old.fh)
+    first, second = vfs.open_directory(r), vfs.open_directory(r)
+    assert (first.cacheable, first.unchanged) == (True, False)
+    assert (second.cacheable, second.unchanged) == (True, True)
+
+
 def test_a_repo_listed_after_its_head_moved_shows_the_new_head(vfs: Vfs) -> None:
     fh = vfs.open_directory(ROOT).fh
     put_tree(vfs.store.repo("r"), {"new": b"2"})
