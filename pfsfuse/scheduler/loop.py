@@ -38,6 +38,7 @@ from pfsfuse.scheduler.run import JobRun, PipelineGone
 from pfsfuse.scheduler.steps import Fail, Run, next_steps
 from pfsfuse.scheduler.ticks import Newest, clocks, tick
 from pfsfuse.scheduler.triggers import move_branches
+from pfsfuse.scheduler.trouble import Trouble
 from pfsfuse.worker.api import Executor
 from store import CommitId, Conflict, Store, StoreError
 
@@ -86,6 +87,7 @@ class Scheduler:
         self._due_ns: int | None = None
         """When the next tick of a schedule comes."""
         self._newest_ticks: Newest = {}
+        self._trouble = Trouble()
         self._numbered = False
         """Whether the numbers of jobs have been looked at since this one schedules."""
         self._bell = trio.Event()
@@ -122,9 +124,9 @@ class Scheduler:
             return
         except (StoreError, msgspec.MsgspecError) as error:
             # The latter: a newer version has been here. The mount, and what else runs in this process, goes on.
-            log.error("cannot plan: %s", error)
-            await trio.sleep(RETRY_SECONDS)
+            await trio.sleep(self._trouble.meet("cannot plan", error, RETRY_SECONDS))
             return
+        self._trouble.end("cannot plan")
         for name, running in self._running.items():
             _interrupt(running, pipelines.get(name))
         self._stop_running()
@@ -144,6 +146,7 @@ class Scheduler:
         nursery.start_soon(self._carry_out, step, self._running[pipeline.name])
 
     async def _carry_out(self, step: Run | Fail, running: _Running) -> None:
+        doing = f"{step.job.pipeline}@{step.job.id} stays open"
         try:
             with running.scope:
                 if isinstance(step, Fail):
@@ -152,8 +155,9 @@ class Scheduler:
                     await self._run(step.job, running)
         except* StoreError as group:
             # The end of one job that cannot be written down must not end the others, nor the mount beside us.
-            log.error("%s@%s stays open: %s", step.job.pipeline, step.job.id, _first(group))
-            await trio.sleep(RETRY_SECONDS)
+            await trio.sleep(self._trouble.meet(doing, _first(group), RETRY_SECONDS))
+        else:
+            self._trouble.end(doing)
         finally:
             del self._running[running.pipeline.name]
             self.wake()
