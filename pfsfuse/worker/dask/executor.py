@@ -113,7 +113,7 @@ class DaskExecutor:
                 if (
                     self._client.status == "closed"
                 ):  # it tries for a while to reach it again, and then no more
-                    with contextlib.suppress(JobError):
+                    with contextlib.suppress(JobError, *LOST):  # it went away again while it was reached
                         self._client = await trio.to_thread.run_sync(self._connect)
                         return
                 await trio.sleep(LOOK_SECONDS)

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import trio
@@ -386,3 +387,23 @@ def test_who_looks_for_a_scheduler_again_and_again_keeps_nothing_of_it(
                 executor._connect(f"tcp://127.0.0.1:{port}", loop)
         assert loops() == before
     assert "dask-clients" not in {thread.name for thread in threading.enumerate()}
+
+
+@pytest.mark.parametrize("error", [JobError("nobody answers"), OSError("cut off"), RuntimeError("closed")])
+def test_a_cluster_that_goes_away_while_it_is_reached_is_waited_for(
+    store: Store, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    from pfsfuse.worker.dask.executor import DaskExecutor
+
+    monkeypatch.setattr("pfsfuse.worker.dask.executor.LOOK_SECONDS", 0.001)
+    answers: list[Exception | SimpleNamespace] = [error, SimpleNamespace(status="running")]
+
+    def connect() -> SimpleNamespace:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    executor = DaskExecutor(store, SimpleNamespace(status="closed"), connect)
+    run(executor._reach)
+    assert answers == []
