@@ -32,6 +32,7 @@ from pfsfuse.pipeline import parse_specs
 from pfsfuse.processes import is_alive
 from pfsfuse.scheduler import Job, Ledger, create_pipeline, iter_datums, spec_of_job, wait_for
 from pfsfuse.scheduler.wait import look
+from pfsfuse.worker.rooms import remove_stale
 from store import Commit, Store
 
 SPECS = """
@@ -219,6 +220,8 @@ def check(opened: Store, report: Report) -> None:
     _must(len(computed) == len(list(opened.pins.iter(b"datum/"))), "pins and records differ")
     report.datums = len(computed)
     _must(not ledger.requests() and not ledger.open_jobs(), "requests or jobs are left")
+    # Who is stopped leaves what he was removing to the next start.
+    remove_stale(opened.path).join()
     _must(not list((opened.path / "scratch").glob("worker-*")), "rooms are left")
     _must(str(opened.path) not in Path("/proc/self/mountinfo").read_text(), "mounts are left")
 
