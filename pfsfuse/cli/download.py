@@ -90,12 +90,13 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     ) -> urllib.request.Request | None:
         scheme = urlsplit(newurl).scheme.lower()
         if scheme not in SCHEMES:
-            fp.close()
-            raise CommandError(f"{shown(req.full_url)} leads to {safe(scheme)}:, which is not followed")
-        if scheme == "http" and urlsplit(req.full_url).scheme.lower() == "https":
-            fp.close()
-            raise CommandError(f"{shown(req.full_url)} leads from https to http, which is not followed")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]  # as above
+            where = f"to {safe(scheme)}:"
+        elif scheme == "http" and urlsplit(req.full_url).scheme.lower() == "https":
+            where = "from https to http"
+        else:
+            return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]  # as above
+        fp.close()
+        raise CommandError(f"{shown(req.full_url)} leads {where}, which is not followed")
 
 
 class _Body(io.RawIOBase):

@@ -209,31 +209,41 @@ class Ledger:
         }
         for each in pipelines:
             is_new = self._shelf.get(keys.key("numbered", each.name)) is None
-            prefix = keys.key("number", each.name, "")
-            if thoroughly:
-                ids = [
-                    key.decode().rpartition("\0")[2]
-                    for key, _ in self._shelf.iter(keys.job_key(each.name, ""))
-                ]
-                found = [key for key, _ in self._shelf.iter(prefix)]
-                if not is_new and each.name not in unknown and numbering.are_right(ids, found):
-                    continue
-                jobs = list(self.iter_jobs(each.name))
-                was = {
-                    keys.job_key(job.pipeline, job.id): self._shelf.get(keys.job_key(job.pipeline, job.id))
-                    for job in jobs
-                }
-                changes = numbering.put_right(jobs, found)
-                expect = {key: value for key, value in was.items() if key in changes}
-            elif is_new or each.name in unknown:
-                jobs = list(self.iter_jobs(each.name) if is_new else self._open_jobs(each.name))
-                was = {key: self._shelf.get(key) for key in map(keys.open_key, jobs)}
-                expect = {key: value for key, value in was.items() if value == b""}
-                changes = numbering.complete(jobs, expect)
+            lacking = is_new or each.name in unknown
+            if thoroughly and (lacking or not self._is_numbered_right(each.name)):
+                changes, expect = self._put_right(each.name)
+            elif lacking:
+                changes, expect = self._complete(
+                    self.iter_jobs(each.name) if is_new else self._open_jobs(each.name)
+                )
             else:
                 continue
             changes[keys.key("numbered", each.name)] = b""
             self._shelf.update(changes, expect=expect | self._expected({each.name: each}))
+
+    def _is_numbered_right(self, pipeline: str) -> bool:
+        jobs = self._shelf.iter(keys.job_key(pipeline, ""))
+        ids = [key.decode().rpartition("\0")[2] for key, _ in jobs]
+        return numbering.are_right(ids, self._number_keys(pipeline))
+
+    def _number_keys(self, pipeline: str) -> list[bytes]:
+        return [key for key, _ in self._shelf.iter(keys.key("number", pipeline, ""))]
+
+    def _put_right(self, pipeline: str) -> tuple[keys.Changes, keys.Changes]:
+        """What gives each job a number of its own, and what must still be on disk of the records that this changes."""
+        found = self._number_keys(pipeline)  # first: the job of each is then among the jobs
+        jobs = list(self.iter_jobs(pipeline))
+        changes = numbering.put_right(jobs, found)
+        records = (keys.job_key(job.pipeline, job.id) for job in jobs)
+        return changes, {key: self._shelf.get(key) for key in records if key in changes}
+
+    def _complete(self, jobs: Iterable[Job]) -> tuple[keys.Changes, keys.Changes]:
+        """What makes jobs found by number, and what must still be on disk of the keys that lack it."""
+        jobs = list(jobs)
+        unnumbered: keys.Changes = {
+            key: b"" for key in map(keys.open_key, jobs) if self._shelf.get(key) == b""
+        }
+        return numbering.complete(jobs, unnumbered), unnumbered
 
     def jobs(self, pipeline: str | None = None) -> list[Job]:
         """The jobs of one pipeline, or of all, newest first."""
