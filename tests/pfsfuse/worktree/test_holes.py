@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import store
+from pfsfuse.testing.worktrees import opened_tree
 from pfsfuse.worktree import holes, scratch
 from pfsfuse.worktree.model import File
-from pfsfuse.worktree.place import place
 from pfsfuse.worktree.ranges import Range
 from pfsfuse.worktree.staging import stage
 from pfsfuse.worktree.worktree import Worktree
@@ -37,11 +37,6 @@ def opened(tmp_path: Path) -> Iterator[store.Store]:
         with made.create_repo("trips").edit() as edit:
             edit.write("large", LARGE)
         yield made
-
-
-def opened_tree(opened: store.Store) -> Worktree:
-    tree = opened.repo("trips").standing("master").tree
-    return Worktree(place(opened.path, "trips", "master"), opened, "trips", "master", tree)
 
 
 def large(tree: Worktree) -> File:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import store
+from pfsfuse.testing.worktrees import opened_tree
 from pfsfuse.worktree.model import File, Folder
 from pfsfuse.worktree.place import place
 from pfsfuse.worktree.staging import stage, stage_leftovers
@@ -27,11 +28,6 @@ def opened(tmp_path: Path) -> Iterator[store.Store]:
             with made.create_repo(name).edit() as edit:
                 edit.write("first", b"1")
         yield made
-
-
-def opened_tree(opened: store.Store, repo: str = "trips") -> Worktree:
-    tree = opened.repo(repo).standing("master").tree
-    return Worktree(place(opened.path, repo, "master"), opened, repo, "master", tree)
 
 
 def write(tree: Worktree, name: bytes, content: bytes) -> None:

@@ -6,14 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 import store
+from pfsfuse.testing.worktrees import opened_tree
 from pfsfuse.worktree.model import File, Folder
-from pfsfuse.worktree.place import place
 from pfsfuse.worktree.progress import Staging
 from pfsfuse.worktree.staging import stage, stage_leftovers
 from pfsfuse.worktree.worktree import Worktree
@@ -36,18 +34,6 @@ with store.open(sys.argv[1]) as data:
         files.Files.remove = some
     stage_leftovers(data, die if sys.argv[2] == "staging" else None)
 """
-
-
-@pytest.fixture
-def opened(tmp_path: Path) -> Iterator[store.Store]:
-    with store.create(tmp_path / "store") as made:
-        made.create_repo("trips")
-        yield made
-
-
-def opened_tree(opened: store.Store) -> Worktree:
-    tree = opened.repo("trips").standing("master").tree
-    return Worktree(place(opened.path, "trips", "master"), opened, "trips", "master", tree)
 
 
 def contents() -> dict[bytes, bytes]:

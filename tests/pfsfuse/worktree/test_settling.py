@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 import store
+from pfsfuse.testing.worktrees import opened_tree
 from pfsfuse.worktree.journal import Change
 from pfsfuse.worktree.model import File
-from pfsfuse.worktree.place import place
 from pfsfuse.worktree.staging import stage
 from pfsfuse.worktree.worktree import Worktree
 
 REGULAR = 0o100644
 LARGE = bytes(range(256)) * 6000
-
-
-@pytest.fixture
-def opened(tmp_path: Path) -> Iterator[store.Store]:
-    with store.create(tmp_path / "store") as made:
-        made.create_repo("trips")
-        yield made
-
-
-def opened_tree(opened: store.Store) -> Worktree:
-    repo = opened.repo("trips")
-    return Worktree(
-        place(opened.path, "trips", "master"), opened, "trips", "master", repo.standing("master").tree
-    )
 
 
 def written(tree: Worktree, name: bytes, content: bytes) -> File:

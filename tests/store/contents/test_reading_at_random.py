@@ -140,19 +140,6 @@ def test_a_store_that_was_removed_is_read_at_random_all_the_same(written):
     read_at_random(data, entry, plain)
 
 
-@pytest.fixture
-def asked(monkeypatch) -> list[tuple[int, int]]:
-    """What the disk was asked for: offset and size."""
-    heard: list[tuple[int, int]] = []
-
-    def advise(descriptor: int, offset: int, size: int, advice: int) -> None:
-        if advice == os.POSIX_FADV_WILLNEED:
-            heard.append((offset, size))
-
-    monkeypatch.setattr(os, "posix_fadvise", advise)
-    return heard
-
-
 @pytest.mark.parametrize("pages", [1, 64])
 def test_each_segment_is_asked_for_where_it_lies(written, asked, monkeypatch, pages):
     monkeypatch.setattr(ahead, "PAGES", pages)

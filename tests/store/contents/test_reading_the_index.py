@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from itertools import pairwise
 from threading import Event
@@ -36,19 +35,6 @@ def written(data):
         for number in range(400):
             edit.write(f"f{number}", random_.randbytes(100))
     return data
-
-
-@pytest.fixture
-def asked(monkeypatch) -> list[tuple[int, int]]:
-    """What the disk was asked for: offset and size."""
-    heard: list[tuple[int, int]] = []
-
-    def advise(descriptor: int, offset: int, size: int, advice: int) -> None:
-        if advice == os.POSIX_FADV_WILLNEED:
-            heard.append((offset, size))
-
-    monkeypatch.setattr(os, "posix_fadvise", advise)
-    return heard
 
 
 def test_every_page_of_the_index_is_asked_for(written, asked):

@@ -77,6 +77,12 @@ def test_a_map_that_another_process_has_grown_is_adopted(small):
     assert_sound(small)
 
 
+def ran(program: str, path: Path) -> subprocess.CompletedProcess[str]:
+    """How `program` ends in a process of its own, which is given `path`."""
+    command = [sys.executable, "-c", program, path]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
 def test_a_store_opens_where_address_space_is_scarce(tmp_path):
     program = (
         "import resource, sys, store\n"
@@ -85,13 +91,7 @@ def test_a_store_opens_where_address_space_is_scarce(tmp_path):
         "    with data.create_repo('trips').edit() as edit: edit.write('a', b'1')\n"
         "    print(data.resolve_commit('trips').read('a'))\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program, tmp_path / "s"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    done = ran(program, tmp_path / "s")
     assert (done.stdout, done.stderr) == ("b'1'\n", "")
 
 
@@ -102,13 +102,7 @@ def test_a_store_for_which_there_is_no_address_space_is_not_called_damaged(tmp_p
         "try: store.open_or_create(sys.argv[1])\n"
         "except store.NotWritable as error: print('ulimit -v' in str(error), error.hint())\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program, tmp_path / "s"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    done = ran(program, tmp_path / "s")
     assert (done.stdout, done.stderr) == ("True raise that limit, and repeat the command\n", "")
 
 
@@ -136,11 +130,5 @@ with Store(path, Environment(path, map_size=1 << 20)) as data:
         print("ulimit -v" in str(error), kept > 4)
     print(len(repo.head().read("first")))
 """
-    done = subprocess.run(
-        [sys.executable, "-c", program, tmp_path / "s"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    done = ran(program, tmp_path / "s")
     assert (done.stdout, done.stderr) == ("True True\n200000\n", "")
