@@ -11,26 +11,23 @@ import random
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from scripts.benchmarks import writing
 from scripts.benchmarks.bench import MB, Bench, Result, Row, number
 from scripts.benchmarks.grown import made
 from scripts.benchmarks.mounts import Mounted, all_mounted, drop_caches
 from scripts.benchmarks.peers import PFS
 from scripts.benchmarks.process import run
+from scripts.benchmarks.race import Scan, race
 
 PIECE = 1 << 20
 PAGE = 4096
-LIMIT = 2.5
-"""Seconds after which a run is cut short."""
 WARMING = 15.0
 """Seconds for the pass that warms; who is not done by then is measured as it is."""
 SMALL, WIDE, READERS = 64 << 10, 100_000, 4
-
-Scan = Callable[[Mounted, float], float]
-"""Works through a contender's files for so many seconds at most; how much it did."""
 
 
 def read_all(paths: Iterable[Path], seconds: float, piece: int = PIECE) -> tuple[int, int]:
@@ -107,33 +104,16 @@ def rates(
     cold: bool,
     warming: Scan | None = None,
 ) -> dict[str, float]:
-    """How much each contender does in a second, the median; all interleaved. Fills in the result.
+    """How much each contender does in a second; see `race`.
 
     `warming` reads all that a warm `scan` may read, where that is another scan.
     """
     mounts = bench.once("mounts", lambda: all_mounted(bench))
     chosen = [mounts[name] for name in names if name in mounts]
-    found: dict[str, list[float]] = {mounted.name: [] for mounted in chosen}
     if not cold:
         for mounted in chosen:
             (warming or scan)(mounted, WARMING)
-    limit = LIMIT / 10 if bench.quick else LIMIT
-    for _ in range(bench.runs):
-        for mounted in chosen:
-            if cold:
-                mounted.restart()
-            start = time.perf_counter()
-            try:
-                done = scan(mounted, limit)
-            except OSError as error:
-                raise RuntimeError(f"{mounted.name}: {error}") from None
-            found[mounted.name].append(done / (time.perf_counter() - start))
-    result.runs.update(found)
-    middle = {name: statistics.median(values) for name, values in found.items()}
-    shown = {name: f"{number(value)} {unit}" for name, value in middle.items()}
-    result.measured = shown.pop("pfs")
-    result.peers = [f"{name} {value}" for name, value in shown.items()]
-    return middle
+    return race(bench, result, chosen, scan, unit, Mounted.restart if cold else lambda _: None)
 
 
 OURSELVES = ("pfs", "pfs --read-only")
@@ -246,4 +226,5 @@ ROWS = (
     _row("parallel-warm", "4 readers of 400 tables", {"ext4": 0.5}, side_by_side, "MB/s", cold=False),
     Row("first-byte", "from `pfs mount` to the first byte", "under 0.7 s", first_byte),
     Row("memory", "walk 1,000,000 files", "under 400 MiB, then under 200 MiB", memory),
+    *writing.ROWS,
 )

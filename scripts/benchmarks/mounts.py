@@ -89,6 +89,26 @@ def all_mounted(bench: Bench) -> Iterator[dict[str, Mounted]]:
             mounted.stop()
 
 
+@contextmanager
+def all_writable(bench: Bench) -> Iterator[dict[str, Mounted]]:
+    """Who can be written to, in the directory called "draft", mounted until the block ends; we come first."""
+    store, at = bench.fresh() / "store", bench.fresh()
+    pfs = [*PFS, "--store", store]
+    run([*pfs, "repo", "create", "data"])
+    ours = Mounted("pfs", {"draft": at / "data"}, {}, at, lambda: run([*pfs, "mount", at]))
+    found = [ours, Mounted("ext4", {"draft": bench.fresh()}, {})]
+    if shutil.which("bindfs") is not None:
+        bound, shown = bench.fresh(), bench.fresh()
+        found.append(_served("bindfs", bound, {"draft": bound}, {}, ["bindfs", "-f", shown, bound]))
+    try:
+        for mounted in found:
+            mounted.start()
+        yield {mounted.name: mounted for mounted in found}
+    finally:
+        for mounted in found:
+            mounted.stop()
+
+
 def _names(where: Path) -> list[Path]:
     found = [Path(folder, name) for folder, _, names in os.walk(where) for name in names]
     return sorted(path.relative_to(where) for path in found)
@@ -112,6 +132,8 @@ def _ours(bench: Bench, sets: Sets, names: Names) -> tuple[Mounted, ...]:
 
 
 def _served(name: str, at: Path, sets: Sets, names: Names, command: Sequence[str | Path]) -> Mounted:
+    """Somebody whose program serves `at` for as long as it runs."""
+
     def start() -> None:
         subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         until = time.monotonic() + PATIENCE
@@ -121,7 +143,11 @@ def _served(name: str, at: Path, sets: Sets, names: Names, command: Sequence[str
             time.sleep(0.01)
         time.sleep(SETTLE)
 
-    return Mounted(name, {each: at / where.name for each, where in sets.items()}, names, at, start)
+    return Mounted(name, sets, names, at, start)
+
+
+def _below(at: Path, sets: Sets) -> Sets:
+    return {each: at / where.name for each, where in sets.items()}
 
 
 def _ceiling(bench: Bench, sets: Sets, names: Names) -> Mounted | None:
@@ -132,7 +158,7 @@ def _ceiling(bench: Bench, sets: Sets, names: Names) -> Mounted | None:
         say("pyfuse3 is not installed (pip builds it, with libfuse3-dev and pkg-config); there is no ceiling")
         return None
     command = [sys.executable, "-m", "scripts.benchmarks.ceiling", bench.data, at]
-    return _served("ceiling", at, sets, names, command)
+    return _served("ceiling", at, _below(at, sets), names, command)
 
 
 def _bindfs(bench: Bench, sets: Sets, names: Names) -> Mounted | None:
@@ -140,7 +166,7 @@ def _bindfs(bench: Bench, sets: Sets, names: Names) -> Mounted | None:
     if shutil.which("bindfs") is None:
         say("bindfs is not installed; it is left out")
         return None
-    return _served("bindfs", at, sets, names, ["bindfs", "-f", "-r", bench.data, at])
+    return _served("bindfs", at, _below(at, sets), names, ["bindfs", "-f", "-r", bench.data, at])
 
 
 def _squashfuse(bench: Bench, sets: Sets, names: Names) -> Mounted | None:
@@ -154,4 +180,4 @@ def _squashfuse(bench: Bench, sets: Sets, names: Names) -> Mounted | None:
         half = image.with_suffix(".half")
         run(["mksquashfs", *sets.values(), half, "-comp", "zstd", "-Xcompression-level", "3", "-noappend"])
         half.rename(image)
-    return _served("squashfuse_ll", at, sets, names, ["squashfuse_ll", "-f", image, at])
+    return _served("squashfuse_ll", at, _below(at, sets), names, ["squashfuse_ll", "-f", image, at])
