@@ -4,35 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pfsfuse.vfs.keys import alias, child_key, leaf_key
+from pfsfuse.vfs.keys import child_key, leaf_key
 from pfsfuse.vfs.nodes import UNWRITABLE, Contents, Directory, Leaf, Node
 from store import Commit, Entry, Store
 
 
 class CommitDirectory(Directory):
-    """A directory of a commit, or any tree that is shown as one.
+    """A directory of a commit, or any tree that is shown as one."""
 
-    `place` is the key of the repo and path that all commits share, where directories that are equal in several
-    commits shall look like one; b"" where they shall not.
-    """
+    __slots__ = ("entry", "store")
 
-    __slots__ = ("alias", "entry", "place", "store")
-
-    def __init__(
-        self,
-        store: Store,
-        key: bytes,
-        parent: Directory | None,
-        name: bytes,
-        entry: Entry,
-        *,
-        place: bytes = b"",
-    ) -> None:
+    def __init__(self, store: Store, key: bytes, parent: Directory | None, name: bytes, entry: Entry) -> None:
         super().__init__(key, parent, name)
         self.store = store
         self.entry = entry
-        self.place = place
-        self.alias = 0
 
     @property
     def mode(self) -> int:  # type: ignore[override]
@@ -48,14 +33,9 @@ class CommitDirectory(Directory):
 
     def child(self, entry: Entry) -> Node:
         """The candidate for an entry of this directory."""
-        if not entry.is_dir:
-            return Leaf(leaf_key(entry), self, entry)
-        place = self.place and child_key(self.place, entry.name)
-        key = child_key(self.key, entry.name)
-        directory = CommitDirectory(self.store, key, self, entry.name, entry, place=place)
-        if place:
-            directory.alias = alias(leaf_key(entry, place))
-        return directory
+        if entry.is_dir:
+            return CommitDirectory(self.store, child_key(self.key, entry.name), self, entry.name, entry)
+        return Leaf(leaf_key(entry), self, entry)
 
     listing_lasts = True
 

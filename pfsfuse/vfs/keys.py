@@ -8,10 +8,9 @@
 A number is the key's first 63 bits, so that it survives remounts without a table on disk; `inodes.py` settles
 the collision of two keys.
 
-The kernel allows a directory one place only, but programs are told a number of our choice (`Node.alias`). Of a
-directory below a commit's root it follows from the repo, the path and all it holds, so `diff -r` of two commits takes
-directories for the same one that are, and does not enter them. Below one commit no two have the same, nor have the
-roots: `cp -r` refuses to copy what looks like one directory given twice.
+Programs could be told another number than the kernel (`Node.alias`), and of directories that are equal in two commits
+the same one, so that `diff -r` need not enter them. But then `tar --listed-incremental` takes one for the other after a
+renaming, and its archives bring back the files of only one of them; and `cp -r` refuses the second one it meets.
 """
 
 from __future__ import annotations

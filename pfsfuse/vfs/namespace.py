@@ -114,8 +114,7 @@ class HostDirectory(Known):
         key = root_key(self.key, b"commit", name, commit.id)
         if self.apart:
             return ApartDirectory(self.store, key, self, name, commit.tree, commit)
-        place = root_key(b"repo", repo.name.encode())
-        return CommitDirectory(self.store, key, self, name, commit.tree, place=place)
+        return CommitDirectory(self.store, key, self, name, commit.tree)
 
     def _changes(self, repo: Repo, name: bytes, old_ref: str, new_ref: str) -> Node:
         old, new = repo.commit(old_ref), repo.commit(new_ref)
