@@ -19,7 +19,7 @@ from pfsfuse.filesystem.address import Address, parse
 from pfsfuse.filesystem.changes import Changes
 from pfsfuse.filesystem.errors import os_error, translated
 from pfsfuse.filesystem.looking import Looking
-from pfsfuse.filesystem.place import branch
+from pfsfuse.filesystem.place import branch, require_repo
 from pfsfuse.filesystem.writer import CompressedWriter, PfsWriter, TextWriter
 
 TEXT = ("encoding", "errors", "newline")
@@ -229,15 +229,15 @@ class PfsFileSystem(Looking):
         at = parse(stringify_path(path))
         with translated(at):
             if not at.path:
-                self._create_repo(at, exist_ok=False)
+                self._create_repo(at)
                 return
         self._change(at, lambda changes: _mkdir(changes, at, create_parents))
 
     def makedirs(self, path: Any, exist_ok: bool = False) -> None:
         at = parse(stringify_path(path))
         with translated(at):
-            if not at.path:
-                self._create_repo(at, exist_ok=exist_ok)
+            if not at.path and not exist_ok:
+                self._create_repo(at)
                 return
             if exist_ok and self._is_ready_for(at):
                 return
@@ -247,8 +247,12 @@ class PfsFileSystem(Looking):
         """Whether there is nothing to do before something is written below `at`, which shall be a directory.
 
         With `exist_ok` programs prepare to write, and directories come with what is written to them: a commit of its
-        own, of an empty directory, would be one too many. What is a part of other changes is made.
+        own, of an empty directory, would be one too many. What is a part of other changes is made. A repo is not: the
+        mistyped name of one would be a new one.
         """
+        if not at.repo or at.ref == "":
+            return self.isdir(str(at))
+        require_repo(self.data, at)
         found = self._find(at)
         if found is not None:
             return found.is_dir
@@ -259,7 +263,7 @@ class PfsFileSystem(Looking):
         at = parse(stringify_path(path))
         self._change(at, lambda changes: bulk.remove_empty(changes, at))
 
-    def _create_repo(self, at: Address, *, exist_ok: bool) -> None:
+    def _create_repo(self, at: Address) -> None:
         """`mkdir("pfs://trips")` makes the repo, and the store if there is none. A branch is made from a commit."""
         if at.repo and at.ref is None and not self.exists(at.place):
             with store.open_or_create(self.store_path) as data:
@@ -267,15 +271,14 @@ class PfsFileSystem(Looking):
             self.tell_daemons()
             return
         self.info(at.place)  # which says what is missing
-        if not exist_ok:
-            raise os_error(errno.EEXIST, "it exists already", at)
+        raise os_error(errno.EEXIST, "it exists already", at)
 
 
 def _write(changes: Changes, at: Address, data: bytes | BinaryIO, kind: str) -> None:
     """Make `at` a file with `data`. `kind`: "a" adds to what it holds, "x" is for a new one, else it is replaced."""
     if not at.path:
         raise store.IsADirectory(b"")
-    if kind == "x" and changes.find(at) is not None:
+    if kind == "x" and _found(changes, at):
         raise os_error(errno.EEXIST, "it exists already", at)
     if not isinstance(data, bytes) and data.seekable():
         data.seek(0)  # it may be the second attempt
@@ -286,9 +289,15 @@ def _write(changes: Changes, at: Address, data: bytes | BinaryIO, kind: str) -> 
 
 
 def _mkdir(changes: Changes, at: Address, create_parents: bool) -> None:
-    if changes.find(at) is not None:
+    if _found(changes, at):
         raise os_error(errno.EEXIST, "it exists already", at)
     above = Address(at.repo, at.ref, posixpath.dirname(at.path))
     if not create_parents:
         changes.place(above).get()
     changes.line(at, "make directory").mkdir(at.path)
+
+
+def _found(changes: Changes, at: Address) -> bool:
+    """Whether anything is at `at`, where something new is to be."""
+    require_repo(changes.data, at)
+    return changes.find(at) is not None

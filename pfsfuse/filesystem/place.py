@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import store
-from pfsfuse.filesystem.address import Address
+from pfsfuse.filesystem.address import PROTOCOL, Address
 from pfsfuse.filesystem.errors import os_error
 
 HOPS = 40
@@ -98,12 +98,17 @@ def look(data: store.Store, address: Address) -> Place:
 
 
 def branch(data: store.Store, address: Address) -> tuple[store.Repo, str]:
-    """The branch that `address` is on, which can be written to. Raises EROFS for what never changes, PermissionError
-    for what a pipeline computes, and what `look` raises.
+    """The branch that `address` is on, which can be written to.
+
+    Raises FileNotFoundError for a repo that is not there, which only `mkdir` makes; EROFS for what never changes,
+    PermissionError for what a pipeline computes, and what `look` raises.
     """
     if not address.repo or address.ref == "":
         raise os_error(errno.EPERM, "only a branch of a repo can be written to", address)
-    target = data.resolve(address.place)
+    try:
+        target = data.resolve(address.place)
+    except store.RepoNotFound as error:
+        raise _no_repo(error, address) from None
     if target.branch is None:
         hint = f"`pfs branch list {address.repo}` shows the branches, which do"
         raise os_error(errno.EROFS, f"{address.place} is no branch and never changes; {hint}", address)
@@ -112,6 +117,22 @@ def branch(data: store.Store, address: Address) -> tuple[store.Repo, str]:
     except store.InUse as error:
         raise os_error(errno.EPERM, str(error), address) from None
     return target.repo, target.branch
+
+
+def require_repo(data: store.Store, address: Address) -> None:
+    """Raise the FileNotFoundError of `branch` where there is no repo."""
+    try:
+        data.repo(address.repo)
+    except store.RepoNotFound as error:
+        raise _no_repo(error, address) from None
+
+
+def _no_repo(error: store.RepoNotFound, address: Address) -> OSError:
+    """What a write to a repo that is not there says: what it may have been meant to be, and what makes it."""
+    name, hint = error.repo, error.hint()
+    near = f"{hint} If not, " if hint.startswith("did you mean") else ""
+    makes = f'fs.mkdir("{PROTOCOL}://{name}") or `pfs repo create {name}` makes it'
+    return os_error(errno.ENOENT, f"{error}; {near}{makes}", address)
 
 
 def _names(path: str) -> list[bytes]:

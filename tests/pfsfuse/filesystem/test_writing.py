@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import fsspec
+import pandas
 import pytest
 
 import store
@@ -260,7 +261,38 @@ def test_mkdir_makes_a_repo_and_a_store(tmp_path):
     fs.mkdir("pfs://trips")
     fs.makedirs("pfs://trips", exist_ok=True)
     fs.pipe_file("pfs://trips/a", b"1")
-    assert fs.find("trips") == ["trips/a"]
+    fs.makedirs("pfs://weather")
+    assert fs.find("") == ["trips/a"] and fs.ls("", detail=False) == ["trips", "weather"]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda fs: fsspec.open("pfs://typo/a.csv", "w", store=fs.store_path).open(),
+        lambda fs: pandas.DataFrame({"a": [1]}).to_csv(
+            "pfs://typo@master/a.csv", storage_options={"store": fs.store_path}
+        ),
+        lambda fs: fs.open("typo/a", "wb"),
+        lambda fs: fs.pipe_file("typo/a", b""),
+        lambda fs: fs.pipe_file("typo/a", b"", mode="create"),
+        lambda fs: fs.put(str(fs.store_path), "typo", recursive=True),
+        lambda fs: fs.copy("trips", "typo", recursive=True),
+        lambda fs: fs.mkdir("typo/below"),
+        lambda fs: fs.makedirs("typo", exist_ok=True),
+        lambda fs: fs.makedirs("typo@master/below", exist_ok=True),
+    ],
+)
+def test_writing_to_a_repo_that_is_not_there_makes_none_and_says_what_does(fs, data, call):
+    with pytest.raises(FileNotFoundError) as raised:
+        call(fs)
+    assert "no repo 'typo'" in str(raised.value)
+    assert 'fs.mkdir("pfs://typo") or `pfs repo create typo` makes it' in str(raised.value)
+    assert [repo.name for repo in data.repos()] == ["trips"]
+
+
+def test_a_mistyped_repo_is_answered_with_the_one_that_is_there(fs):
+    with pytest.raises(FileNotFoundError, match="did you mean 'trips'"):
+        fs.open("trps/a", "wb")
 
 
 @pytest.mark.parametrize("path", ["trips/a", "trips/a.gz"])
