@@ -16,6 +16,7 @@
     set_trigger(store, repo, branch, trigger), remove_trigger, triggers    branches that follow others
     preview(store, spec) -> datums                      those of a specification that is not deployed
     iter_datums(store, spec, job), find_datum           each datum of a job, and how it went
+    write_as(store, name, made_ns, write)               commit to an output repo as long as it is this pipeline's
     job_logs(store, job)                                the log files of a job, one for each datum it ran
 
 All of these are synchronous and import no event loop. What runs jobs is `scheduler.loop`, which only the
@@ -37,6 +38,7 @@ from pfsfuse.scheduler.deploy import (
 from pfsfuse.scheduler.job import DatumRun, Job, JobInput, Pipeline
 from pfsfuse.scheduler.ledger import Ledger
 from pfsfuse.scheduler.logs import job_logs
+from pfsfuse.scheduler.ownership import PipelineGone, write_as
 from pfsfuse.scheduler.requests import request_retry, stop_job
 from pfsfuse.scheduler.results import spec_of_job
 from pfsfuse.scheduler.standing import run_pipeline, start_pipeline, stop_pipeline
@@ -53,6 +55,7 @@ __all__ = [
     "JobInput",
     "Ledger",
     "Pipeline",
+    "PipelineGone",
     "create_pipeline",
     "delete_pipeline",
     "deploy",
@@ -77,4 +80,5 @@ __all__ = [
     "update_pipeline",
     "wait_for",
     "wait_for_job",
+    "write_as",
 ]

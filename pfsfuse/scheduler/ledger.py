@@ -124,8 +124,15 @@ class Ledger:
         )  # made before versions were kept
 
     def note_made(self, name: str, commit: str, version: int) -> None:
-        """A commit that no job made, and the version of the pipeline that did."""
-        self._shelf.put(keys.key("made", name, commit), b"%d" % version)
+        """A commit that no job made, and the version of the pipeline that did; nothing when that is known no more,
+        the pipeline having been deleted with its repo."""
+        for known in (keys.version_key(name, version), keys.key("pipeline", name)):
+            if (value := self._shelf.get(known)) is not None:  # the latter was made before versions were kept
+                with suppress(Conflict):
+                    self._shelf.update(
+                        {keys.key("made", name, commit): b"%d" % version}, expect={known: value}
+                    )
+                return
 
     def version_of(self, repo: str, commit: str) -> int | None:
         """The number of the version that made a commit; None when no pipeline did, or it is not known."""

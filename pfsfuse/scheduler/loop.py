@@ -31,10 +31,11 @@ from pfsfuse.scheduler.history import StoreHistory
 from pfsfuse.scheduler.job import Job, Pipeline, Request, overtaken_by
 from pfsfuse.scheduler.ledger import Ledger
 from pfsfuse.scheduler.logs import remove_logs
+from pfsfuse.scheduler.ownership import PipelineGone
 from pfsfuse.scheduler.plan import plan_jobs
 from pfsfuse.scheduler.requests import answer, end_unrun
 from pfsfuse.scheduler.results import spec_for
-from pfsfuse.scheduler.run import JobRun, PipelineGone
+from pfsfuse.scheduler.run import JobRun
 from pfsfuse.scheduler.steps import Fail, Run, next_steps
 from pfsfuse.scheduler.ticks import Newest, clocks, tick
 from pfsfuse.scheduler.triggers import move_branches

@@ -30,21 +30,18 @@ from pfsfuse.scheduler.datums import datums_of, find_work, run_of
 from pfsfuse.scheduler.drain import drain
 from pfsfuse.scheduler.egressing import push_out
 from pfsfuse.scheduler.growth import Growth, merge_growth, note_basis
-from pfsfuse.scheduler.job import DatumRun, Job, overtaken_by
+from pfsfuse.scheduler.job import DatumRun, Job, Pipeline, overtaken_by
 from pfsfuse.scheduler.ledger import Ledger
+from pfsfuse.scheduler.ownership import PipelineGone, write_as
 from pfsfuse.scheduler.sets import in_sets
 from pfsfuse.scheduler.tasks import describe, task_of
 from pfsfuse.worker.api import Executor, Outcome, datum_pin
-from store import Conflict, Entry, Store, StoreError
+from store import Entry, Store, StoreError
 
 log = logging.getLogger(__name__)
 
 PROGRESS_SECONDS = 1.0
 """Between two records of how far a job is: each is a synced write."""
-
-
-class PipelineGone(Exception):
-    """The pipeline was deleted while its job ran, and perhaps made anew; there is nothing left to record."""
 
 
 class Overtaken(Exception):
@@ -236,22 +233,14 @@ class JobRun:
             note_basis(self._store, self._spec, self.job)
 
     def _in_pipeline(self, write: Callable[[output.Hold], object], *, wanted: bool = False) -> None:
-        """Write to the output repo as long as it is this pipeline's: `write` is given what says so, to be asked in the
-        same transaction, and is called again when the pipeline was changed (stopped, say). Raises PipelineGone; with
-        `wanted` Overtaken, too, when an update has ended the job."""
-        ledger = Ledger(self._store)
-        while True:
-            pipeline = ledger.find_pipeline(self.job.pipeline, made_ns=self._made_ns)
-            if pipeline is None:
-                raise PipelineGone(self.job.pipeline)
+        """Write to the output repo as long as it is this pipeline's. Raises PipelineGone; with `wanted` Overtaken, too,
+        when an update has ended the job."""
+
+        def check(pipeline: Pipeline) -> None:
             if wanted and self.job.version < pipeline.oldest:
                 raise Overtaken(overtaken_by(pipeline))
-            try:
-                write(partial(ledger.hold, pipeline=pipeline))
-                return
-            except Conflict:
-                if ledger.find_pipeline(self.job.pipeline) == pipeline:
-                    raise  # of something else
+
+        write_as(self._store, self.job.pipeline, self._made_ns, write, check)
 
     def _layer(self, datum: Datum) -> output.Layer:
         pin = self._store.pins.get(datum_pin(datum.id))

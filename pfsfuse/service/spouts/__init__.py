@@ -15,5 +15,7 @@ What the command does is this, and nothing else:
 
 Files are moved out of /pfs/out as they are taken, and replace those of the same name in the commit before. The
 command is started again when it ends, after pauses of 1, 2, 4, … 60 seconds. Nothing that was closed is lost, whoever
-dies: `python -m pfsfuse.testing.spouts` kills daemons, workers and commands in a loop, and looks.
+dies, as long as its pipeline is there; once `pfs pipeline delete` has returned, nothing of it becomes a commit any
+more, also under another pipeline of its name. `python -m pfsfuse.testing.spouts` kills daemons, workers and commands in
+a loop, and looks.
 """

@@ -17,11 +17,11 @@ from msgspec.structs import replace
 
 from pfsfuse.errors import PfsError
 from pfsfuse.pipeline import Spec
-from pfsfuse.scheduler import Ledger, Pipeline
+from pfsfuse.scheduler import Ledger, Pipeline, PipelineGone, write_as
 from pfsfuse.service import logtail, ports
 from pfsfuse.service.forward import forward
 from pfsfuse.service.spouts.record import SpoutStatus, find_spout, log_path, put_spout
-from pfsfuse.service.spouts.taking import Basin, Look
+from pfsfuse.service.spouts.taking import Basin, Hold, Look
 from pfsfuse.worker.api import Ended, Launch, Limits
 from pfsfuse.worker.handle import Worker, WorkerDied, open_worker
 from store import Store, StoreError
@@ -76,13 +76,15 @@ class SpoutKeeper:
 
     def _prepare(self) -> None:
         self._log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._basin.prepare()
+        self._basin.prepare(self.pipeline.created_ns)
 
     async def _run_once(self) -> str:
         """Launch the command and stay with it; why it ended."""
         left = self._basin.look()
         if await self._take(left.message or ""):
             self._basin.acknowledge(left)  # one that a command before has left would answer this one's
+        if self._stopping.is_set():
+            return ""  # its pipeline was deleted
         printed = logtail.size(self._log)
         try:
             self._require_ports()
@@ -162,10 +164,14 @@ class SpoutKeeper:
                 changed = waiting = trio.current_time()
 
     async def _take(self, message: str) -> bool:
-        """Commit what is complete. False when it could not be: it stays where it is, and is tried again."""
+        """Commit what is complete. False when it could not be: it stays where it is, and is tried again, unless the
+        pipeline was deleted: then this is the end."""
         try:
             with trio.CancelScope(shield=True):
                 await trio.to_thread.run_sync(self._take_in_thread, message)
+        except PipelineGone:
+            self._stopping.set()
+            return False
         except (StoreError, OSError) as error:
             log.error("spout %s: what it wrote cannot be committed: %s", self.pipeline.name, error)
             await self._report(reason=f"what it wrote cannot be committed: {error}")
@@ -173,9 +179,14 @@ class SpoutKeeper:
         return True
 
     def _take_in_thread(self, message: str) -> None:
-        name = self.pipeline.name
-        for made in self._basin.take(branch=self._spec.output_branch, message=message or f"{name}: spout"):
-            Ledger(self._store).note_made(name, str(made.id), self.pipeline.version)
+        name, ledger = self.pipeline.name, Ledger(self._store)
+        branch, message = self._spec.output_branch, message or f"{name}: spout"
+
+        def write(hold: Hold) -> None:
+            for made in self._basin.take(branch=branch, message=message, hold=hold):
+                ledger.note_made(name, str(made.id), self.pipeline.version)
+
+        write_as(self._store, name, self.pipeline.created_ns, write)
 
     async def _report(self, **changes: Any) -> None:
         status = replace(self._status, **changes)

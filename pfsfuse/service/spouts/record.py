@@ -28,6 +28,11 @@ def find_spout(store: Store, name: str) -> SpoutStatus | None:
     return None if found is None else msgspec.json.decode(found, type=SpoutStatus)
 
 
+def find_spouts(store: Store) -> set[str]:
+    """The names of all that have run and are not forgotten."""
+    return {key.decode() for key, _ in _shelf(store).iter()}
+
+
 def put_spout(store: Store, name: str, status: SpoutStatus | None) -> None:
     """None forgets it."""
     _shelf(store).update({name.encode(): None if status is None else msgspec.json.encode(status)})

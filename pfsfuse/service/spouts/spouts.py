@@ -9,7 +9,7 @@ import trio
 from pfsfuse.errors import SpecError
 from pfsfuse.scheduler import Ledger, Pipeline, spec_of
 from pfsfuse.service.spouts.keeper import QUIET_SECONDS, SpoutKeeper
-from pfsfuse.service.spouts.record import put_spout
+from pfsfuse.service.spouts.record import find_spouts, put_spout
 from pfsfuse.service.spouts.taking import Basin
 from store import Store, StoreError
 
@@ -36,6 +36,7 @@ class Spouts:
 
     async def run(self) -> None:
         """Until stopped."""
+        await trio.to_thread.run_sync(self._forget_others)
         async with trio.open_nursery() as keepers:
             while not self._stopping.is_set():
                 seen, self._bell = self._store.last_txnid(), trio.Event()
@@ -72,7 +73,7 @@ class Spouts:
     async def _keep(self, name: str) -> None:
         try:
             await self._keepers[name].run()
-            await trio.to_thread.run_sync(self._forget_deleted, name)
+            await trio.to_thread.run_sync(self._forget_deleted, self._keepers[name].pipeline)
         except Exception:  # the others, and the mount, live in the same process
             log.exception("spout %s", name)
             await trio.sleep(WATCH_SECONDS)
@@ -80,7 +81,19 @@ class Spouts:
             del self._keepers[name]
             self._bell.set()
 
-    def _forget_deleted(self, name: str) -> None:
-        if Ledger(self._store).find_pipeline(name) is None:
-            Basin(self._store, name).discard()
-            put_spout(self._store, name, None)
+    def _forget_others(self) -> None:
+        """Clear away what is left of spouts that were deleted while nobody kept them."""
+        try:
+            there = {each.name for each in Ledger(self._store).pipelines()}
+            for name in find_spouts(self._store) - there:
+                self._forget(name)
+        except StoreError as error:
+            log.error("what deleted spouts have left stays: %s", error)
+
+    def _forget_deleted(self, was: Pipeline) -> None:
+        if Ledger(self._store).find_pipeline(was.name, made_ns=was.created_ns) is None:
+            self._forget(was.name)
+
+    def _forget(self, name: str) -> None:
+        Basin(self._store, name).discard()
+        put_spout(self._store, name, None)

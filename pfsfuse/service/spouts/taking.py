@@ -2,6 +2,7 @@
 
     <store>/scratch/spout-<name>/out      /pfs/out of the command
     <store>/scratch/spout-<name>/taken    files on their way into a commit
+    <store>/scratch/spout-<name>/made     when the pipeline was made: what another of its name has left is not its own
 
 A file is complete when no process has it open for writing. It is moved to `taken` first and looked at again there,
 where nobody can open it any more; one that somebody has opened in between goes back.
@@ -16,10 +17,11 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pfsfuse.worker.debris import put_aside
 from pfsfuse.worker.removal import remove_tree
 from store import Commit, Edit, Store
 
@@ -28,6 +30,8 @@ LIMIT = 16 << 10
 """Bytes of a message."""
 
 Inode = tuple[int, int]
+Hold = Callable[[Edit], None]
+"""Says of an edit what must be so for it to become a commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +54,22 @@ class Basin:
         self.top = store.path / "scratch" / f"spout-{name}"
         self.out, self._taken = self.top / "out", self.top / "taken"
 
-    def prepare(self) -> None:
-        """Make the directories, with what is left in them from before."""
+    def prepare(self, made_ns: int) -> None:
+        """Make the directories, with what is left in them from before: from the pipeline that was made then, or from a
+        version of pfs that did not note when."""
+        made = self.top / "made"
+        if made.exists() and made.read_text() != str(made_ns):
+            self.discard()
         for path in (self.top, self.out):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not made.exists():
+            new = self.top / "made.new"
+            new.write_text(str(made_ns))
+            new.rename(made)
 
     def discard(self) -> None:
-        remove_tree(self.top)
+        """Remove all of it: in one step, or another pipeline would take what is half removed for its own."""
+        remove_tree(put_aside(self.top, self.top.parent) or self.top)
 
     def look(self) -> Look:
         """Cheap, and never in the way of who writes."""
@@ -66,19 +79,19 @@ class Basin:
         )
         return Look(files, *self._marker())
 
-    def take(self, *, branch: str, message: str) -> list[Commit]:
-        """Commit what is complete: in one commit, after another of what was left in `taken`; in none when there was
-        nothing, or nothing differs from the head.
+    def take(self, *, branch: str, message: str, hold: Hold = lambda edit: None) -> Iterator[Commit]:
+        """Commit what is complete, and give each commit when it has been made: one, after another of what was left in
+        `taken`; none when there was nothing, or nothing differs from the head. To be exhausted.
 
-        Raises StoreError or OSError when it cannot be; what was moved is committed by the next call.
+        Raises StoreError or OSError when it cannot be, and Conflict when what `hold` asks for is not so; what was moved
+        is committed by the next call.
         """
         # What was left comes first: what is in `out` by now need not fit beside it.
-        left = self._commit(branch, message)
+        yield from self._commit(branch, message, hold)
         remove_tree(self._taken)
         self._move()
-        made = self._commit(branch, message)
+        yield from self._commit(branch, message, hold)
         remove_tree(self._taken)
-        return [each for each in (left, made) if each is not None]
 
     def acknowledge(self, seen: Look) -> None:
         """Remove the marker of this look: what was closed when it was written has been committed. One that was written
@@ -121,22 +134,24 @@ class Basin:
             if not os.path.lexists(back):
                 os.replace(os.path.join(taken, moved[inode]), back)
 
-    def _commit(self, branch: str, message: str) -> Commit | None:
+    def _commit(self, branch: str, message: str, hold: Hold) -> Iterator[Commit]:
         """Step 2."""
         top = os.fsencode(self._taken)
         if not any(True for _ in _walk(top)):
-            return None
+            return
         repo = self._store.repo(self._name)
         known = repo.find_branch(branch)
         before = None if known is None else known.head
         with repo.edit(branch, message=message, origin="pipeline") as edit:
+            hold(edit)
             for path, found in _walk(top):
                 _make_room(edit, path)
                 if stat.S_ISLNK(found.st_mode):
                     edit.symlink(path, os.readlink(os.path.join(top, path)))
                 else:
                     edit.put(Path(os.fsdecode(os.path.join(top, path))), path)
-        return edit.result if edit.result is not None and edit.result.id != before else None
+        if edit.result is not None and edit.result.id != before:
+            yield edit.result
 
 
 def _make_room(edit: Edit, path: bytes) -> None:

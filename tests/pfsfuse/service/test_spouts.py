@@ -5,22 +5,24 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 import trio
 
 import pfsfuse.service.spouts.taking as taking
-from pfsfuse.pipeline import parse_specs
+from pfsfuse.pipeline import Spec, parse_specs
 from pfsfuse.scheduler import (
     Ledger,
+    Pipeline,
     create_pipeline,
     delete_pipeline,
     start_pipeline,
     stop_pipeline,
     update_pipeline,
 )
-from pfsfuse.service.spouts.record import find_spout, log_path
+from pfsfuse.service.spouts.keeper import SpoutKeeper
+from pfsfuse.service.spouts.record import SpoutStatus, find_spout, log_path, put_spout
 from pfsfuse.service.spouts.spouts import Spouts
 from pfsfuse.service.spouts.taking import Basin, Look
 from store import Commit, Full, Store
@@ -36,12 +38,12 @@ def files(commit: Commit | None) -> dict[str, bytes]:
 def basin(store: Store) -> Basin:
     store.create_repo("spout", origin="pipeline")
     made = Basin(store, "spout")
-    made.prepare()
+    made.prepare(1)
     return made
 
 
 def take(basin: Basin) -> Commit | None:
-    return (basin.take(branch="master", message="m") or [None])[-1]
+    return ([None, *basin.take(branch="master", message="m")])[-1]
 
 
 # ---- what is taken
@@ -50,9 +52,10 @@ def take(basin: Basin) -> Commit | None:
 def test_what_could_not_be_committed_comes_before_a_directory_of_its_name(
     store: Store, basin: Basin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*given: object) -> None:
+    def full(*given: object) -> Iterator[Commit]:
         if (basin.top / "taken").exists():
             raise Full("no space left")
+        yield from ()
 
     (basin.out / "a").write_bytes(b"1")
     with monkeypatch.context() as broken:
@@ -132,6 +135,15 @@ def test_what_cannot_be_committed_stays_for_the_next_time(store: Store, basin: B
     assert files(take(basin)) == {"f": b"1"}
 
 
+def test_what_another_pipeline_of_the_name_has_left_is_nobody_s(basin: Basin) -> None:
+    (basin.out / "f").write_bytes(b"1")
+    basin.prepare(1)
+    assert [path for path, *_ in basin.look().files] == [b"f"]
+    basin.prepare(2)
+    assert basin.look().files == ()
+    assert os.listdir(basin.top.parent) == [basin.top.name]
+
+
 def test_the_marker_s_text_is_the_message(basin: Basin) -> None:
     assert basin.look().message is None
     (basin.out / ".commit").write_text("why\n")
@@ -182,10 +194,14 @@ exit 3
 """
 
 
-def spout(store: Store, script: str, *, update: bool = False) -> None:
+def spec_of(script: str) -> Spec:
     document = {"pipeline": {"name": "spout"}, "spout": {}, "transform": {"cmd": ["sh"], "stdin": [script]}}
     (spec,) = parse_specs(json.dumps(document), source="test")
-    (update_pipeline if update else create_pipeline)(store, spec)
+    return spec
+
+
+def spout(store: Store, script: str, *, update: bool = False) -> Pipeline:
+    return (update_pipeline if update else create_pipeline)(store, spec_of(script))
 
 
 def watch(store: Store, meanwhile: Callable[[], Awaitable[None]]) -> None:
@@ -205,6 +221,40 @@ def watch(store: Store, meanwhile: Callable[[], Awaitable[None]]) -> None:
 async def until(condition: Callable[[], object]) -> None:
     while not condition():
         await trio.sleep(0.02)
+
+
+@pytest.mark.parametrize("moment", ["_move", "_make_room"])
+def test_nothing_is_committed_once_the_deletion_of_its_pipeline_is_acknowledged(
+    store: Store, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """The deletion comes when files are on their way: before their edit has begun, and before it has ended."""
+    pipeline = spout(store, "true")
+    basin = Basin(store, "spout")
+    basin.prepare(pipeline.created_ns)
+    (basin.out / "f").write_bytes(b"1")
+    where = Basin if moment == "_move" else taking
+    before = getattr(where, moment)
+
+    def delete(*given: object) -> None:
+        before(*given)
+        if Ledger(store).find_pipeline("spout") is not None:
+            delete_pipeline(store, "spout", keep_repo=True)
+
+    monkeypatch.setattr(where, moment, delete)
+    trio.run(SpoutKeeper(store, pipeline, spec_of("true")).run)
+    assert store.repo("spout").head() is None
+    assert os.listdir(basin.top / "taken") == ["f"]
+
+
+def test_what_a_spout_has_left_that_was_deleted_while_nobody_kept_it_is_cleared_away(store: Store) -> None:
+    Basin(store, "spout").prepare(1)
+    put_spout(store, "spout", SpoutStatus(state="running"))
+
+    async def cleared() -> None:
+        await until(lambda: find_spout(store, "spout") is None)
+
+    watch(store, cleared)
+    assert os.listdir(store.path / "scratch") == []
 
 
 @pytest.mark.usefixtures("fuse")
