@@ -18,6 +18,7 @@ import pytest
 
 from pfsfuse.control import client
 from tests.cli.conftest import Run
+from tests.ports import free_port
 
 pytestmark = pytest.mark.usefixtures("fuse")
 
@@ -128,7 +129,7 @@ def test_a_foreground_mount_ends_with_a_signal_and_leaves_nothing(
             assert process.poll() is None
         assert os.path.ismount(mountpoint)
         process.send_signal(number)
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
         assert process.stderr is not None and b"Traceback" not in process.stderr.read()
     assert not os.path.ismount(mountpoint)
 
@@ -243,12 +244,7 @@ def test_a_service_starts_answers_and_its_output_is_committed(ok, run, work, unu
 
 @pytest.fixture
 def unused_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    return free_port()
 
 
 @pytest.mark.usefixtures("days")
@@ -302,7 +298,7 @@ def on_terminal(
             shown += piece
             if seen[0] in shown:
                 seen[1]()
-        process.wait(30)
+        process.wait(60)
     os.close(ours)
     assert process.returncode == 0, shown
     return shown

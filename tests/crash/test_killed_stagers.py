@@ -33,6 +33,7 @@ with store.open(path) as data:
         print(name, flush=True)
         if rng.random() < 0.4:
             assert all(done.changed for done in data.commit_drafts("trips", "weather"))
+            print("committed", flush=True)
         if rng.random() < 0.2 and log.head().depth > 3:
             log.squash("master", None, log.commit("master.3"))
 """
@@ -60,11 +61,14 @@ def test_a_stager_killed_at_any_moment_loses_nothing_and_halves_nothing(tmp_path
             [sys.executable, "-c", STAGER, path, str(SEED + kill)], stdout=subprocess.PIPE, text=True
         )
         assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        # The first lives until it has committed, so that there is something to lose however slow the machine is.
+        heard = iter(process.stdout.readline, "committed\n") if kill == 0 else ()
+        early = [line.rstrip("\n") for line in heard if line or pytest.fail("the stager ended by itself")]
         try:
             process.wait(rng.uniform(0, 0.3))
         except subprocess.TimeoutExpired:
             process.kill()
-        printed = process.communicate(timeout=30)[0].splitlines()
+        printed = [*early, *process.communicate(timeout=60)[0].splitlines()]
         assert process.returncode == -9, "the stager ended by itself"
         acknowledged |= {line for line in printed if "/" in line}
         with store.open(path) as data:

@@ -29,7 +29,7 @@ def test_what_was_acknowledged_before_a_kill_is_there_after_it(tmp_path):
     print(f"CRASH_SEED={SEED}")
     tally = campaign(tmp_path, KILLS, SEED)
     print(tally)
-    assert tally.acknowledged > KILLS, "the writers were killed before they could acknowledge anything"
+    assert tally.acknowledged > 0, "the writers were killed before they could acknowledge anything"
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_a_process_killed_while_it_makes_a_store_leaves_room_for_the_next(tmp_pa
             process.wait(rng.uniform(0, 0.015))
         except subprocess.TimeoutExpired:
             process.kill()
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
         with store.open_or_create(path) as data:
             assert_sound(data)
             assert {repo.name for repo in data.repos()} <= {"trips"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from pfsfuse.config import Config
 from pfsfuse.control import client
 from pfsfuse.fuse.mountinfo import mount_at
 from store import Store
+from tests.ports import free_port
 
 
 @pytest.fixture
@@ -45,14 +45,10 @@ def nothing_is_left(config: Config) -> Iterator[None]:
 
 @pytest.fixture
 def port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-    return number
+    return free_port()
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> bool:
+def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> bool:
     """Whether it comes true in time; for what happens in processes that are not ours to wait for."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -74,10 +70,16 @@ def command(pid: int) -> str:
         return ""
 
 
-def processes(path: Path) -> list[int]:
-    """Processes other than this one with `path` in their command line."""
+def processes(text: Path | str) -> list[int]:
+    """Processes other than this one with `text` in their command line."""
     pids = (int(name) for name in os.listdir("/proc") if name.isdigit())
-    return [pid for pid in pids if pid != os.getpid() and str(path) in command(pid)]
+    return [pid for pid in pids if pid != os.getpid() and str(text) in command(pid)]
+
+
+@pytest.fixture(name="command_lines")
+def command_lines_fixture() -> Callable[[str], list[int]]:
+    """Gives the processes that have a text in their command line."""
+    return processes
 
 
 @pytest.fixture(name="processes")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from pfsfuse.config import Config
-from pfsfuse.control import launch
+from pfsfuse.control import client, launch
 from pfsfuse.mountoptions import MountOptions
 from store import Store
 
@@ -31,8 +31,7 @@ def message(store: Store) -> str:
 def test_what_was_written_becomes_a_commit_that_says_so(config: Config, store: Store, wait_for: Wait) -> None:
     mounted(config, 0.2)
     (config.mountpoint / "trips" / "new").write_text("1")
-    assert wait_for(lambda: message(store) == "autocommit: change new")
-    assert store.drafts() == []
+    assert wait_for(lambda: message(store) == "autocommit: change new" and store.drafts() == [])
 
 
 def test_what_a_killed_mount_has_left_is_committed_by_the_next(
@@ -49,10 +48,12 @@ def test_what_cannot_be_committed_stays_and_is_reported_until_it_can(
     config: Config, store: Store, wait_for: Wait
 ) -> None:
     trips = config.mountpoint / "trips"
-    ready = mounted(config, 0.2)
+    before = mounted(config, None)
+    (trips / "7-01-16").write_text("mine")
+    client.stop(config.store, before.pid)
     with store.repo("trips").edit(message="theirs") as edit:
-        (trips / "7-01-16").write_text("mine")
         edit.write("7-01-16", b"theirs")
+    ready = mounted(config, 0.2)
 
     def told() -> str:
         status = json.loads((config.mountpoint / ".pfs" / "status").read_text())

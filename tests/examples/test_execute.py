@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from tests.examples.investigation import EXAMPLE, FOUND, program
+from tests.ports import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -28,16 +28,14 @@ pytestmark = pytest.mark.slow
 def server(plain_pfs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a Jupyter server whose files are those of `plain_pfs`."""
     home = tmp_path_factory.mktemp("home")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "jupyter_server", "--no-browser", "--ip=127.0.0.1", f"--port={port}"]
     command += ["--allow-root", f"--ServerApp.root_dir={plain_pfs}", "--IdentityProvider.token=sesame"]
     environ = {**os.environ, "PFS_ROOT": str(plain_pfs), "HOME": str(home), "JUPYTER_RUNTIME_DIR": str(home)}
     with (home / "log").open("w") as log:
         process = subprocess.Popen(command, env=environ, stdout=log, stderr=log)
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 100
         while not answers(f"http://127.0.0.1:{port}/api"):
             assert process.poll() is None, (home / "log").read_text()
             assert time.monotonic() < deadline, "the server does not answer"

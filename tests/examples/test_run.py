@@ -176,5 +176,5 @@ def seen(url: str, directory: str) -> list[str]:
     request = urllib.request.Request(
         f"http://{parts.netloc}/api/contents/{directory}", headers={"Authorization": f"token {token}"}
     )
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return [entry["name"] for entry in json.load(answer)["content"]]

@@ -114,6 +114,7 @@ def test_many_processes_write_read_rename_and_append_in_one_directory(branch: Pa
 def test_who_asks_a_daemon_that_stands_still_waits_and_gets_the_answer(branch: Path, mount: Mounted) -> None:
     (branch / "file").write_text("before")
     os.kill(mount.process.pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, mount.process.pid, os.WSTOPPED)
     answers: list[str] = []
     thread = threading.Thread(target=lambda: answers.append((branch / "file").read_text()))
     thread.start()

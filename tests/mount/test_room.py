@@ -98,8 +98,8 @@ def test_room_in_a_commit_is_refused(trips: Repo, mount: Mounted, committed: Pat
 
 def test_a_hole_gives_room_back(committed: Path) -> None:
     (committed / "new").write_bytes(LARGE)
-    os.sync()
     with open(committed / "new", "r+b") as file:
+        os.fsync(file.fileno())
         fallocate(file.fileno(), PUNCH_HOLE | KEEP_SIZE, 0, 500 * BLOCK)
         assert os.lseek(file.fileno(), 0, os.SEEK_DATA) >= 500 * BLOCK
         assert os.fstat(file.fileno()).st_size == len(LARGE)

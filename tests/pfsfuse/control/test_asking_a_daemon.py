@@ -85,18 +85,18 @@ def serving(store_path: Path, answers: Scripted) -> Iterator[None]:
 
     thread = threading.Thread(target=trio.run, args=(main,))
     thread.start()
-    assert up.wait(10)
+    assert up.wait(60)
     try:
         yield
     finally:
         token[0].run_sync_soon(scope.cancel)
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
 
 
 def tell(store_path: Path, data: bytes) -> bytes:
     with address.open_address(store_path, ME) as name, socket.socket(socket.AF_UNIX) as stream:
-        stream.settimeout(10)
+        stream.settimeout(60)
         stream.connect(name)
         try:
             stream.sendall(data)

@@ -46,7 +46,7 @@ class Recorder:
 def converse(handlers: Recorder, talk: Callable[[FakeKernel, Session], Awaitable[Any]]) -> Any:
     async def run() -> Any:
         kernel = FakeKernel()
-        with trio.fail_after(20):
+        with trio.fail_after(100):
             async with kernel.serving(handlers) as session:
                 return await talk(kernel, session)
 
@@ -219,7 +219,7 @@ def test_what_takes_time_is_answered_by_a_thread_while_others_are_answered() -> 
     gate = threading.Event()
 
     def slow() -> bytes:
-        assert gate.wait(20)
+        assert gate.wait(100)
         return b"slow"
 
     handlers = Recorder(read=Later(slow), statfs=b"room")

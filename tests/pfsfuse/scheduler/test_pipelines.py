@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import trio
-from scheduling import files, put, run, settled, spec, told
+from scheduling import files, is_settled, put, run, settled, spec, told
 
 from pfsfuse.errors import JobError
 from pfsfuse.scheduler import create_pipeline, job_logs, wait_for
@@ -24,6 +25,11 @@ pytestmark = pytest.mark.usefixtures("fuse")
 TOTAL = """
 for file in /pfs/trips/*; do name=$(basename $file); wc -c < $file > /pfs/out/$name; done
 """
+
+
+LONG = f"86400.{os.getpid():07}"
+"""Seconds that a command of these tests sleeps, and no other process on this machine: it goes on when it is woken."""
+ASLEEP = f"sleep\0{LONG}"
 
 
 async def nothing() -> None:
@@ -112,12 +118,15 @@ def test_a_failure_is_told_with_its_file_its_exit_code_and_what_it_printed(store
 
 def test_a_killed_worker_costs_time_and_nothing_else(store: Store) -> None:
     put(store, "trips", {"1": b"a", "2": b"b"})
-    create_pipeline(store, spec("sales", "trips", cmd=f"sleep 1.09375; {TOTAL}"))
+    create_pipeline(store, spec("sales", "trips", cmd=f"sleep {LONG}; {TOTAL}"))
 
     async def kill_a_worker() -> None:
-        while len(_processes("sleep\x001.09375")) < 2:  # both datums are being computed
+        while len(_processes(ASLEEP)) < 2:  # both datums are being computed
             await trio.sleep(0.01)
         os.kill(_processes("workerd", str(store.path))[0], signal.SIGKILL)
+        while not is_settled(store):
+            wake()
+            await trio.sleep(0.01)
 
     work(store, meanwhile=kill_a_worker)
     (job,) = told(store, "sales")
@@ -129,7 +138,7 @@ def test_a_killed_worker_costs_time_and_nothing_else(store: Store) -> None:
 
 def test_a_killed_scheduler_s_job_is_finished_by_the_next(store: Store, tmp_path: Path) -> None:
     put(store, "trips", {str(n): b"x" * n for n in range(6)})
-    create_pipeline(store, spec("sales", "trips", cmd=f"sleep 0.3; {TOTAL}"))
+    create_pipeline(store, spec("sales", "trips", cmd=f"sleep {LONG}; {TOTAL}"))
     code = f"""
 import trio
 from pathlib import Path
@@ -147,16 +156,25 @@ with store.open(Path({str(store.path)!r})) as opened:
     first = subprocess.Popen([sys.executable, "-c", code])
 
     async def kill_in_mid_job() -> None:
-        while len(list(store.pins.iter(b"datum/"))) < 2:
-            await trio.sleep(0.01)
+        for number in (1, 2):
+            while not wake(1):
+                await trio.sleep(0.01)
+            while len(list(store.pins.iter(b"datum/"))) < number:
+                await trio.sleep(0.01)
         first.kill()
         first.wait()
 
     run(kill_in_mid_job)
     assert told(store, "sales")[0].state == "running"
     known = {pin.name: pin.note for pin in store.pins.iter(b"datum/")}
-    assert len(known) < 6
-    work(store)
+    assert len(known) == 2
+
+    async def finish() -> None:
+        while not is_settled(store):
+            wake()
+            await trio.sleep(0.01)
+
+    work(store, meanwhile=finish)
     (job,) = told(store, "sales")
     assert (job.state, job.total, job.skipped, job.done, job.restarts) == ("success", 6, 0, 6, 1)
     assert {pin.name: pin.note for pin in store.pins.iter(b"datum/") if pin.name in known} == known
@@ -184,3 +202,12 @@ def _processes(*words: str) -> list[int]:
         if all(word in line for word in words):
             found.append(int(pid))
     return found
+
+
+def wake(most: int = 10) -> int:
+    """End so many of those who sleep `LONG`; how many there were."""
+    asleep = _processes(ASLEEP)[:most]
+    for pid in asleep:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    return len(asleep)

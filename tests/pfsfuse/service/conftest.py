@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 import store as storage
 from pfsfuse.pipeline import Spec, parse_service
 from store import Store
+from tests import ports
 
 
 @pytest.fixture
@@ -31,20 +31,12 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def free_port() -> Callable[[], int]:
-    """Gives a port that was free a moment ago."""
-
-    def find() -> int:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            number: int = probe.getsockname()[1]
-        return number
-
-    return find
+    return ports.free_port
 
 
 @pytest.fixture
-def port(free_port: Callable[[], int]) -> int:
-    return free_port()
+def port() -> int:
+    return ports.free_port()
 
 
 @pytest.fixture

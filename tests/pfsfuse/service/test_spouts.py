@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Awaitable, Callable, Iterator
+from typing import TypeVar
 
 import pytest
 import trio
@@ -26,6 +27,8 @@ from pfsfuse.service.spouts.record import SpoutStatus, find_spout, log_path, put
 from pfsfuse.service.spouts.spouts import Spouts
 from pfsfuse.service.spouts.taking import Basin, Look
 from store import Commit, Full, Store
+
+T = TypeVar("T")
 
 
 def files(commit: Commit | None) -> dict[str, bytes]:
@@ -208,9 +211,9 @@ def watch(store: Store, meanwhile: Callable[[], Awaitable[None]]) -> None:
     """Keep the store's spouts while `meanwhile` runs, then end them in order."""
 
     async def go() -> None:
-        with trio.fail_after(60):
+        with trio.fail_after(100):
             async with trio.open_nursery() as nursery:
-                spouts = Spouts(store, quiet_seconds=0.2)
+                spouts = Spouts(store, quiet_seconds=0.5)
                 nursery.start_soon(spouts.run)
                 await meanwhile()
                 spouts.stop()
@@ -218,9 +221,11 @@ def watch(store: Store, meanwhile: Callable[[], Awaitable[None]]) -> None:
     trio.run(go)
 
 
-async def until(condition: Callable[[], object]) -> None:
-    while not condition():
+async def until(condition: Callable[[], T]) -> T:
+    """What it gives, once that is something."""
+    while not (found := condition()):
         await trio.sleep(0.02)
+    return found
 
 
 @pytest.mark.parametrize("moment", ["_move", "_make_room"])
@@ -264,9 +269,9 @@ def test_a_spout_commits_restarts_is_updated_stopped_started_and_deleted(store: 
     spout(store, STEPS)
     repo = store.repo("spout")
 
-    def state() -> str:
+    def being(state: str) -> SpoutStatus | None:
         found = find_spout(store, "spout")
-        return found.state if found else ""
+        return found if found and found.state == state else None
 
     def names() -> set[str]:
         return set(files(repo.head()))
@@ -274,8 +279,7 @@ def test_a_spout_commits_restarts_is_updated_stopped_started_and_deleted(store: 
     async def live() -> None:
         await until(lambda: names() == {"one", "two", "three"})  # the last one was closed before it ended
         assert [commit.message for commit in repo.log()] == ["spout: spout", "second", "spout: spout"]
-        await until(lambda: state() == "crashing")
-        found = find_spout(store, "spout")
+        found = await until(lambda: being("crashing"))
         assert found is not None and found.restarts >= 1 and found.reason == "exited with 3: finished"
         spout(store, "echo 4 > /pfs/out/four; echo $PFS_PIPELINE; sleep 1000", update=True)
         await until(lambda: "four" in names())
@@ -283,17 +287,16 @@ def test_a_spout_commits_restarts_is_updated_stopped_started_and_deleted(store: 
         assert head is not None
         await until(lambda: Ledger(store).version_of("spout", str(head.id)) == 2)
         assert log_path(store.path, "spout").read_text().endswith("spout\n")
-        running = find_spout(store, "spout")
+        running = await until(lambda: being("running"))
         assert running is not None and running.pid is not None
         os.kill(running.pid, signal.SIGKILL)
-        await until(lambda: state() == "crashing")
-        killed = find_spout(store, "spout")
+        killed = await until(lambda: being("crashing"))
         assert killed is not None and killed.reason == f"worker {running.pid} died (signal 9)"
-        await until(lambda: state() == "running")
+        await until(lambda: being("running"))
         stop_pipeline(store, "spout")
-        await until(lambda: state() == "stopped")
+        await until(lambda: being("stopped"))
         start_pipeline(store, "spout")
-        await until(lambda: state() == "running")
+        await until(lambda: being("running"))
         delete_pipeline(store, "spout")
         await until(lambda: not (store.path / "scratch" / "spout-spout").exists())
 

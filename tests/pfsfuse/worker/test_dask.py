@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 import shutil
 import signal
@@ -19,15 +20,17 @@ from types import SimpleNamespace
 import pytest
 import trio
 from msgspec.structs import replace
-from working import is_running, run
+from working import is_running, run, sentinel
 
 import store as storage
 from pfsfuse.errors import JobError
+from pfsfuse.processes import is_alive
 from pfsfuse.worker import protocol
 from pfsfuse.worker.api import Outcome, Task, datum_pin
 from pfsfuse.worker.dask import parcel
 from pfsfuse.worker.local import open_local_executor
 from store import Entry, Store
+from tests.ports import free_port
 
 Tasks = Callable[..., Task]
 
@@ -86,7 +89,7 @@ def test_a_datum_that_travelled_is_what_it_is_when_it_stays(
                 outcomes.append(parcel.take_return(store, each, back))
             return outcomes
 
-    stayed, went, failed = run(go, seconds=60)
+    stayed, went, failed = run(go)
     assert went == replace(stayed, datum=goes.datum, seconds=went.seconds)
     assert shape(store, tree(store, goes)) == shape(store, tree(store, stays))
     assert Path(goes.launch.log).read_text() == Path(stays.launch.log).read_text() == "printed\n"
@@ -200,29 +203,41 @@ def ip(*arguments: str) -> None:
 def can_make_hosts() -> bool:
     if os.geteuid() != 0 or shutil.which("ip") is None:
         return False
-    made = subprocess.run(["ip", "netns", "add", "pfs-try"], capture_output=True).returncode == 0
-    subprocess.run(["ip", "netns", "del", "pfs-try"], capture_output=True)
+    name = f"pfs-{os.getpid()}-try"
+    made = subprocess.run(["ip", "netns", "add", name], capture_output=True).returncode == 0
+    subprocess.run(["ip", "netns", "del", name], capture_output=True)
     return made
+
+
+def remove_hosts() -> None:
+    """Of runs that were killed, and could not."""
+    for path in Path("/run/netns").glob("pfs-*-*"):
+        if not is_alive(int(path.name.split("-")[1])):
+            subprocess.run(["ip", "netns", "del", path.name], capture_output=True)
 
 
 class OtherHost:
     """A network namespace with a Dask worker in it that sees nothing of the store."""
 
     def __init__(self, number: int, port: int, store: Path, scratch: Path) -> None:
-        self.name, self._link = f"pfs-{os.getpid()}-{number}", f"pfs{os.getpid() % 10000}h{number}"
-        inside, net = f"{self._link}i", f"10.213.{number}"
+        self.name, self._link = f"pfs-{os.getpid()}-{number}", f"pfs{os.getpid()}h{number}"
+        inside = f"{self._link}i"
+        # For networks that are tried out, four addresses for each, so that no two runs share one.
+        net = ipaddress.ip_address("198.18.0.0") + (2 * os.getpid() + number) % (1 << 15) * 4
+        here, there = net + 1, net + 2
         ip("netns", "add", self.name)
         ip("link", "add", self._link, "type", "veth", "peer", "name", inside, "netns", self.name)
-        ip("addr", "add", f"{net}.1/24", "dev", self._link)
+        ip("addr", "add", f"{here}/30", "dev", self._link)
         ip("link", "set", self._link, "up")
-        ip("-n", self.name, "addr", "add", f"{net}.2/24", "dev", inside)
+        ip("-n", self.name, "addr", "add", f"{there}/30", "dev", inside)
         ip("-n", self.name, "link", "set", inside, "up")
         ip("-n", self.name, "link", "set", "lo", "up")
         hide = f'mount -t tmpfs none {store} && exec "$@"'
         self.process = subprocess.Popen(
             [
+                *ENDS_WITH_US,
                 *("ip", "netns", "exec", self.name, "unshare", "-m", "sh", "-c", hide, "sh"),
-                *(sys.executable, "-m", "distributed.cli.dask_worker", f"tcp://{net}.1:{port}"),
+                *(sys.executable, "-m", "distributed.cli.dask_worker", f"tcp://{here}:{port}"),
                 *("--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(scratch)),
             ],
             env=os.environ | FAST,
@@ -243,23 +258,19 @@ class OtherHost:
 FAST = {"DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "12s", "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "10s"}
 """A host that does not answer is given up after seconds instead of minutes."""
 
+ENDS_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
+"""In front of a command: it does not outlive tests that are killed."""
+
 
 @pytest.fixture
 def cluster(store: Store, tmp_path: Path) -> Iterator[tuple[str, list[OtherHost]]]:
     """A Dask scheduler here, and two other hosts."""
     if not can_make_hosts():
         pytest.skip("network namespaces cannot be made here, so NOTHING about other hosts was tested")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "distributed.cli.dask_scheduler",
-        "--host",
-        "0.0.0.0",
-        "--port",
-        str(port),
-    ]
+    remove_hosts()
+    port = free_port()
+    command = [*ENDS_WITH_US, sys.executable, "-m", "distributed.cli.dask_scheduler"]
+    command += ["--host", "0.0.0.0", "--port", str(port)]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with contextlib.ExitStack() as stack:
         scheduler = subprocess.Popen([*command, "--no-dashboard"], env=os.environ | FAST, **quiet)
@@ -294,15 +305,15 @@ def test_a_job_ends_right_although_one_of_two_hosts_is_lost_in_the_middle(
     from pfsfuse.worker.dask.executor import open_dask_executor
 
     address, hosts = cluster
-    sentinel = f"1.{os.getpid()}"
-    given = [task(f"sleep {sentinel}; echo {n} > /pfs/out/{n}", number=n) for n in range(8)]
+    long = f"1.{os.getpid():07}"
+    given = [task(f"sleep {long}; echo {n} > /pfs/out/{n}", number=n) for n in range(8)]
     outcomes: list[Outcome] = []
 
     async def compute(executor: object, one: Task) -> None:
         outcomes.append(await executor.run(one))  # type: ignore[attr-defined]
 
     async def lose() -> None:
-        while len(outcomes) < 2 or not is_running(sentinel):
+        while len(outcomes) < 2 or not is_running(long):
             await trio.sleep(0.05)
         if end == "killed":
             hosts[0].process.send_signal(signal.SIGKILL)
@@ -334,20 +345,20 @@ def test_cancelling_ends_the_command_on_the_other_host(
     from pfsfuse.worker.dask.executor import open_dask_executor
 
     address, _ = cluster
-    sentinel = f"86{os.getpid()}.5"
+    long = sentinel()
 
     async def go() -> None:
         async with open_dask_executor(store, address) as executor, trio.open_nursery() as nursery:
-            nursery.start_soon(executor.run, task(f"sleep {sentinel}"))
-            while not is_running(sentinel):
+            nursery.start_soon(executor.run, task(f"sleep {long}"))
+            while not is_running(long):
                 await trio.sleep(0.05)
             nursery.cancel_scope.cancel()
 
     run(go, seconds=120)
-    deadline = time.monotonic() + 20
-    while is_running(sentinel) and time.monotonic() < deadline:
+    deadline = time.monotonic() + 100
+    while is_running(long) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert not is_running(sentinel)
+    assert not is_running(long)
 
 
 def test_a_cluster_that_does_not_answer_is_an_error_that_says_how_to_start_one(
@@ -356,8 +367,7 @@ def test_a_cluster_that_does_not_answer_is_an_error_that_says_how_to_start_one(
     from pfsfuse.worker.dask import executor
 
     monkeypatch.setattr(executor, "CONNECT_SECONDS", 0.5)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
 
     async def go() -> None:
         async with executor.open_dask_executor(store, f"tcp://127.0.0.1:{port}"):
@@ -374,8 +384,7 @@ def test_who_looks_for_a_scheduler_again_and_again_keeps_nothing_of_it(
     from pfsfuse.worker.dask import executor
 
     monkeypatch.setattr(executor, "CONNECT_SECONDS", 0.2)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
 
     def loops() -> int:
         return sum(thread.name == "IO loop" for thread in threading.enumerate())

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from working import is_running, run
+from working import is_running, run, sentinel
 
 import store as storage
 from pfsfuse.worker.api import Input, Launch, Outcome, Task, datum_pin
@@ -23,8 +23,7 @@ pytestmark = pytest.mark.usefixtures("fuse")
 
 GREEDY = "import resource; resource.setrlimit(resource.RLIMIT_AS, (1 << 29,) * 2); bytearray(1 << 30)"
 UNCLOSED = "import os; f = open('/pfs/out/x', 'wb', buffering=0); f.write(b'all of it'); os._exit(0)"
-LEFT = "86393.75"
-"""Seconds that no other sleep on this machine is asked for."""
+LEFT = sentinel()
 LINK = "ln -s /pfs/trips/2016/july.csv /pfs/out/july"
 CASES: dict[str, dict[str, object]] = {
     "recovers": {
@@ -33,9 +32,9 @@ CASES: dict[str, dict[str, object]] = {
         "err_stdin": ("cat /pfs/out/x",),
     },
     "does not recover": {"cmd": "exit 3", "err_cmd": ("sh", "-c", "exit 4"), "tries": 2},
-    "recovers from a timeout": {"cmd": "sleep 600", "err_cmd": ("true",), "timeout_seconds": 0.6},
+    "recovers from a timeout": {"cmd": "sleep 600", "err_cmd": ("true",), "timeout_seconds": 3.0},
     "a slow err_cmd": {"cmd": "exit 3", "err_cmd": ("sleep", "600"), "timeout_seconds": 0.5},
-    "times out twice": {"cmd": "echo on; sleep 600", "timeout_seconds": 0.6, "tries": 2},
+    "times out twice": {"cmd": "sleep 600", "timeout_seconds": 0.6, "tries": 2},
     "accepted": {"cmd": "echo 1 > /pfs/out/kept; exit 7", "accept": (7,)},
     "links": {"cmd": LINK},
     "hard links": {
@@ -104,7 +103,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Done]]:
             async with open_worker(opened.path) as worker:
                 return [await worker.compute(task_of(opened, name, commit)) for name in CASES]
 
-        outcomes = run(go, seconds=90)
+        outcomes = run(go)
         yield {
             name: Done(
                 outcome,
@@ -175,7 +174,6 @@ def test_err_cmd_has_as_much_time_as_the_command(done: dict[str, Done]) -> None:
 def test_the_timeout_is_of_each_attempt(done: dict[str, Done]) -> None:
     case = done["times out twice"]
     assert (case.outcome.state, case.outcome.attempts) == ("failed", 2)
-    assert case.log.splitlines().count("on") == 2
     assert "timed out after 0.6 s" in case.outcome.reason and case.outcome.seconds >= 1.2
 
 

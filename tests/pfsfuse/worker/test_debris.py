@@ -97,6 +97,8 @@ def test_no_more_than_so_many_rooms_wait_to_be_removed(tmp_path: Path, slow: thr
             await use_room(rooms)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(use_room, rooms)
+            while gone(tmp_path) <= MOST:
+                await trio.sleep(0.001)
             await trio.testing.wait_all_tasks_blocked(0.01)
             assert (gone(tmp_path), len(nursery.child_tasks)) == (MOST + 1, 1)
             slow.set()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 import trio
-from working import is_running, run
+from working import is_running, run, sentinel
 
 from pfsfuse.errors import JobError
 from pfsfuse.worker.api import Outcome, Task
@@ -75,21 +75,21 @@ def test_a_worker_that_cannot_be_started_is_an_error_with_the_reason(
 
 
 def test_a_datum_that_no_worker_survives_fails(store: Store, task: Tasks) -> None:
-    sentinel = "86395.75"
+    long = sentinel()
 
     async def go() -> Outcome:
         async with open_local_executor(store.path, 1) as executor, trio.open_nursery() as nursery:
             nursery.start_soon(kill_every_worker)
-            outcome = await executor.run(task(("sleep", sentinel)))
+            outcome = await executor.run(task(("sleep", long)))
             nursery.cancel_scope.cancel()
         return outcome
 
     async def kill_every_worker() -> None:
         while True:
-            if is_running(sentinel):
+            if is_running(long):
                 for pid in worker_pids(store):
                     os.kill(pid, signal.SIGKILL)
-                while is_running(sentinel):
+                while is_running(long):
                     await trio.sleep(0.01)
             await trio.sleep(0.01)
 

@@ -18,7 +18,7 @@ from pfsfuse.worker.local import images, open_local_executor
 from store import Store
 
 Tasks = Callable[..., Task]
-NAME = "localhost/pfs-test:1"
+NAME = f"localhost/pfs-test-{os.getpid()}:1"
 PROGRAMS = ("sh", "cat", "cp", "env", "touch", "id", "ls")
 
 with_podman = pytest.mark.skipif(
@@ -58,7 +58,7 @@ def in_image(store: Store, *tasks: Task) -> list[Outcome]:
         async with open_local_executor(store.path, 1) as executor:
             return [await executor.run(task) for task in tasks]
 
-    return run(go, seconds=120)
+    return run(go)
 
 
 def kept(store: Store, task: Task, name: bytes) -> bytes:
@@ -90,7 +90,9 @@ touch $HOME/x /tmp/x /pfs/out/x; touch /x 2> /dev/null || echo read-only; ls -A 
     assert kept(store, given, b"said") == b"in the image\n31\nblue /pfs-home /bin\nread-only\n"
     assert failed.exit_code == 3
     assert "out of memory: it may use 32 MiB" in starved.reason
-    left = subprocess.run(["podman", "ps", "-a", "-q"], capture_output=True, text=True)
+    left = subprocess.run(
+        ["podman", "ps", "-a", "-q", "--filter", f"ancestor={NAME}"], capture_output=True, text=True
+    )
     assert left.stdout == ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import socket
@@ -136,15 +137,21 @@ def test_a_command_that_wants_more_memory_than_it_may_have_is_ended_and_the_reas
     assert tried(HOG, limits=Limits(memory=512 << 20))[0].exit_code == 0
 
 
+TOGETHER = """
+import os, subprocess, sys
+print(*{line.strip().rpartition("/")[2] for line in open("/proc/self/cgroup") if "/pfs-" in line}, flush=True)
+for _ in range(3):
+    subprocess.Popen([sys.executable, "-c", "x = bytearray(40 << 20); import time; time.sleep(600)"])
+sys.exit(os.waitstatus_to_exitcode(os.wait()[1]) and 137)
+"""
+
+
 @cgroups
 def test_what_a_launch_may_use_it_may_use_together_and_its_group_is_gone_afterwards(tried) -> None:
-    script = "python3 -c 'x = bytearray(40 << 20); import time; time.sleep(1)' & " * 3
-    assert (
-        "out of memory"
-        in tried(f"{script} wait %1 && wait %2 && wait %3", limits=Limits(memory=64 << 20))[0].reason
-    )
-    left = [path for path in Path("/sys/fs/cgroup").rglob("pfs-*-*") if path.is_dir()]
-    assert left == []
+    ended, printed = tried(("python3", "-c", TOGETHER), limits=Limits(memory=64 << 20))
+    assert "out of memory" in ended.reason
+    (group,) = printed.split()
+    assert glob.glob(f"/sys/fs/cgroup/**/{group}", recursive=True) == []
 
 
 @cgroups

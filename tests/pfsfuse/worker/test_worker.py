@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import trio
 from msgspec.structs import replace
-from working import is_running, run
+from working import is_running, run, sentinel
 
 from pfsfuse.errors import JobError
 from pfsfuse.worker.api import Ended, Launch, Outcome, Task, datum_pin
@@ -124,28 +124,33 @@ def test_a_command_that_takes_too_long_is_killed(store: Store, launch: Launches)
     assert (ended.exit_code, ended.reason) == (None, "timed out after 0.2 s")
 
 
-def test_a_stop_lets_the_command_end_by_itself(store: Store, launch: Launches) -> None:
+def stopped(store: Store, launch: Launches, script: str, *, grace_seconds: float) -> Ended:
+    """How a shell script ended that was stopped once it had made the file /pfs/out/ready."""
+    out = store.path.parent / "out"
+    out.mkdir()
+
     async def go() -> Ended:
-        script = "trap 'echo saved > /pfs/out/saved; exit 0' TERM; while :; do sleep 0.05; done"
+        ended: list[Ended] = []
         async with open_worker(store.path) as worker, trio.open_nursery() as nursery:
-            ended: list[Ended] = []
 
             async def hold(task_status: trio.TaskStatus[int]) -> None:
                 given = launch(script, out=str(out), name="service")
                 ended.append(await worker.launch(given, task_status=task_status))
 
             await nursery.start(hold)
-            while not (out / "saved").exists():
-                await worker.stop("service", grace_seconds=20)
-                await trio.sleep(0.05)  # until the shell has set its trap, SIGTERM may have come too early
-                if ended:
-                    break
+            while not (out / "ready").exists():
+                await trio.sleep(0.01)
+            await worker.stop("service", grace_seconds=grace_seconds)
         return ended[0]
 
-    out = store.path.parent / "out"
-    out.mkdir()
-    assert run(go).reason == "stopped"
-    assert (out / "saved").read_text() == "saved\n"
+    return run(go)
+
+
+def test_a_stop_lets_the_command_end_by_itself(store: Store, launch: Launches) -> None:
+    trap = "trap 'echo saved > /pfs/out/saved; exit 0' TERM"
+    script = f"{trap}; touch /pfs/out/ready; while :; do sleep 0.05; done"
+    assert stopped(store, launch, script, grace_seconds=60).reason == "stopped"
+    assert (store.path.parent / "out" / "saved").read_text() == "saved\n"
 
 
 def test_a_stop_reaches_the_program_that_a_shell_waits_for(store: Store, launch: Launches) -> None:
@@ -172,41 +177,36 @@ time.sleep(600)
             await nursery.start(hold)
             while not (out / "ready").exists():
                 await trio.sleep(0.02)
-            await worker.stop("service", grace_seconds=20)
+            await worker.stop("service", grace_seconds=60)
 
     run(go)
     assert (out / "saved").read_text() == "at the endon\n"
 
 
 def test_a_stop_kills_what_does_not_listen(store: Store, launch: Launches) -> None:
-    async def go() -> Ended:
-        async with open_worker(store.path) as worker, trio.open_nursery() as nursery:
-            ended: list[Ended] = []
-
-            async def hold(task_status: trio.TaskStatus[int]) -> None:
-                given = launch("trap '' TERM; while :; do sleep 0.05; done", name="service")
-                ended.append(await worker.launch(given, task_status=task_status))
-
-            await nursery.start(hold)
-            await worker.stop("service", grace_seconds=0.2)
-        return ended[0]
-
-    ended = run(go)
+    script = "trap '' TERM; touch /pfs/out/ready; while :; do sleep 0.05; done"
+    ended = stopped(store, launch, script, grace_seconds=0.2)
     assert (ended.exit_code, ended.reason) == (None, "stopped")
 
 
 def test_several_launches_run_side_by_side_in_one_worker(store: Store, launch: Launches) -> None:
+    (out := store.path.parent / "out").mkdir()
+    waiting = "touch /pfs/out/waits; while [ ! -e /pfs/out/go ]; do sleep 0.02; done"
+
     async def go() -> list[str]:
         finished = []
 
-        async def one(worker: Worker, name: str, seconds: str) -> None:
+        async def one(worker: Worker, name: str, script: str) -> None:
             log = str(store.path / "logs" / f"{name}.log")
-            await worker.launch(launch(("sleep", seconds), name=name, log=log))
+            await worker.launch(launch(script, name=name, log=log, out=str(out)))
             finished.append(name)
 
         async with open_worker(store.path) as worker, trio.open_nursery() as nursery:
-            nursery.start_soon(one, worker, "slow", "0.5")
-            nursery.start_soon(one, worker, "fast", "0")
+            nursery.start_soon(one, worker, "slow", waiting)
+            while not (out / "waits").exists():
+                await trio.sleep(0.01)
+            await one(worker, "fast", "true")
+            (out / "go").touch()
         return finished
 
     assert run(go) == ["fast", "slow"]
@@ -294,20 +294,20 @@ def test_a_program_that_does_not_exist_is_a_failed_datum(store: Store, task: Tas
 
 @pytest.mark.parametrize("script", ["exit 0", "exit 1", "sleep 600"])
 def test_orphans_die_with_the_datum(store: Store, task: Tasks, script: str) -> None:
-    sentinel = "86399.75"
-    given = task(f"setsid sleep {sentinel} & sleep {sentinel} & {script}", timeout_seconds=0.5)
+    long = sentinel()
+    given = task(f"setsid sleep {long} & sleep {long} & {script}", timeout_seconds=0.5)
     computed(store, given)
-    assert not is_running(sentinel)
+    assert not is_running(long)
 
 
 def test_cancelling_ends_the_command_before_it_returns(store: Store, task: Tasks) -> None:
-    sentinel = "86398.75"
+    long = sentinel()
 
     async def go() -> None:
         async with open_worker(store.path) as worker:
             with trio.move_on_after(1):
-                await worker.compute(task(f"sleep {sentinel} & sleep {sentinel}"))
-            assert not is_running(sentinel)
+                await worker.compute(task(f"sleep {long} & sleep {long}"))
+            assert not is_running(long)
             assert (await worker.compute(task("true", number=2))).state == "success"
 
     run(go)
@@ -316,21 +316,21 @@ def test_cancelling_ends_the_command_before_it_returns(store: Store, task: Tasks
 def test_when_a_worker_is_killed_its_command_dies_and_its_parent_hears_of_it(
     store: Store, task: Tasks
 ) -> None:
-    sentinel = "86397.75"
+    long = sentinel()
 
     async def go() -> None:
         async with open_worker(store.path) as worker:
 
             async def kill() -> None:
-                while not is_running(sentinel):
+                while not is_running(long):
                     await trio.sleep(0.01)
                 os.kill(worker.pid, signal.SIGKILL)
 
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(kill)
                 with pytest.raises(WorkerDied):
-                    await worker.compute(task(("sleep", sentinel)))
-            while is_running(sentinel):
+                    await worker.compute(task(("sleep", long)))
+            while is_running(long):
                 await trio.sleep(0.01)
 
     run(go)
@@ -338,8 +338,8 @@ def test_when_a_worker_is_killed_its_command_dies_and_its_parent_hears_of_it(
 
 
 def test_when_the_parent_is_killed_everything_dies(store: Store, launch: Launches) -> None:
-    sentinel = "86396.75"
-    given = launch(("sleep", sentinel))
+    long = sentinel()
+    given = launch(("sleep", long))
     code = f"""
 import trio
 from pathlib import Path
@@ -355,11 +355,11 @@ trio.run(main)
     parent = subprocess.Popen([sys.executable, "-c", code])
 
     async def go() -> None:
-        while not is_running(sentinel):
+        while not is_running(long):
             await trio.sleep(0.01)
         parent.kill()
         parent.wait()
-        while is_running(sentinel) or is_running(f"workerd {store.path}".replace(" ", "\0")):
+        while is_running(long) or is_running(f"workerd {store.path}".replace(" ", "\0")):
             await trio.sleep(0.01)
 
     run(go)

@@ -123,7 +123,7 @@ def test_an_edit_of_another_process_that_relies_on_garbage_is_waited_for(tmp_pat
         assert process.stdout is not None and process.stdout.readline() == "ready\n"
         with pytest.raises(store.InUse):
             data.sweep(plan, patience_seconds=0.1)
-        process.communicate("go on\n", timeout=30)
+        process.communicate("go on\n", timeout=60)
         assert process.returncode == 0
         data.sweep(plan)
         assert data.repo("weather").commit().read("found") == random.Random(1).randbytes(200_000)
