@@ -1,4 +1,11 @@
-"""Which commands there are, where each one lives, and what `pfs --help` says of it, without importing any."""
+"""Which commands there are, where each one lives, and what `pfs --help` says of it, without importing any.
+
+A section of `pfs --help` is a folder, and a command a file in it of the same name, with what only it needs beside it:
+
+    data        repos and their data      mount   the mount       shared   what several sections share
+    history     history                   store   the store
+    pipelines   pipelines and services
+"""
 
 from __future__ import annotations
 
@@ -10,70 +17,77 @@ class Lazy:
     """A command that is imported when it is used."""
 
     module: str
-    """Below pfsfuse.cli; it holds a click command with the name of the subcommand."""
+    """Below pfsfuse.cli; it holds a click command with its own name."""
     summary: str
     """The line in `pfs --help`; a test holds it equal to the command's own."""
     attribute: str = ""
-    """The command's name in its module, where it is not the subcommand's."""
+    """The click command's name in its module, where it is not the module's."""
 
 
 SECTIONS: dict[str, dict[str, Lazy]] = {
     "Repos and their data": {
-        "repo": Lazy("repo", "Create, list, show and delete repos."),
-        "put": Lazy("put", "Put files, directories or standard input into a repo, as one commit."),
-        "rm": Lazy("rm", "Remove files or directories from a branch, as one commit."),
-        "mv": Lazy("mv", "Move or rename files or directories, as one commit."),
-        "cp": Lazy("cp", "Copy files or directories within a repo or from one to another, as one commit."),
-        "status": Lazy("status", "Show what is staged, or the store and everything that runs on it."),
-        "commit": Lazy("commit", "Make what is staged a commit; in several repos at once."),
-        "restore": Lazy("restore", "Take paths out of what is staged for a branch."),
-        "get": Lazy("get", "Copy a file or a directory out of a repo."),
-        "cat": Lazy("cat", "Write files of a repo to standard output."),
-        "ls": Lazy("ls", "List repos, or the files of a commit."),
-        "tree": Lazy("tree", "Draw the directories and files of a commit."),
-        "find": Lazy("find", "Find files and directories by a glob, as pipelines do."),
-        "glob": Lazy("glob", "List what a glob matches, as pipelines do: one datum a line."),
-        "du": Lazy("du", "Show the sizes of directories, with all that is below them."),
+        "repo": Lazy("data.repo", "Create, list, show and delete repos."),
+        "put": Lazy("data.put", "Put files, directories or standard input into a repo, as one commit."),
+        "rm": Lazy("data.rm", "Remove files or directories from a branch, as one commit."),
+        "mv": Lazy("data.mv", "Move or rename files or directories, as one commit."),
+        "cp": Lazy(
+            "data.cp", "Copy files or directories within a repo or from one to another, as one commit."
+        ),
+        "status": Lazy("data.status", "Show what is staged, or the store and everything that runs on it."),
+        "commit": Lazy("data.commit", "Make what is staged a commit; in several repos at once."),
+        "restore": Lazy("data.restore", "Take paths out of what is staged for a branch."),
+        "get": Lazy("data.get", "Copy a file or a directory out of a repo."),
+        "cat": Lazy("data.cat", "Write files of a repo to standard output."),
+        "ls": Lazy("data.ls", "List repos, or the files of a commit."),
+        "tree": Lazy("data.tree", "Draw the directories and files of a commit."),
+        "find": Lazy("data.find", "Find files and directories by a glob, as pipelines do."),
+        "glob": Lazy("data.glob", "List what a glob matches, as pipelines do: one datum a line."),
+        "du": Lazy("data.du", "Show the sizes of directories, with all that is below them."),
     },
     "History": {
-        "log": Lazy("log", "List the commits of a branch, newest first."),
-        "show": Lazy("show", "Describe a repo, a commit or a file."),
+        "log": Lazy("history.log", "List the commits of a branch, newest first."),
+        "show": Lazy("history.show", "Describe a repo, a commit or a file."),
         "provenance": Lazy(
-            "provenance", "Show what a commit was computed from, step by step up to the data that people put."
+            "history.provenance",
+            "Show what a commit was computed from, step by step up to the data that people put.",
         ),
-        "diff": Lazy("diff", "Name the files that differ between two commits."),
-        "merge": Lazy("merge", "Bring what another branch or commit changed to a branch, as one commit."),
-        "revert": Lazy("revert", "Undo what one commit changed, as a new commit."),
+        "diff": Lazy("history.diff", "Name the files that differ between two commits."),
+        "merge": Lazy(
+            "history.merge", "Bring what another branch or commit changed to a branch, as one commit."
+        ),
+        "revert": Lazy("history.revert", "Undo what one commit changed, as a new commit."),
         "cherry-pick": Lazy(
-            "revert",
+            "history.revert",
             "Make the change of one commit on another branch or repo, as a new commit.",
             "cherry_pick",
         ),
-        "squash": Lazy("squash", "Make the commits after A, up to B, one commit."),
+        "squash": Lazy("history.squash", "Make the commits after A, up to B, one commit."),
         "drop": Lazy(
-            "drop", "Remove a commit for good; with A, all up to B that are not in the ancestry of A."
+            "history.drop", "Remove a commit for good; with A, all up to B that are not in the ancestry of A."
         ),
-        "branch": Lazy("branch", "List, create, move and delete branches."),
-        "tag": Lazy("tag", "List, create and delete tags."),
+        "branch": Lazy("history.branch", "List, create, move and delete branches."),
+        "tag": Lazy("history.tag", "List, create and delete tags."),
     },
     "The mount": {
-        "mount": Lazy("mount", "Mount every repo below a directory, and run pipelines and services."),
-        "umount": Lazy("umount", "Unmount what `pfs mount` mounted."),
-        "stats": Lazy("stats", "Count what a mount was asked, and how long its answers took."),
+        "mount": Lazy("mount.mount", "Mount every repo below a directory, and run pipelines and services."),
+        "umount": Lazy("mount.umount", "Unmount what `pfs mount` mounted."),
+        "stats": Lazy("mount.stats", "Count what a mount was asked, and how long its answers took."),
     },
     "Pipelines and services": {
-        "pipeline": Lazy("pipeline", "Create, update, run, list, show and delete pipelines."),
-        "job": Lazy("job", "List, show, stop and retry jobs, and read their logs."),
-        "datum": Lazy("datum", "List and show the datums of jobs, and of specifications."),
-        "run": Lazy("run", "Run a pipeline, and wait until it and everything downstream of it is computed."),
-        "wait": Lazy("wait", "Wait until everything downstream of a commit is computed."),
-        "scheduler": Lazy("scheduler", "Run pipelines and services without a mount."),
-        "service": Lazy("service", "Create, list, show and stop services."),
-        "jupyter": Lazy("jupyter", "Open JupyterLab on repos at exact commits."),
+        "pipeline": Lazy("pipelines.pipeline", "Create, update, run, list, show and delete pipelines."),
+        "job": Lazy("pipelines.job", "List, show, stop and retry jobs, and read their logs."),
+        "datum": Lazy("pipelines.datum", "List and show the datums of jobs, and of specifications."),
+        "run": Lazy(
+            "pipelines.run", "Run a pipeline, and wait until it and everything downstream of it is computed."
+        ),
+        "wait": Lazy("pipelines.wait", "Wait until everything downstream of a commit is computed."),
+        "scheduler": Lazy("pipelines.scheduler", "Run pipelines and services without a mount."),
+        "service": Lazy("pipelines.service", "Create, list, show and stop services."),
+        "jupyter": Lazy("pipelines.jupyter", "Open JupyterLab on repos at exact commits."),
     },
     "The store": {
-        "store": Lazy("store", "Check the store, copy it, free its space, and measure it."),
-        "bundle": Lazy("bundle", "Carry commits from one store to another in a file."),
+        "store": Lazy("store.store", "Check the store, copy it, free its space, and measure it."),
+        "bundle": Lazy("store.bundle", "Carry commits from one store to another in a file."),
     },
     "The shell": {
         "completion": Lazy("completion", "Print the completion script of a shell."),

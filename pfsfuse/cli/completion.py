@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 from click.shell_completion import BashComplete, get_completion_class
 
-from pfsfuse.cli.app import App, pass_app
-from pfsfuse.cli.group import COMPLETE, Command
+from pfsfuse.cli.shared.app import App, pass_app
+from pfsfuse.cli.shared.group import COMPLETE, Command
 
 
 class Bash(BashComplete):

@@ -21,11 +21,11 @@ from collections.abc import Sequence
 import click
 from click.shell_completion import shell_complete
 
-from pfsfuse.cli.app import App
-from pfsfuse.cli.errors import BUG, HOST, INTERRUPTED, OK, PIPE_CLOSED, USAGE, exit_code
-from pfsfuse.cli.group import COMPLETE, Root, global_options
-from pfsfuse.cli.mounthelper import command_line, is_helper
-from pfsfuse.cli.text import safe
+from pfsfuse.cli.mount.mounthelper import command_line, is_helper
+from pfsfuse.cli.shared.app import App
+from pfsfuse.cli.shared.errors import BUG, HOST, INTERRUPTED, OK, PIPE_CLOSED, USAGE, exit_code
+from pfsfuse.cli.shared.group import COMPLETE, Root, global_options
+from pfsfuse.cli.shared.text import safe
 from pfsfuse.errors import PfsError
 
 

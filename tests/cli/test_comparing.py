@@ -11,7 +11,7 @@ import sys
 import pytest
 
 import store
-from pfsfuse.cli.log import until
+from pfsfuse.cli.history.log import until
 from tests.cli.conftest import last_txnid
 
 

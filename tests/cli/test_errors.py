@@ -14,8 +14,8 @@ import pytest
 
 import store
 from pfsfuse import errors
-from pfsfuse.cli.errors import CommandError, exit_code, exit_codes
 from pfsfuse.cli.main import main
+from pfsfuse.cli.shared.errors import CommandError, exit_code, exit_codes
 
 GROUPED = {6}
 """Exit codes that several branches share on purpose: "change the request", whoever refuses it."""

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 import pytest
 
-from pfsfuse.cli import executor
-from pfsfuse.cli.errors import CommandError
+from pfsfuse.cli.shared import executor
+from pfsfuse.cli.shared.errors import CommandError
 from pfsfuse.config import Config
 
 HERE = Config(store=Path("/s"), mountpoint=Path("/pfs"), color=False)

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 import click
 import pytest
 
-from pfsfuse.cli.commands import COMMANDS, FAR, VERB_NOUN
-from pfsfuse.cli.group import Command, Group, Root, split_example
+from pfsfuse.cli.commands import COMMANDS, FAR, SECTIONS, VERB_NOUN
 from pfsfuse.cli.main import pfs as root
+from pfsfuse.cli.shared.group import Command, Group, Root, split_example
 
 HEAVY = ("trio", "msgspec", "rich", "pandas", "yaml", "lmdb", "zstandard", "json", "store")
 
@@ -53,6 +53,13 @@ def test_help_imports_nothing_that_takes_time(arguments, surroundings):
     )
     heavy = set(done.stderr.split())
     assert heavy <= ({"json"} if arguments == ["--version"] else set())
+
+
+def test_a_command_is_found_in_the_folder_of_its_section_by_its_name():
+    for section in SECTIONS.values():
+        places = {name: lazy.module.rpartition(".") for name, lazy in section.items()}
+        assert len({folder for folder, _, _ in places.values()}) == 1
+        assert [name for name, (_, _, module) in places.items() if module != name] in ([], ["cherry-pick"])
 
 
 @pytest.mark.parametrize("name", COMMANDS)

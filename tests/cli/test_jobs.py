@@ -13,9 +13,9 @@ import pytest
 from scheduling import put, settle, spec, told
 
 import store as storage
-from pfsfuse.cli.bars import facts, jobs_of
-from pfsfuse.cli.joblogs import write_logs
-from pfsfuse.cli.span import Span
+from pfsfuse.cli.pipelines.bars import facts, jobs_of
+from pfsfuse.cli.pipelines.joblogs import write_logs
+from pfsfuse.cli.pipelines.span import Span
 from pfsfuse.scheduler import Ledger, create_pipeline, delete_pipeline
 from pfsfuse.testing.executor import FakeExecutor, Files, one_file
 from pfsfuse.worker.api import Task
@@ -161,7 +161,7 @@ def test_a_log_that_grows_is_followed_to_its_end(
 
         running.put_job(replace(job, state=state))
 
-    monkeypatch.setattr("pfsfuse.cli.joblogs.time.sleep", grow)
+    monkeypatch.setattr("pfsfuse.cli.pipelines.joblogs.time.sleep", grow)
     from msgspec.structs import replace
 
     now = replace(job, state="running")
@@ -250,6 +250,6 @@ def test_who_follows_a_log_that_nobody_writes_is_told_so(
     ok: Callable[..., str], run, opened: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ok("pipeline", "run", "sales")
-    monkeypatch.setattr("pfsfuse.cli.job.write_logs", lambda *_, **__: True)
+    monkeypatch.setattr("pfsfuse.cli.pipelines.job.write_logs", lambda *_, **__: True)
     assert run("job", "logs", "sales").err == ""
     assert "nobody runs pipelines for this store" in run("job", "logs", "sales", "-f").err

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from pfsfuse.cli import mounthelper
-from pfsfuse.cli.errors import CommandError
-from pfsfuse.cli.unit import unit
+from pfsfuse.cli.mount import mounthelper
+from pfsfuse.cli.mount.unit import unit
+from pfsfuse.cli.shared.errors import CommandError
 from pfsfuse.control import client
 from pfsfuse.fuse.mountinfo import mount_at
 from pfsfuse.notify import notify

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pfsfuse.cli import text
-from pfsfuse.cli.progress import Progress
+from pfsfuse.cli.shared import text
+from pfsfuse.cli.shared.progress import Progress
 from pfsfuse.worktree.progress import Staging
 
 

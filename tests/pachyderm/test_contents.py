@@ -11,7 +11,7 @@ import pytest
 from blake3 import blake3
 from rows import SAME, cases, row
 
-from pfsfuse.cli.log import touching
+from pfsfuse.cli.history.log import touching
 from store import Commit, Edit, HeadMoved, InUse, IsADirectory, PathNotFound, Repo, Store, StoreError
 
 Step = Callable[[Edit], object]

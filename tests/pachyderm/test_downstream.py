@@ -12,8 +12,8 @@ from rows import row
 from scheduling import files, put, settle, spec, told
 
 import store as storage
-from pfsfuse.cli.errors import CommandError
-from pfsfuse.cli.repo import refuse_read
+from pfsfuse.cli.shared.deleting import refuse_read
+from pfsfuse.cli.shared.errors import CommandError
 from pfsfuse.errors import JobError, SpecError
 from pfsfuse.pipeline import make_trigger
 from pfsfuse.scheduler import (

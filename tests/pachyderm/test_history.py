@@ -8,7 +8,7 @@ from itertools import islice
 import pytest
 from rows import row
 
-from pfsfuse.cli.log import after
+from pfsfuse.cli.history.log import after
 from store import (
     Commit,
     CommitNotFound,

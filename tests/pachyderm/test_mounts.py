@@ -12,8 +12,8 @@ import pytest
 from rows import SAME, cases, row
 
 import store as storage
-from pfsfuse.cli.errors import CommandError
-from pfsfuse.cli.views import views
+from pfsfuse.cli.mount.views import views
+from pfsfuse.cli.shared.errors import CommandError
 from pfsfuse.testing.mounted import Mounted, mounted
 from store import Commit, Repo, Store, StoreError
 

@@ -6,9 +6,9 @@ from typing import NoReturn
 
 import click
 
-from pfsfuse.cli import jsonout
-from pfsfuse.cli.app import App, pass_app
-from pfsfuse.cli.group import Command
+from pfsfuse.cli.shared import jsonout
+from pfsfuse.cli.shared.app import App, pass_app
+from pfsfuse.cli.shared.group import Command
 from pfsfuse.cli.store.child import run_in_child, signal_name
 from pfsfuse.cli.store.line import shown_progress
 from pfsfuse.cli.store.repair import repair as mended

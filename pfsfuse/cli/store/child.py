@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import click
 
-from pfsfuse.cli.app import App
+from pfsfuse.cli.shared.app import App
 from pfsfuse.lastwords import DAMAGED
 
 

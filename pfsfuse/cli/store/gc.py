@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pfsfuse.cli import jsonout, text
-from pfsfuse.cli.app import App, pass_app
-from pfsfuse.cli.group import Command
+from pfsfuse.cli.shared import jsonout, text
+from pfsfuse.cli.shared.app import App, pass_app
+from pfsfuse.cli.shared.group import Command
 from pfsfuse.cli.store.line import shown_progress
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pfsfuse.cli import text
+from pfsfuse.cli.shared import text
 from pfsfuse.cli.store.line import shown_progress
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pfsfuse.cli import jsonout, text
+from pfsfuse.cli.shared import jsonout, text
 
 if TYPE_CHECKING:
     from store import Affected, Problem, Report

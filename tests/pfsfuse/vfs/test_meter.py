@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pfsfuse.cli.stats import since
+from pfsfuse.cli.mount.stats import since
 from pfsfuse.vfs.meter import Meter
 
 

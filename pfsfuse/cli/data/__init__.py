@@ -1,0 +1,1 @@
+"""The section "Repos and their data" of `pfs --help`: putting data into repos, and getting it out."""

@@ -1,0 +1,1 @@
+"""The section "The mount" of `pfs --help`."""

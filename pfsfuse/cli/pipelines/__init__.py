@@ -1,0 +1,1 @@
+"""The section "Pipelines and services" of `pfs --help`."""

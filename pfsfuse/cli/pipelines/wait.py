@@ -1,0 +1,41 @@
+"""`pfs wait`: until everything downstream of a commit is computed."""
+
+from __future__ import annotations
+
+import click
+
+from pfsfuse.cli.pipelines.bars import showing
+from pfsfuse.cli.shared import jsonout
+from pfsfuse.cli.shared.address import Reference, commit_only, str_commit
+from pfsfuse.cli.shared.app import App, pass_app
+from pfsfuse.cli.shared.group import Command
+
+
+@click.command(
+    cls=Command,
+    json=True,
+    examples="""
+    pfs wait trips  what is computed from the newest commit of trips
+    pfs wait trips@master.31  from one commit
+    """,
+)
+@click.argument("ref", metavar="REPO[@REF]", type=Reference())
+@pass_app
+def wait(app: App, ref: str) -> None:
+    """Wait until everything downstream of a commit is computed.
+
+    Prints the commits that were computed from it, one a line; none when no pipeline reads it. On a terminal, a bar for
+    each job says how far it is.
+    """
+    from pfsfuse.scheduler import wait_for
+
+    with app.open() as opened:
+        commit = commit_only(opened, ref)
+        with showing(opened, str(commit.id)):
+            outputs = [opened.commit(repo, made) for repo, made in wait_for(opened, commit)]
+        app.refresh()  # what is printed here is what a mount shows next
+        if app.json:
+            jsonout.write_list(map(jsonout.commit, outputs))
+            return
+        for output in outputs:
+            click.echo(f"{str_commit(output)} {output.id}")

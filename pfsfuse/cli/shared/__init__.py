@@ -1,0 +1,1 @@
+"""What commands of several sections share: the frame they hang in, what names mean, and how things are shown."""
