@@ -55,6 +55,8 @@ def test_a_dry_run_names_what_would_go_and_changes_nothing(ok, run, store_path):
         ("drop trips@nosuch --yes", 3, "nosuch"),
         ("drop trips@master.2 --yes", 6, "follows it"),
         ("drop trips@master..master.2 --yes", 6, "nothing comes after that"),
+        ("drop trips@.. --yes", 2, "write trips@A..B"),
+        ("drop trips@master.1...master --yes", 2, "write trips@master.1..master"),
         ("drop trips:a --yes", 6, "cannot name a repo"),
     ],
 )

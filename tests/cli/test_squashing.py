@@ -83,6 +83,8 @@ def test_what_a_job_has_yet_to_read_is_in_use(ok, run, line, store_path):
 
 
 REFUSED = [
+    ("squash trips@..", 2, "write trips@A..B"),
+    ("squash trips@master.1...master", 2, "write trips@master.1..master"),
     ("squash trips", 2, "A..B"),
     ("squash trips@master.3", 2, "A..B"),
     ("squash trips@master.3..master.4", 6, "takes two"),

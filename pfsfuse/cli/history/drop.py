@@ -9,7 +9,7 @@ import click
 
 from pfsfuse.cli.history.log import after as not_in
 from pfsfuse.cli.history.log import line
-from pfsfuse.cli.history.squash import read_by_jobs
+from pfsfuse.cli.history.squash import cut_range, read_by_jobs
 from pfsfuse.cli.shared import jsonout
 from pfsfuse.cli.shared.address import Reference, commit_only, repo_only, require_one_repo, str_commit
 from pfsfuse.cli.shared.app import App, pass_app
@@ -32,19 +32,19 @@ if TYPE_CHECKING:
     pfs drop trips@master..562dee2d --yes  what a deleted branch has left, for scripts
     """,
 )
-@click.argument("range_", metavar="REPO@[A..]B", type=Reference())
+@click.argument("range_", metavar="REPO@[[A]..]B", type=Reference())
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would go, and change nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @pass_app
 def drop(app: App, range_: str, dry_run: bool, yes: bool) -> None:
     """Remove a commit for good; with A, all up to B that are not in the ancestry of A.
 
-    Branches that end in one of them go back to the commit before. Refused, with nothing changed, when something depends
-    on one: a tag, changes that are not committed, a commit that follows it, a result or a merge that was made from it.
-    `pfs store gc` frees what only they held. To undo a commit and keep it, there is `pfs revert`.
+    With ..B these are all up to B. Branches that end in one of them go back to the commit before. Refused, with nothing
+    changed, when something depends on one: a tag, changes that are not committed, a commit that follows it, a result or
+    a merge that was made from it. `pfs store gc` frees what only they held. `pfs revert` undoes a commit and keeps it.
     """
     name, _, refs = range_.partition("@")
-    first, dots, last = refs.rpartition("..")
+    first, dots, last = cut_range(name, refs)
     require_one_repo(name, last)
     with app.open(drafts=True) as opened:
         repo = repo_only(opened, name)

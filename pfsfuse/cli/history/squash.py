@@ -39,13 +39,13 @@ if TYPE_CHECKING:
 def squash(app: App, range_: str, branch: str | None, keep: bool, message: str, author: str) -> None:
     """Make the commits after A, up to B, one commit.
 
-    It has the files of B. What follows on the branch is made anew on top of it: files, times, messages and authors
-    stay, ids and numbers change. The old commits are removed, and `pfs store gc` frees what only they held. When
-    something depends on one of them (another branch, a tag, a result computed from it) nothing is changed, unless
-    --keep leaves those where they are, to be read by their ids.
+    Without A these are all up to B. It has the files of B. What follows on the branch is made anew on top of it: files,
+    times, messages and authors stay, ids and numbers change. The old commits are removed, and `pfs store gc` frees what
+    only they held. When something depends on one of them (another branch, a tag, a result computed from it) nothing is
+    changed, unless --keep leaves those where they are, to be read by their ids.
     """
     name, at, refs = range_.partition("@")
-    first, dots, last = refs.partition("..")
+    first, dots, last = cut_range(name, refs)
     if not at or not dots:
         raise click.BadParameter(f"{safe(range_)!r} is no range: write REPO@A..B", param_hint="REPO@A..B")
     require_one_repo(name, last)
@@ -80,6 +80,24 @@ def squash(app: App, range_: str, branch: str | None, keep: bool, message: str, 
         if kept:
             print(f"pfs: {plural(kept, 'old commit')} kept, since something depends on them", file=sys.stderr)
     app.refresh()
+
+
+def cut_range(repo: str, refs: str) -> tuple[str, str, str]:
+    """A, the dots and B of [A]..[B]; without dots all of it is B.
+
+    Raises UsageError for dots alone, which nobody writes who means all commits of a repo, and for a dot too many.
+    """
+    first, dots, last = refs.partition("..")
+    if not dots:
+        return "", "", refs
+    if last.startswith("."):
+        meant = f"{repo}@{first}..{last.lstrip('.')}"
+        raise click.UsageError(f"a range has two dots: write {safe(meant)}")
+    if not (first or last):
+        raise click.UsageError(
+            f"a range has an end: write {safe(repo)}@A..B, or {safe(repo)}@..B for all up to B"
+        )
+    return first, dots, last
 
 
 def read_by_jobs(store: Store, repo: str) -> dict[CommitId, str]:
