@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
+from store import sums
 from store.engine import Environment, Reading, Writing
 from store.engine.loader import Loader
 from store.engine.marks import Marks
@@ -83,10 +84,11 @@ class Swept:
 def plan_gc(env: Environment, progress: Progress = lambda objects: None) -> GcPlan:
     """What can be collected; changes nothing. `progress` is told the objects met so far.
 
-    Raises Corrupt when a record or a node on the way to live objects cannot be read: what lies behind it is not known,
-    so nothing may be dropped.
+    Raises Corrupt when a record or a node on the way to live objects cannot be read, or a table does not add up to its
+    sum: what lies behind it is not known, so nothing may be dropped.
     """
     with env.read() as reading:
+        sums.check(reading)  # a page of pins that went back lacks the last ones, and what only they keep
         marks = Marks(reading)
         mark(reading, marks, progress)
         empty, sparse, freed, stored = _judge(reading, marks, env.residence.touched)

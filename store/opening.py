@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from store import header
+from store import header, sums
 from store.engine import Environment, Writing, acquire, release
 from store.errors import Exists, NotAStore, NotWritable
 from store.format import tables
@@ -64,6 +64,7 @@ def create(path: str | Path) -> Store:
         if header.find(writing) is not None:
             raise Exists("store", str(where))
         header.put(writing, made)
+        sums.keep(writing)
 
     try:
         env.write(work)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from store import header
+from store import header, sums
 from store.engine import Environment, Writing
 from store.engine.users import other_users
 from store.errors import InUse
@@ -32,7 +32,14 @@ class Step:
     """Does it; everything it changes is in the transaction."""
 
 
-STEPS: tuple[Step, ...] = ()
+STEPS: tuple[Step, ...] = (
+    Step(
+        tables.SUMS,
+        "keeps a sum of each table of branches, tags, pins and shelves, so that a check notices one that went back",
+        True,
+        sums.keep,
+    ),
+)
 """In the order in which they are taken."""
 
 

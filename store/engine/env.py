@@ -233,7 +233,9 @@ class Environment:
                     txn = self._begin(write=True)
                     try:
                         seen = self._seen_since_the_last_sweep()
-                        result = work(Writing(txn, self._handles, seen))
+                        writing = Writing(txn, self._handles, seen)
+                        result = work(writing)
+                        writing.settle()
                         txn.commit()
                         self._seen.update(seen.fresh if seen is not None else ())
                         return result

@@ -6,10 +6,13 @@ A transaction begins and ends in `env.py`; LMDB's errors pass through here and b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
+from store.engine.sums import SUMMED, Changes
 from store.errors import Corrupt
 from store.format import commit, sealed, tables
+from store.format.tables import Sums
 
 MAX_KEY = 511
 """Bytes in a key: LMDB's own limit."""
@@ -193,28 +196,48 @@ class Writing(Reading):
         super().__init__(txn, handles)
         self.seen = seen
         """None: no sweep has dropped anything since this process opened the store (`presence.py`)."""
+        self.changes = Changes()
+        """Of the sums of tables, to be settled before the end."""
 
     @property
     def number(self) -> int:
         """The transaction's number; the one before it is the last that was committed."""
         return int(self._txn.id())
 
+    def settle(self) -> None:
+        """Carry the sums of tables on, in a store that keeps them: the last thing before the transaction is committed.
+
+        A record of sums that is damaged stays as it is: it is for the check to find, and keeps nobody from writing.
+        """
+        value = self.get_raw(tables.META, tables.SUMS_KEY) if self.changes else None
+        if value is None:
+            return
+        with suppress(Corrupt):
+            sums = tables.decode(Sums, sealed.unseal(tables.META, tables.SUMS_KEY, value))
+            self.put(tables.META, tables.SUMS_KEY, tables.encode(self.changes.applied(sums)))
+
     def put_raw(self, table: bytes, key: bytes, value: bytes, *, append: bool = False) -> None:
         """Store `value` as it is; `append` when `key` is greater than all others."""
+        if table in SUMMED:
+            self.changes.note(table, self.get_raw(table, key), value)
         self._txn.put(key, value, db=self._handles[table], append=append)
 
     def put(self, table: bytes, key: bytes, body: bytes) -> None:
         """Store `body` under a seal."""
-        self._txn.put(key, sealed.seal(table, key, body), db=self._handles[table])
+        self.put_raw(table, key, sealed.seal(table, key, body))
 
     def put_new(self, table: bytes, items: Sequence[tuple[bytes, bytes]]) -> int:
-        """Store those of the `items`, as they are, of which the table has no such key; how many that were."""
+        """Store those of the `items`, as they are, of which the table has no such key; how many that were. Not for a
+        table of which there is a sum.
+        """
         with self._txn.cursor(db=self._handles[table]) as cursor:
             _, added = cursor.putmulti(items, overwrite=False)
             return int(added)
 
     def delete(self, table: bytes, key: bytes) -> bool:
         """Remove `key`; whether it was there."""
+        if table in SUMMED:
+            self.changes.note(table, self.get_raw(table, key), None)
         return bool(self._txn.delete(key, db=self._handles[table]))
 
     def last_key(self, table: bytes) -> bytes | None:

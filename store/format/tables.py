@@ -2,6 +2,7 @@
 
 table        key                                             value (all sealed; bodies are msgpack)
 meta         b"header"                                       [format, created_ns, store id, chunker, features]
+             b"sums"                                         the sums of repos, refs, pins, shelves
 repos        name                                            [description, origin, created_ns, default branch]
 refs         repo, NUL, b"b" or b"t", NUL, name               [commit id or nil]
 log          repo, NUL, finished_ns (u64be), commit id        nothing: every commit of a repo in order of time
@@ -33,14 +34,21 @@ COARSE: Cutting = ("fastcdc-2020", 16 << 10, 64 << 10, 256 << 10)
 FINE: Cutting = ("fastcdc-2020-nc2", 8 << 10, 32 << 10, 128 << 10)
 """Of stores made from now on. A store keeps the way it was made with, or files put again would be stored again."""
 FINE_CHUNKS = "fine-chunks"
-FEATURES: dict[str, str] = {FINE_CHUNKS: "files are cut into chunks of 32 KiB, not 64"}
+SUMS = "sums"
+FEATURES: dict[str, str] = {
+    FINE_CHUNKS: "files are cut into chunks of 32 KiB, not 64",
+    SUMS: "a sum is kept of each table whose records change in place",
+}
 """What a store may have that format 1 did not, by name, with what it means; all that this version understands. A reader
 refuses a store with any other.
 """
 
+OF_CONTENTS = frozenset({FINE_CHUNKS})
+"""Those of them that say what commits hold. A bundle names these; the others end with the store."""
+
 META, REPOS, REFS, LOG = b"meta", b"repos", b"refs", b"log"
 DOWNSTREAM, PINS, SHELVES = b"downstream", b"pins", b"shelves"
-HEADER_KEY = b"header"
+HEADER_KEY, SUMS_KEY = b"header", b"sums"
 BRANCH, TAG = b"b", b"t"
 DRAFTS = b"draft/"
 """What the names of those pins begin with that are drafts."""
@@ -88,7 +96,16 @@ class DraftNote(msgspec.Struct, frozen=True, array_like=True):
     changed_ns: int
 
 
-Body = TypeVar("Body", Header, RepoBody, RefBody, PinBody, DraftNote)
+class Sums(msgspec.Struct, frozen=True, array_like=True):
+    """Of each table whose records change in place: the sum of the seals of its records, modulo 2^64."""
+
+    repos: int = 0
+    refs: int = 0
+    pins: int = 0
+    shelves: int = 0
+
+
+Body = TypeVar("Body", Header, RepoBody, RefBody, PinBody, DraftNote, Sums)
 
 _encode = msgspec.msgpack.Encoder(enc_hook=bytes).encode  # ids are bytes to the format
 
@@ -110,7 +127,7 @@ def decode(kind: type[Body], body: bytes) -> Body:
 
 def new_header() -> Header:
     """That of a store that is made now."""
-    return with_features(Header(PLAIN, time.time_ns(), os.urandom(16), FINE), [FINE_CHUNKS])
+    return with_features(Header(PLAIN, time.time_ns(), os.urandom(16), FINE), [FINE_CHUNKS, SUMS])
 
 
 def with_features(header: Header, added: Iterable[str]) -> Header:

@@ -20,6 +20,7 @@ from store.fsck import checks, objects
 from store.fsck.checks import DAMAGE
 from store.fsck.locate import locate
 from store.fsck.records import Affected, Finding, Problem, Progress, Report
+from store.fsck.sums import table_adds_up_to_its_sum
 from store.fsck.walk import BAD, PLACED, Walk
 from store.ids import CommitId
 from store.reach import Role
@@ -126,6 +127,7 @@ class _Check:
 
                 self._take(record, look, *owner)
         self._take("header", lambda: checks.header_is_there(reading))
+        self._take("sums", lambda: table_adds_up_to_its_sum(reading))
 
     # segments
 

@@ -19,6 +19,7 @@ from store.fsck.lines import mend_lines
 from store.fsck.mend import Mend, seen
 from store.fsck.places import mend_places
 from store.fsck.records import Progress
+from store.fsck.sums import mend_sums
 
 BATCH = 1_000
 """Mends in one transaction."""
@@ -38,7 +39,11 @@ def plan_repair(env: Environment, progress: Progress = lambda what, done, total:
     """
     compact.plan_compact(env)  # walks LMDB's pages
     with env.read() as reading:
-        mends = [*mend_places(reading, progress, env.residence.touched), *mend_lines(reading)]
+        mends = [
+            *mend_places(reading, progress, env.residence.touched),
+            *mend_lines(reading),
+            *mend_sums(reading),
+        ]
     return RepairPlan(tuple(mends))
 
 

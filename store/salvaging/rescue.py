@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from store import fsck, header
+from store import fsck, header, sums
 from store.engine import Environment, ObjectWriter, RefsWriting, Writing, acquire, release
 from store.engine.wreck import Wreck
 from store.errors import Corrupt, NewerFormat, NotAStore, Refused
@@ -30,6 +30,7 @@ from store.format.tables import (
     REFS,
     REPOS,
     SHELVES,
+    SUMS,
     DraftNote,
     Header,
     PinBody,
@@ -140,6 +141,8 @@ class _Salvage:
 
     def _put_repos(self, writing: Writing, made: Header) -> None:
         header.put(writing, made)
+        if SUMS in made.features:
+            sums.keep(writing)
         for repo, body in self._chosen.repos.items():
             writing.put(REPOS, repo.encode(), tables.encode(body))
 

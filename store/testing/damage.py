@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import store
+from store.engine.pages import PageFile, tree_record
+from store.engine.sums import SUMMED
 from store.testing.sample import everything, fill
 
 PAGE = 4096
@@ -38,6 +40,10 @@ class Sample:
     """The same store's file, some commits before."""
     other: bytes
     """Another store's."""
+    gone_back: tuple[tuple[int, bytes], ...]
+    """Where pages of tables lie whose records change in place, each with what the page of the same records said some
+    commits before: what is there when the disk has lost a write.
+    """
     answers: bytes
     """All that the store can be asked, pickled."""
 
@@ -83,6 +89,11 @@ def _stale_page(data: bytearray, sample: Sample, rng: random.Random) -> None:
     data[where] = sample.older[where]
 
 
+def _lose_a_write(data: bytearray, sample: Sample, rng: random.Random) -> None:
+    at, page = rng.choice(sample.gone_back)
+    data[at : at + PAGE] = page
+
+
 def _swap_bytes(data: bytearray, sample: Sample, rng: random.Random) -> None:
     """As far apart as records are; within a page often two of them."""
     size, where = rng.choice((8, 32, 64)), _page(data, rng)
@@ -99,6 +110,7 @@ WAYS: dict[str, Damage] = {
     "a page of another store": _page_of_another_store,
     "a stale page": _stale_page,
     "swapped records": _swap_bytes,
+    "a lost write": _lose_a_write,
 }
 
 
@@ -107,17 +119,50 @@ def make_sample(directory: Path) -> Sample:
     with store.create(directory / "s") as data:
         fill(data)
     older = (directory / "s/data.mdb").read_bytes()
+    (directory / "older").write_bytes(older)
     with store.open(directory / "s") as data:
         for number in range(5):
             with data.repo("trips").edit() as edit:
                 edit.write(f"dir/{number}", b"new %d" % number)
+        data.hand_over("weather", "service")
+        data.pins.put(b"pin/1", data.repo("trips").commit().tree, b"note")
+        data.shelf("jobs").put(b"a", b"3")
         answers = pickle.dumps(_told(data))
     with store.create(directory / "other") as data:
         fill(data)
         data.delete_repo("weather")
+    gone_back = pages_gone_back(directory / "older", directory / "s/data.mdb")
     return Sample(
-        (directory / "s/data.mdb").read_bytes(), older, (directory / "other/data.mdb").read_bytes(), answers
+        (directory / "s/data.mdb").read_bytes(),
+        older,
+        (directory / "other/data.mdb").read_bytes(),
+        tuple(each for pages in gone_back.values() for each in pages),
+        answers,
     )
+
+
+def pages_gone_back(older: Path, newer: Path) -> dict[bytes, list[tuple[int, bytes]]]:
+    """By table of which there is a sum: where in the file `newer` a leaf of it lies, and what the same leaf said in
+    `older`, a file of the same store of some commits before. With as many records, and where it says that it lies.
+    """
+    found: dict[bytes, list[tuple[int, bytes]]] = {}
+    before, after = _leaves(older), _leaves(newer)
+    for table in sorted(SUMMED):
+        for (_, old), (number, new) in zip(before[table], after[table], strict=False):
+            back = new[:8] + old[8:]
+            if back != new and old[12:14] == new[12:14]:
+                found.setdefault(table, []).append((number * PAGE, back))
+    return found
+
+
+def _leaves(path: Path) -> dict[bytes, list[tuple[int, bytes]]]:
+    """The leaves of each table: number and bytes, in order of keys."""
+    with PageFile(path) as file:
+        nodes = [node for leaf in file.leaves(file.metas()[0].main) for node in file.nodes(file.page(leaf))]
+        return {
+            node.key: [(number, file.page(number)) for number in file.leaves(tree_record(node.data))]
+            for node in nodes
+        }
 
 
 def _told(data: store.Store) -> str:
@@ -128,7 +173,7 @@ def read_damaged(directory: Path, sample: Sample, way: str, seed: str) -> str:
     """Damage a copy, and read all of it in another process; how that went, in a word or two.
 
     "right", an error of ours, "wrong data", "hangs", a signal, or another error; "unseen" when reading raised Corrupt
-    and the check finds nothing.
+    and the check finds nothing; "gone back" when what was read is not the last that was written, and the check says so.
     """
     data = bytearray(sample.data)
     WAYS[way](data, sample, random.Random(seed))
@@ -161,7 +206,7 @@ def _outcome(copy: Path, answers: str) -> str:
     try:
         with store.open(copy) as data:
             try:
-                answer = "right" if _told(data) == answers else "wrong data"
+                answer = "right" if _told(data) == answers else _gone_back(data)
             except store.Corrupt as error:
                 answer = _checked(data, error)
             return answer
@@ -169,6 +214,10 @@ def _outcome(copy: Path, answers: str) -> str:
         return type(error).__name__
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is the answer
         return f"{type(error).__name__}: {error}"
+
+
+def _gone_back(data: store.Store) -> str:
+    return "gone back" if any(one.invariant == "I20" for one in data.check().problems) else "wrong data"
 
 
 def _checked(data: store.Store, error: store.Corrupt) -> str:

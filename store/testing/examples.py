@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from blake3 import blake3
 
+from store.engine.sums import Changes
 from store.format import bundle, chunklist, node, sealed, segment, tables
 from store.format import commit as commits
 from store.format.chunklist import Piece
-from store.format.tables import BRANCH, DraftNote, Header, PinBody, RefBody, RepoBody
+from store.format.tables import BRANCH, DraftNote, Header, PinBody, RefBody, RepoBody, Sums
 from store.ids import CommitId, ObjectId
 from store.records import CommitRecord, Entry, Provenance
 
@@ -76,7 +77,7 @@ def records() -> dict[str, bytes]:
         "commit": commits.encode(COMMIT),
         "header": tables.encode(HEADER),
         "header-new": tables.encode(
-            tables.with_features(Header(1, NOON, bytes(range(16)), tables.FINE), [tables.FINE_CHUNKS])
+            tables.with_features(Header(1, NOON, bytes(range(16)), tables.FINE), tables.FEATURES)
         ),
         "header-features": tables.encode(tables.with_features(HEADER, ["other", "example"])),
         "repo": tables.encode(RepoBody("rides of a day", "user", NOON)),
@@ -88,7 +89,17 @@ def records() -> dict[str, bytes]:
         "pin": tables.encode(PinBody(ROOT, b"note")),
         "draft-key": tables.draft_key("trips", "dev"),
         "draft": tables.encode(DraftNote(bytes(CAUSE), NOON)),
+        "sums": tables.encode(a_sum()),
     }
+
+
+def a_sum() -> Sums:
+    """Of a store with the branch `master` of `sales`, and one record on a shelf."""
+    ref = tables.encode(RefBody(bytes(RESULT)))
+    changes = Changes()
+    changes.note(b"refs", None, sealed.seal(b"refs", tables.ref_key("sales", BRANCH, "master"), ref))
+    changes.note(b"shelves", None, sealed.seal(b"shelves", b"notes\0today", b"rain\n"))
+    return changes.applied(Sums())
 
 
 def a_bundle() -> bytes:

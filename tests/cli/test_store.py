@@ -13,6 +13,7 @@ import pytest
 import store
 from store.engine.pages import BRANCH, HEAD, PageFile, tree_record
 from store.engine.txn import SEGMENTS
+from store.format import tables
 from store.upgrade import Step
 
 
@@ -183,18 +184,18 @@ def test_stats_of_an_empty_store(ok):
 def test_upgrade_says_that_there_is_nothing_to_do(ok, trips):
     assert ok("store", "upgrade", "--dry-run").startswith("nothing to do: ")
     found = json.loads(ok("store", "upgrade", "--json"))
-    assert found == {"format": 2, "features": ["fine-chunks"], "done": True, "steps": []}
+    assert found == {"format": 2, "features": ["fine-chunks", "sums"], "done": True, "steps": []}
 
 
 def test_upgrade_names_the_steps(ok, trips, monkeypatch):
-    monkeypatch.setattr("store.format.tables.FEATURES", {"fine-chunks": "as ever", "one": "the first"})
+    monkeypatch.setitem(tables.FEATURES, "one", "the first")
     step = Step("one", "writes nothing", True, lambda writing: None)
     monkeypatch.setattr("store.upgrade.STEPS", (step,))
     assert ok("store", "upgrade", "-n") == (
         "would add one: writes nothing; nothing else may use the store meanwhile\n"
     )
     assert ok("store", "upgrade") == "added one: writes nothing\n"
-    assert json.loads(ok("store", "upgrade", "--json"))["features"] == ["fine-chunks", "one"]
+    assert json.loads(ok("store", "upgrade", "--json"))["features"] == ["fine-chunks", "one", "sums"]
 
 
 def test_copy_makes_a_store(ok, trips, work):

@@ -30,6 +30,13 @@ def fine(tmp_path: Path) -> Path:
     return tmp_path / "fine"
 
 
+@pytest.fixture
+def summed(tmp_path: Path) -> Path:
+    """A copy of a store that was written by the first version that kept sums."""
+    shutil.copytree(STORES / "summed", tmp_path / "summed")
+    return tmp_path / "summed"
+
+
 def test_a_store_of_format_1_opens_and_says_what_it_said(v1):
     with store.open(v1) as data:
         assert_sound(data)
@@ -117,15 +124,32 @@ def test_a_store_with_fine_chunks_opens_and_cuts_files_as_it_did(fine):
         with data.repo("trips").edit() as edit:
             edit.write("again", plain)
         assert data.repo("trips").commit().entry("again").content == there.content
-        assert data.plan_upgrade().steps == ()
+
+
+def test_a_store_with_sums_opens_and_carries_them_on(summed):
+    with store.open(summed) as data:
+        assert_sound(data)
+        assert (data.header.format, data.header.features) == (2, ("fine-chunks", "sums"))
+        trips = data.repo("trips")
+        assert trips.commit().read("7-31.csv") == b"date,trips\n2016-07-31,27651\n"
+        assert data.shelf("jobs").get(b"1") == b"done"
+        with trips.edit() as edit:
+            edit.write("new", b"new")
+        data.pins.delete(b"datum/1")
+        assert_sound(data)
 
 
 def chunks(data: store.Store, entry: store.Entry) -> list[bytes]:
     return [extent.chunk for extent in data.extents(entry, 0, entry.size)]
 
 
-def test_a_store_of_format_1_can_be_upgraded(v1):
-    with store.open(v1) as data:
-        data.upgrade()
+@pytest.mark.parametrize(("name", "features"), [("v1", ("sums",)), ("fine", ("fine-chunks", "sums"))])
+def test_a_store_of_an_earlier_version_is_upgraded_and_carries_sums_on(name, features, request):
+    with store.open(request.getfixturevalue(name)) as data:
+        before = data.header.chunker
+        assert [step.feature for step in data.upgrade().steps] == ["sums"]
         assert data.plan_upgrade().steps == ()
+        assert (data.header.format, data.header.features, data.header.chunker) == (2, features, before)
+        with data.repo("trips").edit() as edit:
+            edit.write("new", b"new")
         assert_sound(data)

@@ -38,8 +38,9 @@ def check(app: App, read_data: bool, repair: bool, dry_run: bool, within: bool) 
     """Check that the store is what was written, and name the commits and paths that damage affects.
 
     Exit code 7 when anything is wrong. Nothing is changed without --repair, and everything else may go on meanwhile.
-    What --repair mends follows from records that are whole: indexes, and objects of which there is another copy. What
-    is left then is lost here; `pfs store salvage` makes a new store of everything else.
+    What --repair mends follows from records that are whole: indexes, and objects of which there is another copy. A
+    table that lacks the last that was written to it counts as it is from then on. What is left then is lost here;
+    `pfs store salvage` makes a new store of everything else.
     """
     if dry_run and not repair:
         raise click.UsageError("--dry-run says what --repair would do; without it nothing is changed anyway")

@@ -12,7 +12,7 @@ from blake3 import blake3
 from store.engine import Environment, Reading, Refs
 from store.engine.txn import SEGMENTS
 from store.errors import Corrupt
-from store.format import bundle, segment
+from store.format import bundle, segment, tables
 from store.format import commit as commits
 from store.format.bundle import BundledCommit, BundledRef, BundledRepo, BundleHeader
 from store.format.segment import PLACE, decode_place
@@ -75,7 +75,7 @@ def _header(reading: Reading, header: Header, plan: BundlePlan) -> BundleHeader:
         format=bundle.FORMAT,
         created_ns=time.time_ns(),
         chunker=header.chunker,
-        features=header.features,
+        features=tuple(name for name in header.features if name in tables.OF_CONTENTS),
         repos=tuple(repos),
         refs=plan.refs,
         needs=plan.needs,

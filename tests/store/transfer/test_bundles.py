@@ -235,6 +235,12 @@ def test_a_plan_says_what_the_bundle_will_hold(data, history, pack):
     assert header == store.bundle_header(io.BytesIO(pack("trips"))) or header.created_ns
 
 
+def test_a_bundle_names_those_features_alone_that_are_about_what_commits_hold(data, history, pack):
+    """So versions that do not know the others read it."""
+    assert data.header.features == ("fine-chunks", "sums")
+    assert store.bundle_header(io.BytesIO(pack("trips"))).features == ("fine-chunks",)
+
+
 def test_a_dry_run_changes_nothing_and_says_the_same(there, history, pack, unpack):
     raw = pack("trips")
     before = there.last_txnid()
