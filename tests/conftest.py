@@ -11,10 +11,18 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from pfsfuse.fuse.mountinfo import TYPE, parse
+from tests.leftovers import clear_away, directories
 
 # A busy machine makes examples slow, not wrong.
 settings.register_profile("patient", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Once for a run, before it has a directory of its own."""
+    if not hasattr(config, "workerinput"):
+        clear_away(directories())
 
 
 def _mounts(below: Path) -> list[str]:

@@ -36,7 +36,7 @@ import store
 from pfsfuse.fuse import Committer, Refresher, Stager, serve
 from pfsfuse.vfs import HostView, JobView, JobViews, Vfs, ViewInput
 
-END_SECONDS = 20
+END_SECONDS = 100
 
 
 class Mounted:

@@ -70,7 +70,7 @@ def pfs(surroundings: dict[str, str], work: Path) -> Run:
             capture_output=True,
             cwd=work,
             env=surroundings | (env or {}),
-            timeout=60,
+            timeout=200,
             check=False,
         )
         return Result(done.returncode, done.stdout.decode(errors="surrogateescape"), done.stderr.decode())

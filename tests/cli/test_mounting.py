@@ -82,7 +82,7 @@ def test_mount_8_mounts_by_type(tmp_path: Path, ok, store_path: Path) -> None:
     helper.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{code}" "$@"\n')
     helper.chmod(0o755)
     command = ["unshare", "--mount", "sh", "-c", SCRIPT, "sh", helpers, store_path, tmp_path / "pfs"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr
     type_, shown = done.stdout.splitlines()[-2:]
     assert type_.startswith("fuse.pfs ro,") and shown == "hello"
@@ -134,7 +134,7 @@ def test_a_name_in_the_abstract_space_is_found() -> None:
 def test_the_manager_hears_when_it_is_ready_and_when_it_ends(tmp_path: Path, store_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
-        manager.settimeout(60)
+        manager.settimeout(200)
         command = [sys.executable, "-m", "pfsfuse.cli", "--store", store_path, "mount", "--foreground"]
         env = {**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify")}
         with subprocess.Popen([*command, tmp_path / "pfs"], env=env, stderr=subprocess.DEVNULL) as process:
@@ -142,7 +142,7 @@ def test_the_manager_hears_when_it_is_ready_and_when_it_ends(tmp_path: Path, sto
             assert os.listdir(tmp_path / "pfs") == [".pfs"]
             process.send_signal(signal.SIGTERM)
             assert manager.recv(1000) == b"STOPPING=1"
-            assert process.wait(60) == 0
+            assert process.wait(200) == 0
 
 
 # ---- views
@@ -180,7 +180,7 @@ def busy(pfs, store_path: Path, tmp_path: Path) -> Iterator[Path]:
     assert pfs("repo", "create", "trips").code == 0
     assert pfs("mount", str(at)).code == 0
     yield at
-    for daemon in client.daemons(store_path):
+    for daemon in client.daemons(store_path, timeout_seconds=60):
         client.stop(store_path, daemon.pid)
 
 
@@ -207,7 +207,7 @@ def test_lazily_it_disappears_at_once_and_who_uses_it_goes_on(pfs, busy: Path, s
         os.fsync(held.fileno())
         held.seek(0)
         assert held.read() == "to the end"
-    ended = select.select([process], [], [], 60)[0]
+    ended = select.select([process], [], [], 200)[0]
     os.close(process)
     assert ended, "the daemon ends with its last user"
     assert "held" in pfs("status", "trips").out

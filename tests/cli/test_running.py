@@ -49,7 +49,7 @@ def mounted(pfs: Run, store_path: Path, mountpoint: Path) -> Iterator[Path]:
     done = pfs("mount", str(mountpoint))
     assert done.code == 0, done.err
     yield mountpoint
-    for daemon in client.daemons(store_path):
+    for daemon in client.daemons(store_path, timeout_seconds=60):
         client.stop(store_path, daemon.pid)
 
 
@@ -129,7 +129,7 @@ def test_a_foreground_mount_ends_with_a_signal_and_leaves_nothing(
             assert process.poll() is None
         assert os.path.ismount(mountpoint)
         process.send_signal(number)
-        assert process.wait(60) == 0
+        assert process.wait(200) == 0
         assert process.stderr is not None and b"Traceback" not in process.stderr.read()
     assert not os.path.ismount(mountpoint)
 
@@ -213,7 +213,7 @@ def test_the_scheduler_computes_without_a_mount_what_arrived_while_nothing_ran(o
         status = ok("status")
         assert "runs pipelines" in status and "mounted" not in status
     finally:
-        for daemon in client.daemons(store_path):
+        for daemon in client.daemons(store_path, timeout_seconds=60):
             client.stop(store_path, daemon.pid)
 
 
@@ -298,7 +298,7 @@ def on_terminal(
             shown += piece
             if seen[0] in shown:
                 seen[1]()
-        process.wait(60)
+        process.wait(200)
     os.close(ours)
     assert process.returncode == 0, shown
     return shown

@@ -137,7 +137,7 @@ def test_forgetting_asks_on_a_terminal(surroundings, ok, staged):
         text=True,
     )
     os.write(above, b"n\n")
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=200)
     assert process.returncode != 0 and "trips@master" in err and ok("diff", "--staged", "trips")
 
 

@@ -55,7 +55,7 @@ def test_an_import_killed_at_any_moment_is_whole_or_never_was(tmp_path):
             importer.wait(delay)
         except subprocess.TimeoutExpired:
             importer.kill()
-        done = "done" in importer.communicate(timeout=60)[0]
+        done = "done" in importer.communicate(timeout=200)[0]
         with store.open(there) as data:
             assert_sound(data)
             trips = data.find_repo("trips")

@@ -91,7 +91,7 @@ def test_a_process_killed_while_it_makes_a_store_leaves_room_for_the_next(tmp_pa
             process.wait(rng.uniform(0, 0.015))
         except subprocess.TimeoutExpired:
             process.kill()
-        process.communicate(timeout=60)
+        process.communicate(timeout=200)
         with store.open_or_create(path) as data:
             assert_sound(data)
             assert {repo.name for repo in data.repos()} <= {"trips"}

@@ -48,7 +48,7 @@ def holder(data: store.Store) -> Iterator[subprocess.Popen[str]]:
     os.waitid(os.P_PID, process.pid, os.WSTOPPED)
     yield process
     process.kill()
-    process.communicate(timeout=60)
+    process.communicate(timeout=200)
 
 
 @pytest.mark.parametrize("ending", [signal.SIGCONT, signal.SIGKILL])
@@ -58,7 +58,7 @@ def test_other_writers_wait_for_a_stopped_one_and_go_on_when_it_does_or_dies(dat
     with pytest.raises(subprocess.TimeoutExpired):
         waiting.wait(0.3)
     holder.send_signal(ending)
-    assert len(waiting.communicate(timeout=60)[0]) == 33 and waiting.returncode == 0
+    assert len(waiting.communicate(timeout=200)[0]) == 33 and waiting.returncode == 0
     assert data.repo("trips").head().read("b") == b"2"
     assert_sound(data)
 
@@ -68,6 +68,6 @@ def test_readers_read_and_open_beside_a_stopped_writer(data):
     assert data.repo("trips").head().read("a") == b"1"
     program = "import sys, store\nwith store.open(sys.argv[1]) as data: print(data.resolve_commit('trips').read('a'))"
     done = subprocess.run(
-        [sys.executable, "-c", program, data.path], capture_output=True, timeout=60, check=True
+        [sys.executable, "-c", program, data.path], capture_output=True, timeout=200, check=True
     )
     assert done.stdout == b"b'1'\n"

@@ -37,7 +37,7 @@ def store(config: Config) -> Iterator[Store]:
 def nothing_is_left(config: Config) -> Iterator[None]:
     """Ends the daemons of this test's store; then no process speaks of the store, and nothing is mounted."""
     yield
-    for daemon in client.daemons(config.store):
+    for daemon in client.daemons(config.store, timeout_seconds=60):
         client.stop(config.store, daemon.pid)
     assert mount_at(config.mountpoint) is None
     assert wait_for(lambda: not processes(config.store)), [command(pid) for pid in processes(config.store)]
@@ -48,7 +48,7 @@ def port() -> int:
     return free_port()
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> bool:
+def wait_for(condition: Callable[[], object], seconds: float = 100.0) -> bool:
     """Whether it comes true in time; for what happens in processes that are not ours to wait for."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -113,7 +113,7 @@ def test_stopping_leaves_no_mount_no_process_and_no_socket(
 def test_a_signal_ends_it_with_status_0_and_without_a_word(config: Config, number: signal.Signals) -> None:
     with foreground(config) as process:
         process.send_signal(number)
-        assert process.communicate(timeout=60) == (b"", b"")
+        assert process.communicate(timeout=200) == (b"", b"")
     assert process.returncode == 0
     assert mount_at(config.mountpoint) is None
 
@@ -122,7 +122,7 @@ def test_a_signal_ends_it_with_status_0_and_without_a_word(config: Config, numbe
 def test_unmounting_it_from_outside_ends_it(config: Config) -> None:
     with foreground(config) as process:
         subprocess.run(["umount", str(config.mountpoint)], check=True)
-        assert process.communicate(timeout=60) == (b"", b"")
+        assert process.communicate(timeout=200) == (b"", b"")
     assert process.returncode == 0
 
 

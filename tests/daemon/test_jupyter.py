@@ -49,7 +49,7 @@ class Lab:
             data=None if body is None else json.dumps(body).encode(),
         )
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=200) as answer:
                 said = answer.read()
                 status: int = answer.status
         except urllib.error.HTTPError as error:
@@ -75,7 +75,8 @@ class Lab:
 
     async def _execute(self, kernel: str, code: str) -> str:
         address = f"ws://127.0.0.1:{self.service.external_port}/api/kernels/{kernel}/channels"
-        channel = await websocket_connect(f"{address}?token={self.service.token}")
+        # It is answered once the kernel has started.
+        channel = await websocket_connect(f"{address}?token={self.service.token}", connect_timeout=200)
         header = {
             "msg_id": uuid.uuid4().hex,
             "msg_type": "execute_request",
@@ -108,7 +109,7 @@ class Lab:
     async def _printed(self, channel: WebSocketClientConnection, question: str) -> str:
         printed = ""
         while True:
-            heard = json.loads(await asyncio.wait_for(channel.read_message(), 60) or "{}")
+            heard = json.loads(await asyncio.wait_for(channel.read_message(), 200) or "{}")
             if heard["parent_header"].get("msg_id") != question:
                 continue
             printed += heard["content"].get("text", "") if heard["msg_type"] == "stream" else ""
@@ -130,7 +131,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         try:
             yield opened
         finally:
-            for daemon in client.daemons(path):
+            for daemon in client.daemons(path, timeout_seconds=60):
                 client.stop(path, daemon.pid)
 
 
@@ -150,7 +151,7 @@ def test_nor_under_the_name_of_another_host(lab: Lab) -> None:
 
 
 def test_the_address_opens_the_lab(lab: Lab) -> None:
-    with urllib.request.urlopen(lab.service.url, timeout=60) as answer:
+    with urllib.request.urlopen(lab.service.url, timeout=200) as answer:
         assert b"<title>JupyterLab</title>" in answer.read()
 
 

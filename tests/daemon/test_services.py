@@ -42,7 +42,7 @@ def spec(port: int, *lines: str, name: str = "web", external: int | None = None,
 
 
 def get(service: Service, path: str) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{service.external_port}/{path}", timeout=60) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{service.external_port}/{path}", timeout=200) as answer:
         return str(answer.read().decode())
 
 
@@ -181,7 +181,7 @@ def test_one_that_keeps_dying_is_given_up(store: Store, port: int, wait_for: Cal
     made = create_service(store, spec(port, f"({until}; kill $$) & {SERVE}"))
     assert made.state == "running"
     (Path(made.out) / "end").touch()
-    assert wait_for(lambda: show_service(store, "web").state == "failed", 100)
+    assert wait_for(lambda: show_service(store, "web").state == "failed", 200)
     assert show_service(store, "web").restarts == keeper.RESTARTS
     assert "exited with 143" in show_service(store, "web").reason
 
@@ -274,7 +274,7 @@ def test_a_service_that_follows_sees_each_new_commit_and_keeps_what_it_saved(
         except OSError:
             return False
 
-    assert wait_for(sees_today, 60)
+    assert wait_for(sees_today)
     assert show_service(store, "web").url == made.url
     stop_service(store, "web")
     head = store.repo("web").head()

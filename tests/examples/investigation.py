@@ -39,13 +39,13 @@ def investigating_alone() -> Iterator[None]:
 def program(name: str, *arguments: object) -> Done:
     """Run one of the example's programs to its end."""
     command = [sys.executable, str(EXAMPLE / name), *map(str, arguments)]
-    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600)
 
 
 def pfs(place: Place, *arguments: str) -> Done:
     """Run `pfs` on the store of `place`."""
     command = [sys.executable, "-m", "pfsfuse.cli", "--store", str(place.store), *arguments]
-    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class Attended:
         (found,) = re.findall(r"^url: (\S+)", self.printed, re.MULTILINE)
         return str(found)
 
-    def _read_until(self, text: str, seconds: float = 180) -> None:
+    def _read_until(self, text: str, seconds: float = 400) -> None:
         deadline = time.monotonic() + seconds
         while text not in self.printed:
             ready, _, _ = select.select([self._terminal], [], [], max(0, deadline - time.monotonic()))

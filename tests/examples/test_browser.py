@@ -22,7 +22,9 @@ FLAGS = [
     "--disable-sync",
 ]
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(400)]
+PATIENCE_MS = 200_000
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -40,17 +42,18 @@ def test_the_file_browser_shows_the_three_repos_and_out(
 ) -> None:
     root = attended.url.replace("/lab/tree/out/investigate.ipynb?", "/lab?reset&")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS, timeout=PATIENCE_MS)
         page = browser.new_page(viewport={"width": 1400, "height": 900})
+        page.set_default_timeout(PATIENCE_MS)
         page.goto(root)
         # JupyterLab starts in /pfs/out, the one place that can be written to.
-        page.get_by_text("investigate.ipynb", exact=True).dblclick(timeout=120_000)
+        page.get_by_text("investigate.ipynb", exact=True).dblclick()
         figure = page.locator(".jp-RenderedImage img")
-        expect(figure).to_be_visible(timeout=60_000)
+        expect(figure).to_be_visible(timeout=PATIENCE_MS)
         figure.scroll_into_view_if_needed()
 
         page.locator(".jp-BreadCrumbs-home").click()
         names = page.locator(".jp-DirListing-itemText")
-        expect(names).to_have_text(["out", "sales", "trips", "weather"], timeout=60_000)
+        expect(names).to_have_text(["out", "sales", "trips", "weather"], timeout=PATIENCE_MS)
         page.screenshot(path=tmp_path / "jupyterlab.png")
         browser.close()

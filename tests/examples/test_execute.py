@@ -35,7 +35,7 @@ def server(plain_pfs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     with (home / "log").open("w") as log:
         process = subprocess.Popen(command, env=environ, stdout=log, stderr=log)
     try:
-        deadline = time.monotonic() + 100
+        deadline = time.monotonic() + 200
         while not answers(f"http://127.0.0.1:{port}/api"):
             assert process.poll() is None, (home / "log").read_text()
             assert time.monotonic() < deadline, "the server does not answer"

@@ -20,7 +20,7 @@ def test_the_investigation_finds_the_two_rainy_days_and_draws_them(
 ) -> None:
     monkeypatch.setenv("PFS_ROOT", str(plain_pfs))
     notebook = nbformat.read(EXAMPLE / "investigate.ipynb", as_version=4)
-    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    NotebookClient(notebook, timeout=200, startup_timeout=200, kernel_name="python3").execute()
 
     (printed,) = notebook.cells[-1].outputs
     assert printed.text == FOUND

@@ -27,7 +27,7 @@ from tests.examples.investigation import (
     program,
 )
 
-pytestmark = [pytest.mark.usefixtures("fuse", "alone"), pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.usefixtures("fuse", "alone"), pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
@@ -176,5 +176,5 @@ def seen(url: str, directory: str) -> list[str]:
     request = urllib.request.Request(
         f"http://{parts.netloc}/api/contents/{directory}", headers={"Authorization": f"token {token}"}
     )
-    with urllib.request.urlopen(request, timeout=60) as answer:
+    with urllib.request.urlopen(request, timeout=200) as answer:
         return [entry["name"] for entry in json.load(answer)["content"]]

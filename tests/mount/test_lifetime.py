@@ -41,7 +41,7 @@ def test_a_signal_unmounts_and_ends_with_success(
 ) -> None:
     with mounted(opened.path, mountpoint) as mount:
         mount.process.send_signal(number)
-        assert mount.process.wait(60) == 0
+        assert mount.process.wait(200) == 0
         assert mount_at(mountpoint) is None
 
 
@@ -50,7 +50,7 @@ def test_a_signal_unmounts_even_while_somebody_stands_in_it(opened: Store, mount
     with mounted(opened.path, mountpoint) as mount:
         inside = os.open(mount.path / "r", os.O_RDONLY)
         mount.process.send_signal(signal.SIGTERM)
-        assert mount.process.wait(60) == 0
+        assert mount.process.wait(200) == 0
         assert mount_at(mountpoint) is None
         assert outcome(os.listdir, inside) == "ENOTCONN"
         os.close(inside)
@@ -59,7 +59,7 @@ def test_a_signal_unmounts_even_while_somebody_stands_in_it(opened: Store, mount
 def test_unmount_ends_the_process(opened: Store, mountpoint: Path) -> None:
     with mounted(opened.path, mountpoint) as mount:
         unmount(mountpoint)
-        assert mount.process.wait(60) == 0
+        assert mount.process.wait(200) == 0
         assert mount_at(mountpoint) is None
 
 
@@ -104,7 +104,7 @@ def test_a_mount_that_is_aborted_ends_its_process_and_leaves_nothing(
     try:
         with mounted(opened.path, mountpoint) as mount:
             (control / str(os.minor(mountpoint.stat().st_dev)) / "abort").write_text("1")
-            mount.process.wait(60)
+            mount.process.wait(200)
             assert mount_at(mountpoint) is None
     finally:
         subprocess.run(["umount", control], check=True)

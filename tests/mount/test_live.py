@@ -148,4 +148,4 @@ def test_readers_listers_and_moving_heads_do_not_wait_for_each_other(opened: Sto
                 )
         finally:
             (mountpoint.parent / "stop").touch()
-        assert [reader.wait(60) for reader in readers].count(0) == 4
+        assert [reader.wait(200) for reader in readers].count(0) == 4

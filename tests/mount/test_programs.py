@@ -28,7 +28,7 @@ def program(function: Callable[[Path], None]) -> Callable[[Path], None]:
 
 def run(*command: str | Path, cwd: Path) -> str:
     quiet = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "HOME": str(cwd)}
-    done = subprocess.run(command, cwd=cwd, env=quiet, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(command, cwd=cwd, env=quiet, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr + done.stdout
     return done.stdout
 
@@ -88,7 +88,7 @@ def sqlite_from_several_connections(directory: Path) -> None:
         connection.execute("create table t (a integer)")
 
     def insert() -> None:
-        connection = sqlite3.connect(database, timeout=60)
+        connection = sqlite3.connect(database, timeout=200)
         for number in range(10):
             with connection:
                 connection.execute("insert into t values (?)", (number,))

@@ -55,7 +55,7 @@ def race(data: store.Store) -> Callable[[str, int], list[list[str]]]:
             assert racer.stdin is not None
             racer.stdin.write("\n")
             racer.stdin.flush()
-        printed = [racer.communicate(timeout=60)[0].split() for racer in racers]
+        printed = [racer.communicate(timeout=200)[0].split() for racer in racers]
         assert [racer.returncode for racer in racers] == [0, 0]
         return printed
 

@@ -39,7 +39,7 @@ def spec(name: str, *inputs: str, cmd: str = "true", glob: str = "/*", **more: o
     return parsed
 
 
-def run(function: Callable[[], Awaitable[None]], *, seconds: float = 60.0) -> None:
+def run(function: Callable[[], Awaitable[None]], *, seconds: float = 280.0) -> None:
     """Run an async function that may take this long."""
 
     async def limited() -> None:

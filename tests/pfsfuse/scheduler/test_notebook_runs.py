@@ -55,7 +55,7 @@ def test_a_notebook_gets_its_parameters_from_the_datum_and_is_kept_as_it_ran(sto
             await settled(store)
             nursery.cancel_scope.cancel()
 
-    run(go, seconds=110)
+    run(go)
     (job,) = told(store, "sales")
     assert job.state == "success", job.reason
     made = files(store.repo("sales").head())

@@ -46,7 +46,7 @@ def work(store: Store, *, slots: int = 2, meanwhile: Callable[[], Awaitable[None
             await settled(store)
             nursery.cancel_scope.cancel()
 
-    run(go, seconds=100)
+    run(go)
 
 
 def test_a_pipeline_computes_each_file_once(store: Store) -> None:

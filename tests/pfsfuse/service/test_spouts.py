@@ -211,7 +211,7 @@ def watch(store: Store, meanwhile: Callable[[], Awaitable[None]]) -> None:
     """Keep the store's spouts while `meanwhile` runs, then end them in order."""
 
     async def go() -> None:
-        with trio.fail_after(100):
+        with trio.fail_after(280):
             async with trio.open_nursery() as nursery:
                 spouts = Spouts(store, quiet_seconds=0.5)
                 nursery.start_soon(spouts.run)

@@ -71,7 +71,7 @@ def test_a_full_disk_fails_the_datum_and_nothing_else(store_of_64_mib: Path, tas
                     await worker.compute(small(3, "echo 1 > /pfs/out/x")),
                 ]
 
-        command, keeping, small_one = run(go, seconds=60)
+        command, keeping, small_one = run(go)
         assert (
             command.state == "failed"
             and "exit code 1; the disk that the store is on is full" in command.reason

@@ -20,7 +20,7 @@ def sentinel() -> str:
     return f"86{next(_numbers):03}.{os.getpid():07}"
 
 
-def run(function: Callable[[], Awaitable[T]], *, seconds: float = 100.0) -> T:
+def run(function: Callable[[], Awaitable[T]], *, seconds: float = 280.0) -> T:
     """The result of an async function, which has a little less time than the test that calls it."""
 
     async def limited() -> T:

@@ -79,7 +79,7 @@ with store.create(sys.argv[1]) as data:
         [sys.executable, "-c", program, tmp_path / "s"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=False,
     )
     assert (done.stdout, done.stderr) == ("True b'1'\n2 ()\n", "")
@@ -103,7 +103,7 @@ def test_a_command_that_meets_a_failing_disk_says_so_in_one_line(shim, tmp_path)
             env=surroundings,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=200,
             check=False,
         )
 

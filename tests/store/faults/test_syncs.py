@@ -53,7 +53,7 @@ def test_whatever_returns_has_been_synced_since_the_one_before(shim, tmp_path):
         env=os.environ | {"LD_PRELOAD": str(shim)},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=280,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stderr[-2000:]

@@ -34,7 +34,7 @@ def on_small_disk(tmp_path: Path) -> Run:
             [*UNSHARE, "sh", "-c", mount, "sh", disk, sys.executable, prelude + program],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=200,
             check=False,
         )
         assert (done.returncode, done.stderr) == (0, ""), done.stderr

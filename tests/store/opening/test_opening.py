@@ -162,7 +162,7 @@ def test_many_processes_may_make_and_open_the_same_store_at_once(tmp_path):
         for maker in makers:
             maker.stdin.write("\n")
             maker.stdin.flush()
-        outputs = {maker.communicate(timeout=60)[0] for maker in makers}
+        outputs = {maker.communicate(timeout=200)[0] for maker in makers}
         assert [maker.returncode for maker in makers] == [0] * 4 and len(outputs) == 1
 
 
@@ -177,7 +177,7 @@ def test_two_processes_see_each_others_commits(tmp_path):
             "    with data.repo('trips').edit() as edit: edit.write('b', data.resolve_commit('trips').read('a'))\n"
         )
         before = data.last_txnid()
-        subprocess.run([sys.executable, "-c", program, data.path], check=True, timeout=60)
+        subprocess.run([sys.executable, "-c", program, data.path], check=True, timeout=200)
         assert data.last_txnid() > before
         assert trips.head().read("b") == b"1" and trips.head().depth == 2
 

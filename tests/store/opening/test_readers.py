@@ -45,7 +45,7 @@ def crowd(data: store.Store, trips: store.Repo) -> Iterator[subprocess.Popen[str
     assert process.stdout is not None and process.stdout.readline() == "reading\n"
     yield process
     process.kill()
-    process.communicate(timeout=60)
+    process.communicate(timeout=200)
 
 
 def read(path: Path, *command: str) -> subprocess.CompletedProcess[str]:
@@ -53,7 +53,7 @@ def read(path: Path, *command: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, *command],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=False,
         env={"PFS_STORE": str(path)},
     )
@@ -70,7 +70,7 @@ def test_one_reader_too_many_is_told_so(data, crowd):
 
 def test_places_of_readers_that_were_killed_are_used_again(data, crowd):
     crowd.kill()
-    crowd.communicate(timeout=60)
+    crowd.communicate(timeout=200)
     done = read(data.path, "-c", READ, str(data.path))
     assert (done.stdout, done.stderr) == ("b'1'\n", "")
 
@@ -88,7 +88,7 @@ def test_places_of_readers_that_are_killed_later_are_found_when_they_are_needed(
         )
         assert process.stdout is not None and process.stdout.readline() == "reading\n"
         process.kill()
-        process.communicate(timeout=60)
+        process.communicate(timeout=200)
     many = [data._env._begin(write=False) for _ in range(40)]
     assert len({txn.id() for txn in many}) == 1
     for txn in many:

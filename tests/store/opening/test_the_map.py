@@ -69,7 +69,7 @@ def test_a_map_that_another_process_has_grown_is_adopted(small):
         "        with data.repo('trips').edit() as edit: edit.write(f'other {number}', os.urandom(300_000))\n"
     )
     put(small, 0)
-    subprocess.run([sys.executable, "-c", program, small.path], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", program, small.path], check=True, timeout=200)
     head = small.repo("trips").head()
     assert head.depth == 21 and len(head.read("other 19")) == 300_000
     put(small, 1)
@@ -80,7 +80,7 @@ def test_a_map_that_another_process_has_grown_is_adopted(small):
 def ran(program: str, path: Path) -> subprocess.CompletedProcess[str]:
     """How `program` ends in a process of its own, which is given `path`."""
     command = [sys.executable, "-c", program, path]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
 
 
 def test_a_store_opens_where_address_space_is_scarce(tmp_path):
