@@ -57,7 +57,8 @@ class Index:
         if self._waited >= AGAIN or (self._waited >= PATIENCE and monotonic() - self._asked >= AGAIN_SECONDS):
             self._waited, self._asked = 0, monotonic()
             # The disk takes no more than so many orders at a time, and then the next one waits.
-            Thread(target=self._ask, args=(reading.number,), name="store-index", daemon=True).start()
+            with suppress(RuntimeError):  # no more threads are allowed, or Python is about to end
+                Thread(target=self._ask, args=(reading.number,), name="store-index", daemon=True).start()
 
     def _has_waited(self) -> bool:
         """Whether this thread has waited for the disk since it was asked, and not for the processor alone."""

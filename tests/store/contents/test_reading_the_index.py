@@ -135,6 +135,16 @@ def test_quick_looks_ask_for_nothing(written, watched):
     assert heard == []
 
 
+def test_who_may_start_no_thread_reads_all_the_same(written, watched, monkeypatch):
+    def full(**_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(index, "SLOW_NS", 0)
+    monkeypatch.setattr(index, "Thread", full)
+    commit = written.repo("trips").head()
+    assert [len(commit.read(f"f{number}")) for number in range(AGAIN)] == [100] * AGAIN
+
+
 def test_a_store_that_was_removed_is_asked_for_nothing_and_nobody_hears_of_it(written, asked):
     state = written.last_txnid()
     (written.path / "data.mdb").unlink()
