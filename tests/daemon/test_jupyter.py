@@ -136,8 +136,21 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 
 @pytest.fixture(scope="module")
-def lab(base: Store) -> Lab:
-    return Lab(base, start_jupyter(base, ["trips@master.1", "weather"], port=free_port()))
+def started(base: Store) -> Callable[[], Lab]:
+    """Gives the one that all share; another when it has ended: it takes seconds to start."""
+    labs: list[Lab] = []
+
+    def find() -> Lab:
+        if not labs or show_service(base, "jupyter").state != "running":
+            labs.append(Lab(base, start_jupyter(base, ["trips@master.1", "weather"], port=free_port())))
+        return labs[-1]
+
+    return find
+
+
+@pytest.fixture
+def lab(started: Callable[[], Lab]) -> Lab:
+    return started()
 
 
 def test_nobody_gets_in_without_the_token(lab: Lab) -> None:
