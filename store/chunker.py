@@ -12,8 +12,9 @@ later versions.        store/format/tables.md
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, Protocol, Self, cast
+
+import msgspec
 
 from store.errors import Corrupt
 from store.format.tables import COARSE, FINE, Cutting
@@ -51,8 +52,7 @@ class Window(NamedTuple):
     """How often they come; more than once if it is one chunk, of zeros."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chunker:
+class Chunker(msgspec.Struct, frozen=True):
     """Cuts streams in one certain way."""
 
     minimum: int

@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING
 
 from store import locks
 from store.buffers import filled
@@ -23,6 +23,9 @@ THREADS = max(1, (os.cpu_count() or 1) - 1)
 """The reader is one more."""
 AHEAD = 4
 """Windows that are fetched ahead of the reader."""
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 Fill = Callable[[int, memoryview], None]
 """Fills the buffer with the file's bytes from an offset on; all of them exist."""
@@ -38,6 +41,8 @@ class Threads:
 
     def submit(self, fill: Fill, offset: int, buffer: memoryview) -> Future[None]:
         """Call `fill` in a thread. Raises ValueError once closed."""
+        from concurrent.futures import ThreadPoolExecutor
+
         with self._lock:
             if (
                 self._pool is None or self._process != os.getpid()
@@ -110,6 +115,8 @@ class FileReader(io.RawIOBase):
 
     def _spread(self, into: memoryview) -> None:
         """Fill a large buffer from several threads, this one among them, straight into its place."""
+        from concurrent.futures import wait
+
         parts = [(self._at + start, into[start : start + WINDOW]) for start in range(0, len(into), WINDOW)]
         running = [self._threads.submit(self._fill, start, part) for start, part in parts]
         try:
@@ -145,6 +152,8 @@ class FileReader(io.RawIOBase):
 
     def _waited_for(self, number: int) -> Future[None]:
         """A window's future, done. Instead of waiting for it, fetches windows that no thread has come to yet."""
+        from concurrent.futures import wait
+
         for later in range(number, number + AHEAD + 1):
             if self._windows[number][0].done():
                 break
@@ -155,6 +164,8 @@ class FileReader(io.RawIOBase):
 
     def _fetched(self, number: int) -> Future[None]:
         """Fetch a window in this thread."""
+        from concurrent.futures import Future
+
         done: Future[None] = Future()
         try:
             self._fill(number * WINDOW, self._windows[number][1])

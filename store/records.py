@@ -1,4 +1,8 @@
-"""The frozen things modules exchange."""
+"""The frozen things modules exchange.
+
+They are msgspec's, as are those of all modules that every command imports: to define a dataclass that is frozen and has
+slots takes 1.2 ms, and one of these 0.1. What is compared without one of its fields is a dataclass (`commit.py`).
+"""
 
 from __future__ import annotations
 
@@ -122,8 +126,7 @@ class Extent(NamedTuple):
     """Number of bytes, at least 1."""
 
 
-@dataclass(frozen=True, slots=True)
-class Provenance:
+class Provenance(msgspec.Struct, frozen=True):
     """One input that a commit was computed from."""
 
     repo: str
@@ -165,8 +168,7 @@ class CommitRecord:
     """32 bytes over everything above and the parent's digest: tampering with history shows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Branch:
+class Branch(msgspec.Struct, frozen=True):
     """A movable name in a repo."""
 
     name: str
@@ -174,8 +176,7 @@ class Branch:
     """None: no commit yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tag:
+class Tag(msgspec.Struct, frozen=True):
     """A name that never moves."""
 
     name: str
@@ -196,8 +197,7 @@ class DraftRecord:
     """When it was last changed, in nanoseconds since 1970."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """One path that differs between two trees; `old` or `new` is None when it exists on one side only."""
 
     path: bytes
@@ -210,8 +210,7 @@ class Change:
         return "A" if self.old is None else "D" if self.new is None else "M"
 
 
-@dataclass(frozen=True, slots=True)
-class PathConflict:
+class PathConflict(msgspec.Struct, frozen=True):
     """One path that both sides of a merge changed, each in its own way; a side without it is None."""
 
     path: bytes
@@ -223,8 +222,7 @@ class PathConflict:
     there) or "modes differ" (a directory's)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pin:
+class Pin(msgspec.Struct, frozen=True):
     """A name that keeps a tree alive, with a note for whoever set it."""
 
     name: bytes

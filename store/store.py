@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 from typing import Self
+
+import msgspec
 
 from store import names, refexpr
 from store.bundling import Bundling
@@ -26,8 +27,7 @@ from store.trees import Trees
 from store.upkeep import Upkeep
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """What an expression `REPO[@REF][:PATH]` names."""
 
     repo: Repo

@@ -9,11 +9,10 @@ A section of `pfs --help` is a folder, and a command a file in it of the same na
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Lazy:
+class Lazy(NamedTuple):
     """A command that is imported when it is used."""
 
     module: str

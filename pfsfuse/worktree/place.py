@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-from hashlib import blake2b
 from pathlib import Path
 
 from pfsfuse.errors import WorktreeError
@@ -15,6 +14,8 @@ DIRECTORY = "worktrees"
 
 def place(store_path: Path, repo: str, branch: str) -> Path:
     """The directory of a branch's working tree. Names of branches may be long and hold a slash."""
+    from hashlib import blake2b
+
     name = blake2b(f"{repo}@{branch}".encode(), digest_size=16).hexdigest()
     return store_path / DIRECTORY / name
 

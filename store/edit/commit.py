@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from types import TracebackType
+
+from msgspec.structs import replace
 
 from store import names
 from store.commit import Commit, handle

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from store.commit import Commit
 from store.edit.tree import TreeEdit
@@ -11,8 +11,7 @@ from store.tree import Resolve
 from store.trees import Trees
 
 
-@dataclass(frozen=True, slots=True)
-class Merge:
+class Merge(msgspec.Struct, frozen=True):
     """How a merge, a revert or a cherry-pick ended."""
 
     commit: Commit | None
@@ -25,8 +24,7 @@ class Merge:
     """What no side was taken in, in the order of paths."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """What turns ours into the merge."""
 
     changes: tuple[Change, ...]

@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from types import EllipsisType
 
+import msgspec
 from msgspec.structs import replace
 
 from store import tree
@@ -33,8 +33,7 @@ from store.tree import Load, Save
 from store.trees import Trees
 
 
-@dataclass(slots=True)
-class Overlay:
+class Overlay(msgspec.Struct):
     """What shall be different in one directory."""
 
     fresh: bool = False
@@ -47,7 +46,7 @@ class Overlay:
     """Set the mtime; None: as in the base, unless a name comes or goes."""
     xattrs: dict[bytes, bytes] | EllipsisType | None = ...
     """Set the extended attributes; ...: as in the base."""
-    names: dict[bytes, Entry | Overlay | None] = field(default_factory=dict)
+    names: dict[bytes, Entry | Overlay | None] = msgspec.field(default_factory=dict)
     """What each name shall be; None: absent."""
 
 
@@ -164,8 +163,7 @@ class Overlaid:
         return self._trees.lookup(directory, name) if directory is not None and directory.is_dir else None
 
 
-@dataclass(frozen=True, slots=True)
-class Within:
+class Within(msgspec.Struct, frozen=True):
     """One directory of what an edit holds, in which many names are put: it is looked for once."""
 
     overlay: Overlay
@@ -194,8 +192,7 @@ def _only(entry: Entry | None) -> list[Entry]:
     return [] if entry is None else [entry]
 
 
-@dataclass(frozen=True, slots=True)
-class _Laying:
+class _Laying(msgspec.Struct, frozen=True):
     """One laying of an overlay over a base."""
 
     load: Load

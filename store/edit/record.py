@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+import msgspec
 
 from store import history
 from store.engine import RefsWriting, RepoRefs, Writing
@@ -12,8 +14,7 @@ from store.ids import CommitId
 from store.records import CommitRecord, Entry, Provenance
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
+class Heading(msgspec.Struct, frozen=True):
     """What a commit will say beside its tree."""
 
     author: str

@@ -11,9 +11,10 @@ Invariant: a draft differs from its base. One that does not is no draft: it is t
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from functools import partial
 from types import EllipsisType, TracebackType
+
+import msgspec
 
 from store import names
 from store.commit import AnyPath, Commit, Draft, draft_handle, handle
@@ -27,8 +28,7 @@ from store.records import DraftRecord, Entry, PathConflict
 from store.trees import Trees
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True):
     """A branch and what is staged for it, as of one moment."""
 
     head: Commit | None

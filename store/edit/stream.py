@@ -7,9 +7,7 @@ may go back and change what it wrote, as writers of Zip and HDF5 do, and what is
 from __future__ import annotations
 
 import io
-import tempfile
 from collections.abc import Callable
-from shutil import copyfileobj
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self, cast
 
@@ -38,6 +36,9 @@ class FileWriter(io.BufferedIOBase):
         With `after`, what is written comes after so many bytes that the file has. Those are not here, so there is no
         going back.
         """
+        import tempfile
+        from shutil import copyfileobj
+
         super().__init__()
         self._after = after
         self._deliver: Callable[[BinaryIO], None] | None = deliver

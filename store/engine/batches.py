@@ -7,9 +7,9 @@ whole batch behind. What a batch could not write waits again, in the order it ca
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
 
 from store.engine.env import Environment
 from store.engine.residence import Residence
@@ -18,14 +18,16 @@ from store.format import segment
 from store.format.segment import Place
 from store.ids import ObjectId
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
 BATCH = 32 << 20
 """Bytes, compressed, that go to disk in one transaction: large enough that its fsync is cheap per byte."""
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(msgspec.Struct, frozen=True):
     """One segment that waits for its transaction."""
 
     rows: list[tuple[ObjectId, int]]
@@ -38,6 +40,8 @@ class Batches:
     """Takes segments and writes them, in order, in batches. For one thread."""
 
     def __init__(self, env: Environment) -> None:
+        from concurrent.futures import ThreadPoolExecutor
+
         self._env = env
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-disk")
         self._waiting: list[Segment] = []
@@ -97,6 +101,8 @@ class Batches:
         """Wait for the thread; what it failed with, after taking its batch back."""
         if self._writing is None:
             return None
+        from concurrent.futures import wait
+
         wait([self._writing])
         error = self._writing.exception()
         size = sum(len(each.record) for each in self._leaving)

@@ -23,10 +23,11 @@ import os
 import struct
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import msgspec
 
 from store.errors import Corrupt
 
@@ -50,8 +51,7 @@ _NUMBER = struct.Struct("<Q")
 _FIRST_TREE, _LAST_PAGE = HEAD + _META.size, HEAD + _META.size + 2 * _TREE.size
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(msgspec.Struct, frozen=True):
     """One of LMDB's trees."""
 
     depth: int
@@ -66,8 +66,7 @@ class Tree:
     """None: it is empty."""
 
 
-@dataclass(frozen=True, slots=True)
-class Meta:
+class Meta(msgspec.Struct, frozen=True):
     """A state of the database."""
 
     number: int
@@ -80,8 +79,7 @@ class Meta:
     """The tables."""
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(msgspec.Struct, frozen=True):
     """One record on a leaf."""
 
     key: bytes

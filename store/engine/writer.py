@@ -19,8 +19,7 @@ import os
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
 
 from store.chunker import Chunker
 from store.engine.batches import Batches, Segment
@@ -30,6 +29,9 @@ from store.engine.txn import OBJECTS, Writing
 from store.errors import Corrupt
 from store.format import segment, tables
 from store.ids import ObjectId
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 __all__ = ["LEVEL_SHARED", "SHARED", "WINDOW", "ObjectWriter"]
 
@@ -67,6 +69,8 @@ class ObjectWriter:
     """
 
     def __init__(self, env: Environment, *, threads: int | None = None) -> None:
+        from concurrent.futures import ThreadPoolExecutor
+
         self._env = env
         self.chunker = _chunker(env)
         """How this store's files are cut."""

@@ -10,7 +10,6 @@ An object: msgpack of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import accumulate
 
 import msgspec
@@ -25,8 +24,7 @@ class Piece(msgspec.Struct, frozen=True, array_like=True, gc=False):
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkList:
+class ChunkList(msgspec.Struct, frozen=True):
     """A decoded list."""
 
     level: int

@@ -14,8 +14,6 @@ A node's digest is the digest of (name, identity) of its entries, or of its chil
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
 
 from store.errors import Corrupt
@@ -40,16 +38,14 @@ class Child(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Identity of everything below, without mtimes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(msgspec.Struct, frozen=True):
     """A node of level 0."""
 
     items: list[Entry]
     level: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Inner:
+class Inner(msgspec.Struct, frozen=True):
     """A node above others."""
 
     items: list[Child]

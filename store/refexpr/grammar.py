@@ -15,8 +15,9 @@ left to right. Errors point at the character that broke the expression.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+import msgspec
 
 from store import names
 from store.errors import BadExpression, BadName
@@ -26,29 +27,25 @@ _BACK = re.compile(r"[\^~](\d{0,18})", re.ASCII)
 _TIME = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)?)?", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Back:
+class Back(msgspec.Struct, frozen=True):
     """So many generations back."""
 
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class FromRoot:
+class FromRoot(msgspec.Struct, frozen=True):
     """The N-th commit of the ancestry, the root being 1."""
 
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(msgspec.Struct, frozen=True):
     """The last commit finished at or before a time, in ns since 1970."""
 
     time_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class Ref:
+class Ref(msgspec.Struct, frozen=True):
     """A parsed REF."""
 
     text: str
@@ -58,8 +55,7 @@ class Ref:
     steps: tuple[Back | Moment, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """A parsed expression."""
 
     repo: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from collections.abc import Callable, Sequence
 from types import EllipsisType
@@ -158,6 +157,8 @@ def tree_of(commit: Commit | None) -> Entry | None:
 
 def user() -> str:
     """Who is at work, as the author of a commit when none is named."""
+    import getpass
+
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a uid without a name: OSError from Python 3.13 on

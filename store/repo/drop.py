@@ -12,8 +12,9 @@ transaction: a reader sees all of the commits, or none. The space that they took
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from types import EllipsisType
+
+import msgspec
 
 from store import history
 from store.commit import Commit, handle
@@ -26,8 +27,7 @@ from store.repo.dependents import SHOWN, iter_dependents
 from store.repo.squash import Squashing
 
 
-@dataclass(frozen=True, slots=True)
-class Dropped:
+class Dropped(msgspec.Struct, frozen=True):
     """What a drop has done, or would do."""
 
     commits: tuple[CommitId, ...]
@@ -38,8 +38,7 @@ class Dropped:
     """Where those are then; None: they have no commit."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
+class _Plan(msgspec.Struct, frozen=True):
     gone: tuple[CommitRecord, ...]
     moved: tuple[str, ...]
     rest: CommitRecord | None

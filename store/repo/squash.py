@@ -18,7 +18,9 @@ keeps other writers waiting meanwhile.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+import msgspec
 
 from store import history, names
 from store.commit import Commit, handle
@@ -35,8 +37,7 @@ SAID = 100
 """Messages that a commit takes over from those it stands for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Squashed:
+class Squashed(msgspec.Struct, frozen=True):
     """What a squash has done."""
 
     head: Commit

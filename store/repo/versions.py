@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from store import names
 from store.commit import AnyPath, Commit
@@ -11,8 +12,7 @@ from store.records import Entry
 from store.repo.ancestry import Ancestry
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(msgspec.Struct, frozen=True):
     """One commit that changed what is followed."""
 
     commit: Commit

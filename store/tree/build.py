@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from store.format import node
 from store.format.node import Child, Node
@@ -17,8 +18,7 @@ Save = Callable[[bytes], ObjectId]
 """Keeps a node's bytes and gives their id."""
 
 
-@dataclass(frozen=True, slots=True)
-class Root:
+class Root(msgspec.Struct, frozen=True):
     """A directory's tree: what its entry says about it."""
 
     id: ObjectId | None

@@ -6,10 +6,8 @@ That costs what is added, however large the file is: it is cut into chunks from 
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from shutil import copyfileobj
 from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
 from pfsfuse.cli.data.sources import Step, act
@@ -48,7 +46,10 @@ def append_all(
 @contextmanager
 def _kept_input(steps: Sequence[Step], progress: Progress) -> Iterator[IO[bytes]]:
     """Standard input, where a step wants it, in a form that can be read twice."""
-    with tempfile.SpooledTemporaryFile(IN_MEMORY) as kept:
+    from shutil import copyfileobj
+    from tempfile import SpooledTemporaryFile
+
+    with SpooledTemporaryFile(IN_MEMORY) as kept:
         if any(step.source == STDIO for step in steps):
             copyfileobj(progress.reading(sys.stdin.buffer), kept)
         yield kept
@@ -57,6 +58,9 @@ def _kept_input(steps: Sequence[Step], progress: Progress) -> Iterator[IO[bytes]
 def _append(
     edit: TreeEdit, step: Step, head: Commit | Draft | None, progress: Progress, kept: IO[bytes]
 ) -> None:
+    from shutil import copyfileobj
+    from tempfile import SpooledTemporaryFile
+
     there = head.find(step.path) if head is not None else None
     kept.seek(0)
     if head is None or there is None:
@@ -68,7 +72,7 @@ def _append(
     if step.source == STDIO:
         edit.append(step.path, cast(BinaryIO, kept))
         return
-    with open(step.source, "rb", buffering=0) as new, tempfile.SpooledTemporaryFile(IN_MEMORY) as copy:
+    with open(step.source, "rb", buffering=0) as new, SpooledTemporaryFile(IN_MEMORY) as copy:
         if new.seekable():
             edit.append(step.path, progress.reading(new))
             return

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,6 +53,8 @@ def open_output(dest: str) -> Iterator[BinaryIO]:
         return
     if not to.parent.is_dir():
         raise CommandError(f"{safe(str(to.parent))} is not a directory", hint="make it first")
+    import tempfile
+
     descriptor, scratch = tempfile.mkstemp(prefix=".pfs-", dir=to.parent)
     try:
         with os.fdopen(descriptor, "wb") as stream:

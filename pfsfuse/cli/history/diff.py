@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain, starmap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -104,8 +103,7 @@ def range_ends(text: str) -> tuple[str, str] | None:
     return f"{repo}@{old}" if old else repo, f"{repo}@{new}" if ref else f"{repo}{colon}{path}"
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
+class Side(NamedTuple):
     """What is compared, and what it is called."""
 
     entry: Entry | None

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pfsfuse.cli.shared.errors import CommandError
 from pfsfuse.cli.shared.text import safe
@@ -44,8 +44,7 @@ IGNORED = frozenset(
 """For mount(8) itself, or what every mount of ours is; or that does not mean anything here."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(NamedTuple):
     """mount(8)'s command line."""
 
     words: list[str]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 from click.shell_completion import CompletionItem
@@ -19,8 +18,7 @@ STDIO = "-"
 """Standard input or output, where a file of the host is named."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a commit can be read: the commit, and a path in it (b"" is the root)."""
 
     commit: Commit
@@ -31,8 +29,7 @@ class Place:
         return str_commit(self.commit)
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(NamedTuple):
     """A branch or a tag that a command is about to make, move or delete: REPO@NAME, not looked up."""
 
     repo: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +16,15 @@ Json = dict[str, Any]
 
 
 def write(value: object) -> None:
+    import json
+
     click.echo(json.dumps(value, indent=2))
 
 
 def write_list(values: Iterable[Mapping[str, Any]]) -> None:
     """A JSON array, one element a line, written as the elements come: the list may be longer than memory."""
+    import json
+
     before = "[\n"
     for value in values:
         click.echo(before + json.dumps(value), nl=False)

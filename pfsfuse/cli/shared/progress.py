@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -102,6 +101,8 @@ class Progress:
 
     def _write(self, text: str) -> None:
         assert self._stream is not None
+        import shutil
+
         width = shutil.get_terminal_size().columns - 1
         self._stream.write(f"\r\x1b[K{text[:width]}")
         self._stream.flush()

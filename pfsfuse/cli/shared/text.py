@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -118,7 +117,11 @@ def cut(said: str, width: int | None) -> str:
 
 def terminal_width() -> int | None:
     """The columns of the terminal that is written to; None when it is none."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    if not sys.stdout.isatty():
+        return None
+    import shutil
+
+    return shutil.get_terminal_size().columns
 
 
 def _width(cell: str) -> int:
