@@ -4,8 +4,9 @@
     2. commit a few times, so that what was given back last is old enough, and walk again
     3. in short write transactions that commit nothing: punch holes for the pages that were free in 2 and are free now,
        and to which neither a reader nor one of the last three states leads
+    4. cut off what lies behind the last page
 
-The length of the file stays, and every page stays where it is. A process that dies in here has changed no byte that
+Every page stays where it is. A process that dies in here has changed no byte that
 anybody reads.
 """
 
@@ -19,6 +20,7 @@ from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from store.engine import tail
 from store.engine.env import Environment
 from store.engine.pages import Meta, PageFile, Used, used_pages
 from store.engine.txn import Writing
@@ -91,6 +93,7 @@ def compact(env: Environment, progress: Progress = lambda done, total: None) -> 
                 progress(at, meta.last_page + 1)
         finally:
             os.close(writable)
+        env.write(lambda _: tail.cut(env.path / "data.mdb", 0))
         after = _stored(file)
     return Compacted(max(0, before - after), after, kept)
 

@@ -19,13 +19,13 @@ import mmap
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import lmdb
 
-from store.engine import glance
+from store.engine import glance, tail
 from store.engine.access import Access
 from store.engine.failures import MAX_READERS, as_ours
 from store.engine.index import Index
@@ -35,7 +35,7 @@ from store.engine.look import Look
 from store.engine.pages import PageFile
 from store.engine.residence import Residence
 from store.engine.txn import TABLES, Reading, Seen, Writing
-from store.errors import InUse, NotAStore, NotWritable
+from store.errors import InUse, NotAStore, NotWritable, StoreError
 
 MAP_SIZE = 1 << 40
 """Bytes of address space to begin with: sparse, so it costs nothing until data comes."""
@@ -222,16 +222,20 @@ class Environment:
     def write(self, work: Callable[[Writing], T]) -> T:
         """Run `work` in a write transaction and commit it: durable on return, no trace of it when anything is raised.
 
-        `work` may run more than once (when the map had to grow) and must do nothing but read and write the tables.
+        `work` may run more than once (when the map had to grow) and must do nothing but read and write the tables. What
+        a transaction that fails has put behind the end of the file is given back.
         """
         with as_ours(self.path):
             self._become_writable()
         self.access.in_order()
+        data = self.path / "data.mdb"
         while True:
+            size: int | None = None
             try:
                 with as_ours(self.path), self._passing():
                     txn = self._begin(write=True)
                     try:
+                        size = os.stat(data).st_size
                         seen = self._seen_since_the_last_sweep()
                         writing = Writing(txn, self._handles, seen)
                         result = work(writing)
@@ -244,6 +248,23 @@ class Environment:
                         raise
             except lmdb.MapFullError:
                 self._resize(int(self._env.info()["map_size"]) * 2)
+            except BaseException:  # after `as_ours`, which looks at how full the disk is
+                if size is not None:
+                    self._give_back(data, size)
+                raise
+
+    def _give_back(self, data: Path, size: int) -> None:
+        """Shorten the file, when it has grown, to its pages and to `size` bytes, if that can be done: what counts is
+        the failure before.
+        """
+        with suppress(lmdb.Error, OSError, StoreError), self._passing():
+            if os.stat(data).st_size <= size:
+                return
+            txn = self._env.begin(write=True)
+            try:
+                tail.cut(data, size)
+            finally:
+                txn.abort()
 
     def _seen_since_the_last_sweep(self) -> Seen | None:
         """To be called by the one thread that writes."""

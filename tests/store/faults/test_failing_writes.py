@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from store.testing.invariants import assert_sound
+
 HERE = Path(__file__).parent
 FULL, BROKEN, HALF = errno.ENOSPC, errno.EIO, 0
 """How a call fails; the last: it writes the first half of what it was given."""
@@ -83,6 +85,31 @@ with store.create(sys.argv[1]) as data:
         check=False,
     )
     assert (done.stdout, done.stderr) == ("True b'1'\n2 ()\n", "")
+
+
+WRITER = """
+import os, resource, sys, store
+path, name, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+with store.open(path) as data:
+    if name == "ada":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2 << 20, resource.RLIM_INFINITY))
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for number in range(count):
+        try:
+            data.shelf(name).put(b"%d" % number, os.urandom((4 << 20) if name == "ada" else 5_000))
+        except store.NotWritable:
+            print("failed")
+"""
+
+
+def test_what_a_write_that_failed_gives_back_is_nothing_of_what_another_process_wrote(data, race):
+    """Between the failure and the end of the file another one may commit behind it."""
+    failed, _ = race(WRITER, 30)
+    assert failed == ["failed"] * 30
+    assert len(list(data.shelf("bob").iter())) == 30
+    assert (data.path / "data.mdb").stat().st_size < 2 << 20
+    assert_sound(data)
 
 
 def test_a_command_that_meets_a_failing_disk_says_so_in_one_line(shim, tmp_path):

@@ -127,6 +127,20 @@ def test_what_is_free_is_given_back_and_the_rest_stays_as_it_was(place):
     assert (path / "data.mdb").stat().st_size == length
 
 
+def test_what_a_process_left_behind_the_last_page_is_cut_off(tmp_path):
+    """As one does that is killed before it commits."""
+    path = collected(tmp_path / "s")
+    length = (path / "data.mdb").stat().st_size
+    with (path / "data.mdb").open("ab") as file:
+        file.write(b"left" * 100_000)
+    with store.open(path) as data:
+        expected = contents(data)
+        assert data.compact().returned > 400_000
+        assert contents(data) == expected
+        assert_sound(data)
+    assert (path / "data.mdb").stat().st_size == length
+
+
 def test_a_second_time_there_is_next_to_nothing_to_give_back(tmp_path):
     with store.open(collected(tmp_path / "s")) as data:
         data.compact()

@@ -44,6 +44,24 @@ with store.open(disk / "s") as data:
     assert on_small_disk("size=8m", FILL + program) == "True\n"
 
 
+def test_a_write_that_met_a_full_disk_leaves_it_as_full_as_it_was_and_a_sweep_goes_through(on_small_disk):
+    program = """
+with store.create(disk / "s") as data:
+    data.create_repo("trips")
+    acknowledged = [put(data, number, 500_000) for number in range(3)]
+    before = (disk / "s" / "data.mdb").stat()
+    try:
+        put(data, 3, 20 << 20)
+    except store.Full:
+        after = (disk / "s" / "data.mdb").stat()
+        print((after.st_size, after.st_blocks) == (before.st_size, before.st_blocks))
+    data.sweep(data.plan_gc())
+    data.compact()
+    check(data, acknowledged)
+"""
+    assert on_small_disk("size=8m", FILL + program) == "True\n"
+
+
 def test_an_edit_that_met_a_full_disk_can_be_finished_after_space_is_freed(on_small_disk):
     program = """
 (disk / "ballast").write_bytes(bytes(100 << 20))
