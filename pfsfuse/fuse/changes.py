@@ -1,7 +1,7 @@
 """The kernel's requests that change something, each three lines.
 
-While a branch's changes are moved into the store it is `Busy`: such a request waits until that is over and is asked
-again. What must reach the disk is answered by a thread.
+While a branch's changes are moved into the store it is `Busy`, and so is a file that is being copied: such a request
+waits until that is over and is asked again. What must reach the disk is answered by a thread.
 """
 
 from __future__ import annotations
@@ -11,42 +11,44 @@ import functools
 import os
 import stat
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
+
+import trio
 
 from pfsfuse.fuse.attrs import attributes, entry
 from pfsfuse.fuse.kernel import Later, replies
 from pfsfuse.fuse.kernel import requests as kernel
 from pfsfuse.fuse.kernel.requests import Caller
-from pfsfuse.vfs.branches import Busy
+from pfsfuse.fuse.turns import Request
+from pfsfuse.vfs.branches import Busy, TakesLong
 from pfsfuse.vfs.handles import OpenMessage
 from pfsfuse.vfs.messages import message_of
 from pfsfuse.vfs.vfs import Vfs
 from pfsfuse.vfs.writing import NOW
 
 P = ParamSpec("P")
-S = TypeVar("S")
+S = TypeVar("S", bound="Changes")
 R = TypeVar("R")
+
+COPIERS = 2
+"""Files that are copied at a time, because something is changed that cannot show through any more."""
 
 
 def when_free(
     handler: Callable[Concatenate[S, P], R],
 ) -> Callable[Concatenate[S, P], R | Coroutine[Any, Any, R]]:
-    """Answer on the spot, or when nothing is moved into the store any more."""
-
-    async def later(busy: Busy, self: S, *args: P.args, **kwargs: P.kwargs) -> R:
-        while True:
-            await busy.free.wait()
-            try:
-                return handler(self, *args, **kwargs)
-            except Busy as again:
-                busy = again
+    """Answer on the spot, or in its turn (`turns.py`)."""
 
     @functools.wraps(handler)
     def answer(self: S, *args: P.args, **kwargs: P.kwargs) -> R | Coroutine[Any, Any, R]:
         try:
             return handler(self, *args, **kwargs)
         except Busy as busy:
-            return later(busy, self, *args, **kwargs)
+            join: Any = busy.queue.join
+        except TakesLong as long:
+            join = long
+        return Request(partial(handler, self, *args, **kwargs), join).answer(self.copiers)
 
     return answer  # type: ignore[return-value]  # `wraps` gives it a type with named arguments
 
@@ -57,6 +59,7 @@ class Changes:
     def __init__(self, vfs: Vfs, *, attributes: bool = False) -> None:
         self.vfs = vfs
         self._attributes = attributes
+        self.copiers = trio.CapacityLimiter(COPIERS)
 
     # ---- names
 

@@ -9,6 +9,7 @@ import trio
 
 from pfsfuse.errors import WorktreeError
 from pfsfuse.fuse.invalidate import Refresher
+from pfsfuse.fuse.turns import Queue
 from pfsfuse.vfs.branches import WritableBranch
 from pfsfuse.vfs.vfs import Vfs
 from pfsfuse.worktree.failures import NotStaged
@@ -67,8 +68,10 @@ class Stager:
 
     async def _stage(self, branch: WritableBranch) -> None:
         async with self._lock:
-            free = trio.Event()
-            branch.busy = free
+            while branch.slow:  # what was begun on a file is finished first
+                await next(iter(branch.slow.values())).wait()
+            changes = Queue()
+            branch.busy = changes
             try:
                 with trio.CancelScope(shield=True):
                     work = partial(stage, self._vfs.store, branch.open(), self._note)
@@ -76,7 +79,7 @@ class Stager:
                 self._vfs.settle(branch, standing)
             finally:
                 branch.busy = self.progress = None
-                free.set()
+                changes.end()
                 self._settled.set()
 
     def _note(self, progress: Staging) -> None:

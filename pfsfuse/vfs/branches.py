@@ -10,22 +10,44 @@ from pfsfuse.errors import WorktreeError
 from pfsfuse.vfs.keys import root_key
 from pfsfuse.worktree.model import Folder
 from pfsfuse.worktree.place import place
+from pfsfuse.worktree.slow import Slow
 from pfsfuse.worktree.worktree import Worktree
 from store import Entry, InUse, Repo, Store
 
 
-class Waiting(Protocol):
-    """Something that can be waited for."""
+class Request(Protocol):
+    """Something that could not be done when it was asked for."""
+
+    def ask(self) -> None:
+        """Try again."""
+
+
+class Queue(Protocol):
+    """Requests that wait for the end of something."""
+
+    def join(self, request: Request) -> None: ...
 
     async def wait(self) -> None: ...
 
 
 class Busy(Exception):
-    """What was written on a branch is being moved into the store; ask again after `free`."""
+    """What was written on a branch is being moved into the store, or something long is done to the file: ask again when
+    that has ended, after those who have joined `queue` before.
+    """
 
-    def __init__(self, free: Waiting) -> None:
+    def __init__(self, queue: Queue) -> None:
         super().__init__()
-        self.free = free
+        self.queue = queue
+
+
+class TakesLong(Exception):
+    """Something long must be done to a file of `branch` first. Nothing has been done yet; meanwhile `branch.slow` says
+    who waits for that file.
+    """
+
+    def __init__(self, branch: WritableBranch, number: int, slow: Slow) -> None:
+        super().__init__()
+        self.branch, self.number, self.slow = branch, number, slow
 
 
 class WritableBranch:
@@ -37,8 +59,10 @@ class WritableBranch:
         self.key = root_key(b"branch", repo.name.encode(), branch.encode())
         self.below: Entry | None = repo.standing(branch).tree
         """The draft, or without one the head; None: there is neither."""
-        self.busy: Waiting | None = None
+        self.busy: Queue | None = None
         """While its changes are moved into the store, nothing may be changed."""
+        self.slow: dict[int, Queue] = {}
+        """By number, the files to which something long is being done; they can be read and looked at alone."""
         self.worktree: Worktree | None = None
         self._editable = _is_editable(repo)
         self._trouble: WorktreeError | None = None
@@ -86,6 +110,13 @@ class WritableBranch:
         """Raise Busy while nothing may be changed."""
         if self.busy is not None:
             raise Busy(self.busy)
+
+    def check_file_free(self, number: int) -> None:
+        """Raise Busy while nothing may be changed about that file."""
+        if self.busy is not None:
+            raise Busy(self.busy)
+        if self.slow and number in self.slow:
+            raise Busy(self.slow[number])
 
     def close(self) -> None:
         if self.worktree is not None:

@@ -1,8 +1,8 @@
 """What may be done to a view: every change, request by request; EROFS where nothing can be written.
 
 Everything here runs on the event loop. Bytes are written to the page cache of the store's disk where they arrive; what
-may take long (a sync) is left to the caller as a plan. While a branch's changes are moved into the store, changing it
-raises `Busy`, and the caller asks again.
+may take long is left to the caller as a plan: a sync, or (`TakesLong`) a copy that must be there first. While a
+branch's changes are moved into the store, or a file is copied, changing it raises `Busy`, and the caller asks again.
 
 Each change is made in the working tree first and then in what the kernel knows: nodes change places, and names of the
 same branch under another top-level name are noted in `elsewhere`, to be dropped.
@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 
 from pfsfuse.vfs import attributes
-from pfsfuse.vfs.branches import WritableBranch
+from pfsfuse.vfs.branches import TakesLong, WritableBranch
 from pfsfuse.vfs.handles import Handles, OpenDirectory, OpenFile, OpenWritten
 from pfsfuse.vfs.inodes import Inodes
 from pfsfuse.vfs.keys import root_key
@@ -110,8 +110,9 @@ class Writing:
 
     def write(self, fh: int, offset: int, data: bytes) -> int:
         handle = self._handle(fh)
-        handle.node.branch.check_free()
+        handle.node.branch.check_file_free(handle.node.file.number)
         if handle.scratch is None:
+            self._check_copied(handle.node)
             handle.scratch = handle.node.branch.open().open(handle.node.file)
             handle.node.branch.open().release(handle.node.file)  # the handle holds it already
         handle.node.branch.open().note_shown(handle.node.file, handle.scratch)
@@ -138,7 +139,7 @@ class Writing:
     def give(self, handle: OpenWritten, entry: Entry, tree: Entry) -> bool:
         """Make an open file hold what `entry` does, a file in `tree`, without copying; False when it is not empty."""
         node = handle.node
-        node.branch.check_free()
+        node.branch.check_file_free(node.file.number)
         worktree = node.branch.open()
         if not worktree.has(node.file) or not worktree.may_be_given(node.file):
             return False
@@ -149,10 +150,15 @@ class Writing:
         return True
 
     def allocate(self, fh: int, mode: int, offset: int, length: int) -> None:
-        """fallocate(2): room in advance, holes and zeros; EOPNOTSUPP for anything else."""
-        handle = self._handle(fh)
-        handle.node.branch.check_free()
-        handle.node.branch.open().allocate(handle.node.file, mode, offset, length)
+        """fallocate(2): room in advance, holes and zeros; EOPNOTSUPP for anything else. Busy, TakesLong."""
+        node = self._handle(fh).node
+        branch, file = node.branch, node.file
+        branch.check_file_free(file.number)
+        self._check_copied(node)
+        worktree = branch.open()
+        if (slow := worktree.slow_allocation(file, mode, offset, length)) is not None:
+            raise TakesLong(branch, file.number, slow)
+        worktree.allocate(file, mode, offset, length)
 
     def sync(self, fh: int) -> Callable[[], None]:
         """What makes the file durable, to be called in a thread."""
@@ -194,6 +200,8 @@ class Writing:
         if size is not None:
             if not isinstance(item, File):
                 refuse(errno.EISDIR)
+            if size and (slow := worktree.slow_copy(item)) is not None:
+                raise TakesLong(branch, item.number, slow)
             worktree.truncate(item, size)
         if mode is not None:
             worktree.set_mode(item, mode)
@@ -247,6 +255,12 @@ class Writing:
         self._note_elsewhere(directory, item.name)
         return node
 
+    @staticmethod
+    def _check_copied(node: Written) -> None:
+        """TakesLong, where a file of the store must be copied before it is written to."""
+        if (slow := node.branch.open().slow_copy(node.file)) is not None:
+            raise TakesLong(node.branch, node.file.number, slow)
+
     def _open(self, node: Written) -> int:
         node.branch.open().hold(node.file)
         return self._handles.add(OpenWritten(node))
@@ -258,8 +272,8 @@ class Writing:
     def _item(self, node: Node) -> tuple[WritableBranch, Item]:
         """What `node` is in its working tree, made an item if it was none. EROFS, ESTALE, Busy."""
         if isinstance(node, Written | WrittenLink):
-            node.branch.check_free()
             item: Item = node.file if isinstance(node, Written) else node.link
+            node.branch.check_file_free(item.number)
             if not node.branch.open().has(item):
                 refuse(errno.ESTALE)  # it was removed: whoever looks again finds what is there now
             return node.branch, item

@@ -56,7 +56,7 @@ class Scratch:
         self._descriptor = os.open(self.path, flags, 0o600)
         self._own = Ranges(data_of(self._descriptor)) if base is not None else Ranges()
         self._taken_over = 0
-        """How often the file was emptied because the store has it: what was read meanwhile is to be read again."""
+        """How often bytes were given up because the store has them: what was read meanwhile is to be read again."""
         self.writes = 0
         """Changes of the bytes so far, to tell whether there was one since."""
 
@@ -207,24 +207,51 @@ class Scratch:
         Zeros are written where something shows through, since a hole would let it.
         """
         self.writes += 1
-        with self._lock:
-            end = offset + length
-            for at in range(offset, min(end, self.shown), STEP):
+        end = offset + length
+        for at in range(offset, min(end, self.shown), STEP):
+            with self._lock:  # between two steps others may read
                 self._write_own(at, bytes(min(STEP, end - at, self.shown - at)))
+        with self._lock:
             start = max(offset, self.shown)
             if start < end:
                 with self._whole_or_shown(start, start + 1):
                     self._make_own(start, start + 1)  # its block may show something through before it
                 fallocate(self._descriptor, mode, start, end - start)
 
+    def zeros(self, offset: int, length: int) -> int:
+        """Bytes that `clear` would write there."""
+        return max(0, min(offset + length, self.shown) - offset)
+
     def copy_all(self) -> None:
-        """Have nothing show through any more. Raises OSError; then everything does that did."""
-        with self._lock, self._whole_or_shown(0, self.shown):
-            for start, stop, own in list(self._own.split(0, self.shown)):
-                for at in range(start, stop if not own else start, STEP):
-                    assert self.base is not None, "a shown size without a base"
-                    data = self._fetch(self.base, at, min(STEP, stop - at))
-                    _write_all(self._descriptor, at, data)
+        """Have nothing show through any more. Raises OSError, Corrupt; then everything does that did.
+
+        Others may read meanwhile, and nothing else.
+        """
+        with self._lock:
+            before, base = Ranges(self._own), self.base
+            copied: list[Range] = []
+            shown = [(start, stop) for start, stop, own in self._own.split(0, self.shown) if not own]
+        try:
+            for start, stop in shown:
+                for at in range(start, stop, STEP):
+                    assert base is not None, "a shown size without a base"
+                    upto = min(at + STEP, stop)
+                    copied.append((at, upto))
+                    # Not under the lock: until these are its own, whoever reads looks at the store.
+                    _write_all(self._descriptor, at, self._fetch(base, at, upto - at))
+                    with self._lock:
+                        self._own.add(at, -(-upto // BLOCK) * BLOCK)
+        except BaseException:
+            with self._lock:
+                self._own = before
+                self._taken_over += 1  # who reads what was copied reads again
+            for start, stop in copied:
+                with suppress(OSError):  # then what is there is what the store has
+                    fallocate(
+                        self._descriptor, PUNCH_HOLE | KEEP_SIZE, start, -(-stop // BLOCK) * BLOCK - start
+                    )
+            raise
+        with self._lock:
             self.base, self.shown = None, 0
 
     def rest_on(self, base: Entry | None) -> None:
