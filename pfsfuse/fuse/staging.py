@@ -28,8 +28,11 @@ class Stager:
         self._lock = trio.Lock()
         self.progress: Staging | None = None
         """How far it is; None: nothing is being moved."""
-        self._settled = trio.Event()
-        """Something was moved into the store, and has left scratch files."""
+        self._untidy = trio.Event()
+        """There may be scratch files that are left over."""
+        if vfs.view.branches is not None:
+            vfs.view.branches.untidy = self._note_untidy
+        self._note_untidy()
 
     async def stage(self) -> list[NotStaged]:
         """Return when all that was written before the call is in the drafts of its branches; those of which it could
@@ -80,16 +83,19 @@ class Stager:
             finally:
                 branch.busy = self.progress = None
                 changes.end()
-                self._settled.set()
+                self._note_untidy()
+
+    def _note_untidy(self) -> None:
+        self._untidy.set()
 
     def _note(self, progress: Staging) -> None:
         self.progress = progress
 
     async def tidy(self) -> None:
-        """Remove the scratch files of what the store has, without anybody having to wait for it; for ever."""
+        """Remove the scratch files of what the store has, and what crashes have left; for ever. Nobody waits for it."""
         while True:
-            await self._settled.wait()
-            self._settled = trio.Event()
+            await self._untidy.wait()
+            self._untidy = trio.Event()
             branches = self._vfs.view.branches
             for branch in [] if branches is None else branches.all():
                 if branch.worktree is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -53,8 +53,12 @@ class TakesLong(Exception):
 class WritableBranch:
     """One branch: its tree in the store, with what is staged, and (once something was written) a working tree on it."""
 
-    def __init__(self, store: Store, repo: Repo, branch: str) -> None:
+    def __init__(
+        self, store: Store, repo: Repo, branch: str, untidy: Callable[[], None] = lambda: None
+    ) -> None:
+        """`untidy` is called when a working tree was opened, of which a thread should remove what is left over."""
         self.store = store
+        self._untidy = untidy
         self.repo, self.name = repo.name, branch
         self.key = root_key(b"branch", repo.name.encode(), branch.encode())
         self.below: Entry | None = repo.standing(branch).tree
@@ -98,6 +102,7 @@ class WritableBranch:
             raise self._trouble
         if self.worktree is None:
             self.worktree = Worktree(self.directory, self.store, self.repo, self.name, self.below)
+            self._untidy()
         return self.worktree
 
     def rest_on(self, below: Entry | None) -> None:
@@ -132,6 +137,8 @@ class Branches:
         self._store = store
         self._only = None if only is None else frozenset(only)
         self._branches: dict[tuple[str, str], WritableBranch] = {}
+        self.untidy: Callable[[], None] = lambda: None
+        """Called whenever a working tree was opened: a thread should remove what is left over."""
         self.outcomes: dict[tuple[str, str], str] = {}
         """By repo and branch, how the last attempt to commit through the mount ended, on one line."""
 
@@ -139,7 +146,8 @@ class Branches:
         """The branch, which the repo may not have yet."""
         found = self._branches.get((repo.name, branch))
         if found is None:
-            found = self._branches[repo.name, branch] = WritableBranch(self._store, repo, branch)
+            found = WritableBranch(self._store, repo, branch, lambda: self.untidy())
+            self._branches[repo.name, branch] = found
         return found
 
     def includes(self, repo: Repo, branch: str) -> bool:

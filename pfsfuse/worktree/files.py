@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -15,9 +15,6 @@ from pfsfuse.worktree.journal import sync_directory
 from pfsfuse.worktree.model import File
 from pfsfuse.worktree.scratch import WHOLE, Scratch
 from store import Entry, Store
-
-SWEPT = 64
-"""Files to remove before looking whether to go on."""
 
 
 class Files:
@@ -37,8 +34,11 @@ class Files:
         self._unsynced: set[int] = set()
         """Numbers of files whose name may not be on the disk yet."""
         self._gone: deque[int] = deque()
-        """Numbers of files that nobody will ask for again, to be removed when there is time."""
+        """Numbers of files to be removed when there is time, and perhaps such as were made again since."""
+        self._unwanted: set[int] = set()
+        """Those of them that are still to be removed; one is taken out by who makes a file of that number."""
         self._sweeping = threading.Lock()
+        """Held while one file is removed, and by who makes one that was to be removed."""
         self._closed = False
         self.writes = 0
         """Changes of bytes so far, of all files that were closed."""
@@ -52,6 +52,9 @@ class Files:
         """A new scratch file that reads as `base`; up to where that shows through. With `hold` it is open, and has its
         first user. Raises OSError.
         """
+        if number in self._unwanted:
+            with self._sweeping:
+                self._unwanted.discard(number)
         whole = base is not None and base.size > WHOLE and not self.show_through
         scratch = Scratch.make(self._path(number), self._fetch, base, whole=whole)
         self._unsynced.add(number)
@@ -62,12 +65,17 @@ class Files:
             scratch.close()
         return scratch.shown
 
-    def keep_only(self, numbers: set[int]) -> None:
-        """Remove what a crash has left of others."""
-        kept = {str(number) for number in numbers}
+    def keep_only(self, numbers: Collection[int]) -> None:
+        """What a crash has left of others is let go of, without waiting for it: there may be many."""
+        left = []
         for name in os.listdir(self.directory):
-            if name not in kept:
-                os.unlink(f"{self._prefix}{name}")
+            if not name.isdecimal():
+                os.unlink(
+                    f"{self._prefix}{name}"
+                )  # it was about to take the place of another, or was tried out
+            elif int(name) not in numbers:
+                left.append(int(name))
+        self.let_go(left)
 
     def remove(self, number: int) -> None:
         """Take the file away; nobody has it open."""
@@ -75,10 +83,11 @@ class Files:
         with suppress(FileNotFoundError):
             os.unlink(self._path(number))
 
-    def let_go(self, numbers: Iterable[int]) -> None:
-        """Nobody will ask for these files again: `sweep` is going to remove them, or whoever opens the working tree
-        next does.
+    def let_go(self, numbers: Collection[int]) -> None:
+        """Nobody asks for these files, unless they are made anew: `sweep` is going to remove them, or whoever opens the
+        working tree next lets go of them once more.
         """
+        self._unwanted.update(numbers)
         self._gone.extend(numbers)
 
     def sweep(self) -> None:
@@ -86,11 +95,13 @@ class Files:
         working tree is closed.
         """
         while self._gone:
-            with self._sweeping:  # after `close` the numbers may stand for other files
-                if self._closed:
+            number = self._gone.popleft()
+            with self._sweeping:
+                if self._closed:  # the number may stand for another file
                     return
-                for _ in range(min(SWEPT, len(self._gone))):
-                    self.remove(self._gone.popleft())
+                if number in self._unwanted:
+                    self.remove(number)
+                    self._unwanted.discard(number)
 
     def stat(self, number: int) -> os.stat_result:
         """Size and times of the file, open or not."""

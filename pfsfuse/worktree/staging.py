@@ -109,7 +109,7 @@ def _stage_leftover(
         if worktree.dirty:
             standing = stage(store, worktree, progress)
             worktree.settle(standing.tree, None if standing.base is None else standing.base.id)
-            worktree.files.sweep()
+        worktree.files.sweep()
     finally:
         worktree.close()
 

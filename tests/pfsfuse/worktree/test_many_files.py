@@ -95,5 +95,7 @@ def test_whoever_is_killed_half_way_leaves_everything_to_the_next(tmp_path, when
         assert (data.repo("trips").find_draft() is None) == (when == "staging")
         assert stage_leftovers(data) == []
         assert found(data) == contents()
-        opened_tree(data).close()
+        again = opened_tree(data)
+        again.files.sweep()
+        again.close()
         assert os.listdir(tree.directory / "files") == []

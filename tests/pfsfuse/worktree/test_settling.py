@@ -190,12 +190,40 @@ def test_a_sweep_that_comes_after_the_end_leaves_what_the_numbers_stand_for_by_t
     assert content(after, b"other") == b"1"
 
 
-def test_the_next_to_open_it_sweeps_what_was_let_go_of(opened):
+def left_over(opened) -> None:
+    """Two scratch files that nobody wants are left, and their numbers are free."""
     tree = opened_tree(opened)
     for name in (b"1", b"2"):
         tree.make(tree.model.root, name, REGULAR)
-    kept = stage(opened, tree)
-    tree.settle(kept.tree, None)
+    tree.settle(stage(opened, tree).tree, None)
     tree.close()
     assert len(scratch_files(tree)) == 2
-    assert scratch_files(opened_tree(opened)) == set()
+
+
+def test_what_is_left_over_is_swept_by_the_next_to_open_it_who_does_not_wait_for_that(opened):
+    left_over(opened)
+    tree = opened_tree(opened)
+    assert len(scratch_files(tree)) == 2
+    tree.files.sweep()
+    assert scratch_files(tree) == set()
+
+
+def test_a_file_that_was_made_under_the_number_of_one_that_is_left_over_is_not_swept(opened):
+    left_over(opened)
+    tree = opened_tree(opened)
+    made = written(tree, b"other", b"1")
+    assert str(made.number) in scratch_files(tree) and len(scratch_files(tree)) == 2
+    tree.files.sweep()
+    assert scratch_files(tree) == {str(made.number)}
+    assert content(tree, b"other") == b"1"
+    tree.release(made)
+    tree.close()
+    assert content(opened_tree(opened), b"other") == b"1"
+
+
+def test_a_copy_that_was_about_to_take_the_place_of_another_is_gone_when_the_tree_is_open(opened):
+    left_over(opened)
+    tree = opened_tree(opened)
+    tree.close()
+    (tree.directory / "files" / "2.new").touch()
+    assert scratch_files(opened_tree(opened)) == {"1", "2"}
