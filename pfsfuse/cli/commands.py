@@ -107,6 +107,12 @@ FAR_VERBS: dict[tuple[str, str], str] = {
     ): "`pfs job wait PIPELINE`, or `pfs wait REPO` for everything that follows from a commit",
     ("service", "logs"): "`pfs service show NAME` says where its log is",
     ("job", "log"): "`pfs job logs PIPELINE`",
+    (
+        "repo",
+        "rename",
+    ): "a repo keeps its name; `pfs bundle import FILE --as OLD=NEW` takes it in under another",
+    ("store", "create"): "`pfs repo create NAME` makes the store, too",
+    ("store", "init"): "`pfs repo create NAME` makes the store, too",
     ("branch", "merge"): "`pfs merge REPO@OURS REPO@THEIRS`",
 }
 """What people look for under a noun, and where it is."""
@@ -122,6 +128,17 @@ SYNONYMS: dict[str, str] = {
 """What people call a verb of a noun that has no such verb, and ours."""
 
 FAR: dict[str, str] = {
+    "branches": "`pfs branch list REPO`",
+    "tags": "`pfs tag list REPO`",
+    "commits": "`pfs log REPO`",
+    "history": "`pfs log REPO`",
+    "create": "`pfs repo create NAME`; branches, tags, pipelines and services are created alike",
+    "list": "`pfs ls REPO` lists files, `pfs repo list` repos",
+    "delete": "`pfs rm REPO:PATH` removes files, `pfs repo delete NAME` a repo",
+    "rename": "`pfs mv REPO:OLD REPO:NEW`",
+    "mkdir": "`pfs repo create NAME` makes a repo; directories come with the files that are put there",
+    "switch": "every branch is a directory already: `pfs mount`, then /pfs/REPO@BRANCH",
+    "undo": "`pfs revert REPO@REF` undoes a commit, `pfs restore --all REPO` what is staged",
     "backup": "`pfs store copy DIR`",
     "blame": "`pfs log REPO:PATH` lists the commits that changed a file, `pfs diff -p` what they changed",
     "add": "`pfs put FILE REPO` adds data and commits it; with --stage it only adds",

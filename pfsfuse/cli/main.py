@@ -126,11 +126,11 @@ def _run(arguments: Sequence[str], app: App, *, as_helper: bool = False) -> int:
         print(error.format_message(), file=sys.stderr)
         return USAGE
     except click.UsageError as error:
-        return _usage(error)
+        return _usage(error, arguments, app)
     except click.ClickException as error:
         return _say(error.format_message()) or error.exit_code
     except BaseException as raised:  # noqa: BLE001 - the last line of defence; SystemExit too: main alone exits
-        return _failed(_innermost(raised), raised, app)
+        return _failed(_innermost(raised), raised, arguments, app)
     return OK
 
 
@@ -146,7 +146,7 @@ def _innermost(error: BaseException) -> BaseException:
     return error
 
 
-def _failed(error: BaseException, raised: BaseException, app: App) -> int:
+def _failed(error: BaseException, raised: BaseException, arguments: Sequence[str], app: App) -> int:
     if isinstance(error, KeyboardInterrupt):
         return _interrupted()
     if isinstance(error, BrokenPipeError):
@@ -160,7 +160,19 @@ def _failed(error: BaseException, raised: BaseException, app: App) -> int:
         assert isinstance(error, OSError)
         return _say(_host_error(error)) or HOST
     hint = error.hint() if isinstance(error, PfsError) or hasattr(error, "hint") else ""
+    if type(error).__name__ in MISREAD:
+        hint = _meant(arguments, app) or hint
     return _say(str(error), hint) or code
+
+
+MISREAD = ("BadExpression", "BadName", "RepoNotFound")
+"""Errors of the store, which may not be imported, after which words may have been meant to be others."""
+
+
+def _meant(arguments: Sequence[str], app: App) -> str:
+    from pfsfuse.cli import meant
+
+    return meant.hint(pfs, arguments, app)
 
 
 def _host_error(error: OSError) -> str:
@@ -171,15 +183,18 @@ def _host_error(error: OSError) -> str:
     return f"{safe(os.fsencode(name))}: {what}" if name else what
 
 
-def _usage(error: click.UsageError) -> int:
+def _usage(error: click.UsageError, arguments: Sequence[str], app: App) -> int:
+    near = "" if isinstance(error, click.NoSuchOption) else _meant(arguments, app)
     if isinstance(error, click.MissingParameter) and error.ctx is not None and (said := _one_missing(error)):
-        return _say(said, f"try `{error.ctx.command_path} --help`") or USAGE
-    message, guess, near = (
+        return _say(said, near or f"try `{error.ctx.command_path} --help`") or USAGE
+    message, guess, other = (
         error.format_message().replace(" (Did you ", " Did you ").partition(" Did you mean ")
     )
     message = message[:1].lower() + message[1:].rstrip(".").replace("a valid integer range", "a whole number")
-    if guess:
-        hint = f"did you mean {near.rstrip(')')}"
+    if near:
+        hint = near
+    elif guess:
+        hint = f"did you mean {other.rstrip(')')}"
     elif error.ctx is None or "`" in message:
         hint = ""
     else:

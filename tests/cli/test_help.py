@@ -145,6 +145,11 @@ def test_what_is_looked_for_under_the_wrong_noun_is_found_by_its_message(run):
     assert "`pfs job wait PIPELINE`" in run("pipeline", "wait", "sales").err
 
 
+@pytest.mark.parametrize("words", [[], ["merge"], ["tag", "create"]])
+def test_help_may_be_the_first_word(words, run):
+    assert run("help", *words).out == run(*words, "--help").out
+
+
 def test_guesses_at_an_option_are_questions_not_brackets(run):
     said = run("pipeline", "delete", "sales", "--repo").err
     assert "; did you mean one of: " in said and "(" not in said and ")" not in said

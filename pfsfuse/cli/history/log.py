@@ -71,7 +71,14 @@ def log(app: App, ref: str, paths: tuple[str, ...], number: int | None, follow: 
             jsonout.write_list(map(jsonout.commit, commits))
             return
         if not text.lines(line(commit, target.branch or "") for commit in commits):
-            click.echo(nothing(ref, old, changing), err=True)
+            said = nothing(ref, old, changing)
+            names = {each.name for each in target.repo.branches()} | {
+                each.name for each in target.repo.tags()
+            }
+            for path in paths:
+                if path in names:
+                    said += f"; did you mean `pfs log {target.repo.name}@{text.safe(path)}`?"
+            click.echo(said, err=True)
 
 
 def nothing(ref: str, old: str | None, changing: Sequence[str | bytes]) -> str:

@@ -77,7 +77,15 @@ def repo_only(store: Store, text: str) -> Repo:
 
 def writable(store: Store, text: str) -> Target:
     """The branch and path that `text` names, for a command that is going to commit there."""
-    target = store.resolve(text)
+    import store as storage
+
+    try:
+        target = store.resolve(text)
+    except storage.RefNotFound as error:
+        if error.why or error.hint().startswith("did you mean"):
+            raise
+        makes = f"`pfs branch create {error.repo}@{error.ref}` makes a branch"
+        raise storage.RefNotFound(error.repo, error.ref, why=makes) from None
     if target.branch is None:
         raise CommandError(
             f"{safe(text)} is not a branch and never changes",

@@ -155,6 +155,11 @@ class Root(click.Group):
         if len(args) >= 2 and (here := VERB_NOUN.get((args[0], args[1]))):
             args = [*here, *args[2:]]
         name = args[0]
+        if name == "help" and not ctx.resilient_parsing:
+            if not args[1:]:
+                click.echo(ctx.get_help(), color=ctx.color)
+                ctx.exit()
+            return self.resolve_command(ctx, [*args[1:], "--help"])
         if (
             name not in COMMANDS
             and name not in ALIASES
