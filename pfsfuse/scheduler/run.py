@@ -90,7 +90,7 @@ class JobRun:
     async def run(self) -> None:
         """Until the end is recorded, whatever it is. Raises PipelineGone when there is nowhere to record
         it."""
-        gone = False
+        gone, lost = False, ("", "")
         try:
             if await trio.to_thread.run_sync(self._settled):
                 return
@@ -102,15 +102,17 @@ class JobRun:
                 if self._spec.egress is not None:
                     await self._push(self._spec.egress)
             if self._limit.cancelled_caught:
-                await self._lose("killed", self._killed or f"timed out after {self._spec.job_timeout:g} s")
+                lost = "killed", self._killed or f"timed out after {self._spec.job_timeout:g} s"
         except* PipelineGone:
             gone = True
         except* Overtaken as overtaken:
-            await self._lose("killed", str(overtaken.exceptions[0]))
+            lost = "killed", str(overtaken.exceptions[0])
         except* (StoreError, PfsError) as group:
-            await self._lose("failed", _sentence(group))
+            lost = "failed", _sentence(group)
         if gone:
             raise PipelineGone(self.job.pipeline)
+        if lost[0]:  # out here: what cannot be recorded now is not the reason
+            await self._lose(*lost)
 
     async def _begin(self) -> None:
         again = self.job.started_ns is not None
@@ -127,9 +129,7 @@ class JobRun:
             log.warning("%s@%s: %s; computing it again", self.job.pipeline, self.job.id, error)
             tree = await self._make(grows=False)
         if tree is None:
-            said = f"{self.job.failed} of {self.job.total} datums failed: {self._first_failure}"
-            await self._lose("failed", said)
-            return
+            raise JobError(f"{self.job.failed} of {self.job.total} datums failed: {self._first_failure}")
         await trio.lowlevel.checkpoint_if_cancelled()  # somebody may have stopped it while it was merged
         with trio.CancelScope(shield=True):  # a commit cannot be taken back, so its record must follow
             await trio.to_thread.run_sync(self._commit, tree)
@@ -206,7 +206,7 @@ class JobRun:
     async def _keep_recording(self) -> None:
         """How far it is, for those who watch and for those who take it up: now and then, and only when it has come
         further."""
-        recorded = self.job
+        recorded, told = self.job, ""
         while True:
             await trio.sleep(PROGRESS_SECONDS)
             if self.job is not recorded:
@@ -214,9 +214,11 @@ class JobRun:
                 try:
                     await self._record()
                 except StoreError as error:  # a full disk may have room again before there is more to say
-                    log.warning("%s@%s goes on unrecorded: %s", now.pipeline, now.id, error)
+                    if str(error) != told:
+                        log.warning("%s@%s goes on unrecorded: %s", now.pipeline, now.id, error)
+                    told = str(error)
                 else:
-                    recorded = now
+                    recorded, told = now, ""
 
     def _merge(self, growth: Growth | None) -> Entry:
         """The output. Raises ResultGone, also when that of a datum of the job before is, all of whose are needed."""
@@ -257,6 +259,8 @@ class JobRun:
         self.job = replace(self.job, state=state, reason=made.reason, finished_ns=made.finished_ns)
         if not Ledger(self._store).put_job(self.job, self._unrecorded, made_ns=self._made_ns):
             raise PipelineGone(self.job.pipeline)
+        if state == "failed":
+            self._tell()
         return True
 
     def _nothing_to_do(self) -> str:
@@ -270,14 +274,21 @@ class JobRun:
         with trio.CancelScope(shield=True):
             if await trio.to_thread.run_sync(self._settled):
                 return  # it was the record of its success that failed
-            log.info("job %s@%s %s: %s", self.job.pipeline, self.job.id, state, reason)
+            lacking: StoreError | None = None
             try:
                 if self.job.state != "egressing":
                     fail = partial(output.fail_output, self._store, self.job, reason)
                     await trio.to_thread.run_sync(self._in_pipeline, fail)
             except StoreError as error:
-                log.warning("no failed commit for %s@%s: %s", self.job.pipeline, self.job.id, error)
+                lacking = error
             await self._end(state, reason)
+            # Not before: while a full disk keeps the end from being recorded, the job is run and lost again and again.
+            self._tell()
+            if lacking is not None:
+                log.warning("no failed commit for %s@%s: %s", self.job.pipeline, self.job.id, lacking)
+
+    def _tell(self) -> None:
+        log.info("job %s@%s %s: %s", self.job.pipeline, self.job.id, self.job.state, self.job.reason)
 
     async def _end(self, state: str, reason: str) -> None:
         # Whatever the clock of this machine does, a job does not end before it began.

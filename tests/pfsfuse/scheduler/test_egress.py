@@ -28,6 +28,15 @@ def test_the_output_is_there_when_the_job_has_ended(store: Store, tmp_path: Path
     assert wait_for(store, commit) == [("sales", commit.id)]
 
 
+def test_a_job_whose_datums_failed_has_failed_and_sends_nothing(store: Store, tmp_path: Path) -> None:
+    put(store, "trips", {"1": b"a"})
+    create_pipeline(store, spec("sales", "trips", egress={"URL": f"file://{tmp_path}/to"}))
+    settle(store, FakeExecutor(store, "fail"))
+    (job,) = told(store, "sales")
+    assert (job.state, job.reason) == ("failed", "1 of 1 datums failed: exit code 1")
+    assert not (tmp_path / "to").exists()
+
+
 def test_egress_that_cannot_be_fails_the_job_and_its_commit_stays_the_head(store: Store) -> None:
     commit = put(store, "trips", {"1": b"a"})
     database = {"sql_database": {"url": "nosuch://host/db", "file_format": {"type": "CSV"}}}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import pytest
 import trio
@@ -20,7 +21,7 @@ from pfsfuse.scheduler.loop import Scheduler
 from pfsfuse.scheduler.steps import Fail, Run
 from pfsfuse.testing.executor import FakeExecutor
 from pfsfuse.worker.api import Task
-from store import Entry, Exists, Full, Provenance, RefNotFound, RepoNotFound, Store
+from store import Commit, Entry, Exists, Full, Provenance, RefNotFound, RepoNotFound, Store
 
 
 def test_a_new_pipeline_runs_at_once_on_the_current_head(store: Store) -> None:
@@ -264,6 +265,39 @@ def test_a_job_whose_end_cannot_be_recorded_stays_open_until_it_can(
 
     run(go)
     assert [job.state for job in told(store, "sales")] == ["failed" if script == "fail" else "success"]
+
+
+@pytest.mark.parametrize("leaves_a_commit", [True, False])
+def test_a_job_that_is_lost_while_the_disk_is_full_is_told_of_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, leaves_a_commit: bool
+) -> None:
+    caplog.set_level("INFO", "pfsfuse.scheduler")
+    monkeypatch.setattr(loop, "RETRY_SECONDS", 0.01)
+    tries, put_job, fail_output = [0], Ledger.put_job, output.fail_output
+
+    def put_job_where_there_is_room(
+        ledger: Ledger, job: Job, runs: Iterable[DatumRun] = (), **more: int
+    ) -> bool:
+        if job.ended and tries[0] < 3:
+            tries[0] += 1
+            raise Full("no space left")
+        return put_job(ledger, job, runs, **more)
+
+    def fail_output_where_there_is_room(*given: Any) -> Commit:
+        if not leaves_a_commit:
+            raise Full("no space left")
+        return fail_output(*given)
+
+    monkeypatch.setattr(Ledger, "put_job", put_job_where_there_is_room)
+    monkeypatch.setattr(output, "fail_output", fail_output_where_there_is_room)
+    create_pipeline(store, spec("sales", "trips"))
+    put(store, "trips", {"1": b"a"})
+    settle(store, FakeExecutor(store, "fail fail fail fail"))
+    (job,) = told(store, "sales")
+    assert (tries, job.state, job.reason) == ([3], "failed", "1 of 1 datums failed: exit code 1")
+    lines = [each.getMessage() for each in caplog.records]
+    assert len([line for line in lines if line.startswith("job sales@")]) == 1, lines
+    assert len([line for line in lines if "no failed commit" in line]) == (not leaves_a_commit), lines
 
 
 def test_a_job_whose_success_could_not_be_recorded_at_first_has_not_failed(
