@@ -4,9 +4,8 @@ Multi-process by nature: readers never wait, one writer at a time holds LMDB's o
 tables for writing only under that lock, so an environment is opened for reading first, and again at its first
 transaction that writes, which has to wait for the lock anyway. Sync is always on: a transaction that returned has
 reached the disk. The map is large and sparse from the start and doubles when it fills; another process's larger map is
-adopted. LMDB forbids both opening again and resizing while this process has transactions open, so every transaction
-passes a gate that they close. A thread has one transaction at a time: a second one could wait at the gate for ever, for
-the first to end.
+adopted. Every transaction passes a gate (`gate.py`), which is shut for both. A thread has one transaction at a time: a
+second one could wait at the gate for ever, for the first to end.
 
 How a process shares its environments, and what a fork does to them, is in `sharing.py`. Only processes of one PID
 namespace may share a store (LMDB's table of readers holds process numbers).
@@ -17,9 +16,8 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,6 +26,7 @@ import lmdb
 from store.engine import glance, tail
 from store.engine.access import Access
 from store.engine.failures import MAX_READERS, as_ours
+from store.engine.gate import Gate
 from store.engine.index import Index
 from store.engine.lease import Lease, Leases
 from store.engine.lockfile import reserve
@@ -54,10 +53,8 @@ class Environment:
     def __init__(self, path: Path, *, create: bool = False, map_size: int = MAP_SIZE) -> None:
         """Open the LMDB files in `path`. Raises NotAStore, NotWritable, Full or Corrupt; then nothing is open."""
         self.path = path
-        self._gate = threading.Condition()
-        self._open = 0
-        self._closed = False
-        self._is_held = self._is_calm = self._is_copy = self._is_broken_copy = False
+        self._gate = Gate()
+        self._is_broken_copy = False
         self._map_size = map_size
         data = (path / "data.mdb").resolve()
         self.residence, self.access, self.index = Residence(data), Access(data), Index(data)
@@ -130,11 +127,10 @@ class Environment:
         """Open the files again, for writing. Waits until this process has no transaction open and no other one writes;
         readers of this process wait as well, this once.
         """
-        if self._is_writable and not self._is_copy:
+        if self._is_writable and self._gate.first is None:
             return
-        with self._shut():
-            if self._is_copy:
-                self._open_copied()
+        with self._gate.shut():
+            self._gate.prepare()
             if not self._is_writable:
                 self._map_size = int(self._env.info()["map_size"])
                 self._env.close()
@@ -153,25 +149,18 @@ class Environment:
 
     def hold_for_fork(self, patience_seconds: float) -> None:
         """Keep transactions from beginning, and wait until none is open, at most `patience_seconds`."""
-        with self._gate:
-            self._is_held = self._gate.wait_for(lambda: not self._closed, patience_seconds)
-            if self._is_held:
-                self._closed = True
-                self._is_calm = self._gate.wait_for(lambda: self._open == 0, patience_seconds)
+        self._gate.hold(patience_seconds)
 
     def go_on_after_fork(self) -> None:
         """In the parent: let them begin again."""
-        with self._gate:
-            if self._is_held:
-                self._is_held = self._is_calm = self._closed = False
-                self._gate.notify_all()
+        self._gate.go_on()
 
     def become_copy(self) -> None:
         """In the child: close what was copied; the next transaction opens the files again."""
-        self._gate = threading.Condition()
-        self._closed, self._open, self._is_copy = False, 0, True
+        is_calm = self._gate.is_calm
+        self._gate = Gate(self._open_copied)
         self.leases.forget()
-        if self._is_calm:
+        if is_calm:
             self._env.close()
         else:
             # Closing it now would end the parent's transactions. It may not be closed by Python either, at the end.
@@ -195,7 +184,7 @@ class Environment:
     def dump(self, descriptor: int) -> None:
         """Write the last state's pages in use to a file or pipe, as a database. They are not used again meanwhile."""
         self.access.in_order()
-        with as_ours(self.path), self._passing():
+        with as_ours(self.path), self._gate.passing():
             self._env.copyfd(descriptor, compact=True)
 
     def reader_txnids(self) -> list[int]:
@@ -208,16 +197,16 @@ class Environment:
         return Look(self.path, self._begin_reading, self._end_reading)
 
     def _begin_reading(self) -> Reading:
-        self._enter()
+        self._gate.enter()
         try:
             return Reading(self._begin(write=False), self._handles)
         except BaseException:
-            self._leave()
+            self._gate.leave()
             raise
 
     def _end_reading(self, reading: Reading) -> None:
         reading.end()
-        self._leave()
+        self._gate.leave()
 
     def write(self, work: Callable[[Writing], T]) -> T:
         """Run `work` in a write transaction and commit it: durable on return, no trace of it when anything is raised.
@@ -232,7 +221,7 @@ class Environment:
         while True:
             size: int | None = None
             try:
-                with as_ours(self.path), self._passing():
+                with as_ours(self.path), self._gate.passing():
                     txn = self._begin(write=True)
                     try:
                         size = os.stat(data).st_size
@@ -257,7 +246,7 @@ class Environment:
         """Shorten the file, when it has grown, to its pages and to `size` bytes, if that can be done: what counts is
         the failure before.
         """
-        with suppress(lmdb.Error, OSError, StoreError), self._passing():
+        with suppress(lmdb.Error, OSError, StoreError), self._gate.passing():
             if os.stat(data).st_size <= size:
                 return
             txn = self._env.begin(write=True)
@@ -283,42 +272,28 @@ class Environment:
                 if not self._env.reader_check():  # places of processes that died
                     raise
             except lmdb.MapResizedError:
-                with self._outside():  # another process has grown the map
+                with self._gate.outside():  # another process has grown the map
                     self._resize(0)
             except lmdb.PanicError:
-                with self._outside():
+                with self._gate.outside():
                     self._start_anew(writable=write)
-
-    @contextmanager
-    def _outside(self) -> Iterator[None]:
-        """This thread's pass is given back meanwhile: for what has to wait until nobody has one."""
-        self._leave()
-        try:
-            yield
-        finally:
-            try:
-                self._enter()
-            except BaseException:
-                with self._gate:
-                    self._open += 1  # whoever holds the pass will give it back
-                raise
 
     def _start_anew(self, *, writable: bool) -> None:
         """Close an environment that LMDB has given up, as it does when a meta page could not be written. In the file is
         the last state that was written whole; the next transaction opens it.
         """
-        with self._shut():
+        with self._gate.shut():
             try:
                 self._env.begin().abort()
             except lmdb.PanicError:
                 self._env.close()
-                self._is_copy = True
+                self._gate.first = self._open_copied
         if writable:
             self._become_writable()
 
     def _resize(self, size: int) -> None:
         """Make the map `size` bytes (0: what the file says), once no transaction of this process is open."""
-        with self._shut():
+        with self._gate.shut():
             self._check_room(size)
             self._env.set_mapsize(size)
             self.access.close()
@@ -335,46 +310,8 @@ class Environment:
             why = f"its map cannot grow to {size >> 20} MiB in this address space; see `ulimit -v`"
             raise NotWritable(self.path, why) from None
 
-    @contextmanager
-    def _shut(self) -> Iterator[None]:
-        """No transaction of this process is open, and none begins."""
-        with self._gate:
-            self._gate.wait_for(lambda: not self._closed)
-            self._closed = True
-        try:
-            with self._gate:
-                self._gate.wait_for(lambda: self._open == 0)
-            yield
-        finally:
-            with self._gate:
-                self._closed = False
-                self._gate.notify_all()
-
-    @contextmanager
-    def _passing(self) -> Iterator[None]:
-        self._enter()
-        try:
-            yield
-        finally:
-            self._leave()
-
-    def _enter(self) -> None:
-        with self._gate:
-            while self._closed:
-                self._gate.wait()
-            if self._is_copy:
-                self._open_copied()
-            self._open += 1
-
     def _open_copied(self) -> None:
         if self._is_broken_copy:
             raise InUse(f"{self.path} was in the midst of a transaction when this process was forked")
         with as_ours(self.path):
             self._open_files(writable=False)
-        self._is_copy = False
-
-    def _leave(self) -> None:
-        with self._gate:
-            self._open -= 1
-            if self._closed:  # nobody waits at a gate that is open
-                self._gate.notify_all()
