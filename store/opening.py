@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from store import header, sums
@@ -12,6 +13,7 @@ from store.format import tables
 from store.store import Store
 
 DATA = "data.mdb"
+NO_FILE = "data.mdb in it is not a file"
 FILES = {DATA, "lock.mdb"}
 """What a directory may hold before a store is made in it: files of a process that died while it was at it."""
 
@@ -23,15 +25,13 @@ def open(path: str | Path) -> Store:
     """
     where = Path(path).absolute()
     try:
-        there = (where / DATA).exists()
+        mode = os.stat(where / DATA).st_mode
     except PermissionError:
         raise NotWritable(where, "permission denied") from None
-    if not there:
-        if where.is_dir():
-            raise NotAStore(where, "there is no data.mdb in it")
-        raise NotAStore(
-            where, "it is not a directory" if os.path.lexists(where) else "there is no such directory"
-        )
+    except (OSError, ValueError):
+        raise NotAStore(where, _what_is_wrong(where)) from None
+    if not stat.S_ISREG(mode):
+        raise NotAStore(where, NO_FILE)
     if not os.access(where, os.W_OK | os.X_OK):
         read_only = os.statvfs(where).f_flag & os.ST_RDONLY
         raise NotWritable(where, "its file system is read-only" if read_only else "permission denied")
@@ -49,12 +49,14 @@ def create(path: str | Path) -> Store:
     try:
         where.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = {item.name for item in where.iterdir()}
+        if DATA in found and not (where / DATA).is_file():
+            raise NotAStore(where, NO_FILE)
         if found - FILES and DATA not in found:
             raise NotAStore(where, "it is a directory with other things in it")
         if not found:
             where.chmod(0o700)
     except FileExistsError:
-        raise NotAStore(where, "it is not a directory") from None
+        raise NotAStore(where, _what_is_wrong(where)) from None
     except OSError as error:
         raise NotWritable(where, (error.strerror or str(error)).lower()) from None
     env = acquire(where, create=True)
@@ -86,6 +88,18 @@ def open_or_create(path: str | Path) -> Store:
             return create(path)
         except Exists:
             return open(path)
+
+
+def _what_is_wrong(where: Path) -> str:
+    """Why there is no store in `where`, where there is no data.mdb."""
+    try:
+        if where.is_dir():
+            return "there is no data.mdb in it"
+        if where.is_symlink() and not where.exists():
+            return f"it is a symlink to {os.readlink(where)!r}, which leads nowhere"
+        return "it is not a directory" if os.path.lexists(where) else "there is no such directory"
+    except ValueError:
+        return "no directory can be called so"
 
 
 def _opened(path: Path, env: Environment) -> Store:

@@ -62,6 +62,29 @@ def test_what_holds_no_store_is_not_opened_and_not_touched(tmp_path):
     assert os.listdir(tmp_path / "empty") == [] and not (tmp_path / "nothing").exists()
 
 
+@pytest.mark.parametrize("opening", [store.open, store.open_or_create])
+def test_what_can_be_no_store_is_named_with_what_it_is(tmp_path, opening):
+    for name in ("file", "folder/data.mdb/below", "pipe/nothing", "dangling/nothing"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "link").symlink_to("nowhere")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "dangling/data.mdb").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "pipe/data.mdb")
+    for name, why in {
+        "file": "it is not a directory",
+        "folder": "data.mdb in it is not a file",
+        "pipe": "data.mdb in it is not a file",
+        "link": "it is a symlink to 'nowhere', which leads nowhere",
+        "loop": "it is a symlink to 'loop', which leads nowhere",
+        "dangling": "data.mdb in it",
+    }.items():
+        with pytest.raises(store.NotAStore, match=f"{name} is not a store: .*{why}") as raised:
+            opening(tmp_path / name)
+        assert "`pfs repo create NAME` makes one" in raised.value.hint()
+    assert not (tmp_path / "dangling/nowhere").exists()
+
+
 @pytest.mark.parametrize("content", [b"", b"not a database", bytes(8192), os.urandom(100_000)])
 def test_a_file_that_is_no_database_of_ours_is_refused(tmp_path, content):
     (tmp_path / "data.mdb").write_bytes(content)
