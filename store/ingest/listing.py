@@ -12,9 +12,12 @@ from __future__ import annotations
 import os
 import stat
 import struct
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from itertools import filterfalse, starmap
+from operator import attrgetter
+from typing import NamedTuple
 
 from store.ids import digest
 from store.records import clamped
@@ -26,8 +29,14 @@ DIRECTORY = ROW.pack(stat.S_IFDIR, 0, 0, 0, 0)
 TICK_NS, COARSE_TICK_NS = 20_000_000, 2_000_000_000
 """Margins: two ticks of the slowest kernel clock, and what file systems that keep whole seconds may round by."""
 SECOND_NS = 1_000_000_000
+AT_ONCE = 1024
+"""Names to look at before Python sees to signals: Ctrl-C does not wait for a whole directory on a slow disk."""
 NO_DISK = 0
 """The major number of the device of a file system that has none of its own."""
+_SAID = attrgetter("st_mode", "st_size", "st_mtime_ns", "st_ctime_ns", "st_ino")
+_KIND, _KIND_BITS, _IS_DIRECTORY = 1, stat.S_IFMT(0xFFFF) >> 8, stat.S_IFDIR >> 8
+"""Where a row says what kind of file it is, and what it says there of directories."""
+_CTIME = struct.Struct("<20xq8x")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,65 +50,57 @@ class Row:
     inode: int
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """The names of a directory and their rows."""
+class Listing(NamedTuple):
+    """The names of a directory and their rows, in the order of the names."""
 
-    items: list[tuple[bytes, bytes]]
-    """(name, row) in the order of the names."""
+    names: list[bytes]
+    rows: list[bytes]
     failed: list[tuple[bytes, OSError]]
     """Names that could not be looked at."""
     young: set[bytes]
     """The rows that may stay the same although the file changes."""
-    empty: set[bytes]
-    """The names of files that hold nothing, for certain: those on a disk. What /proc and the like say of a file's size
-    is worth nothing."""
+
+    def digest(self) -> bytes:
+        """One digest over names and rows."""
+        return digest(b"/".join(self.names), b"".join(self.rows))
 
 
 def scan(descriptor: int, skip: Callable[[bytes], bool] | None, now_ns: int) -> Listing:
     """Look at every name of the open directory but those that `skip` holds for, at `now_ns`. Raises OSError.
 
-    About 3 µs a name, which is most of what it takes to see that nothing has changed: so all is said in one loop.
+    This is most of what it takes to see that nothing has changed. So as long as nothing is wrong with any name, no step
+    of Python's is taken for a single one: a loop over the same calls took half as much again.
     """
-    items: dict[bytes, bytes] = {}
+    # All in one go, since no name has a slash; an empty directory gives one that is empty.
+    names = os.fsencode("/".join(os.listdir(descriptor))).split(b"/")
+    names = sorted(filterfalse(skip, filter(None, names)) if skip is not None else filter(None, names))
+    look = partial(os.stat, dir_fd=descriptor, follow_symlinks=False)
     failed: list[tuple[bytes, OSError]] = []
+    rows: list[bytes] = []
+    try:
+        for at in range(0, len(names), AT_ONCE):
+            rows += starmap(ROW.pack, map(_SAID, map(look, names[at : at + AT_ONCE])))
+    except (OSError, struct.error):
+        names, rows, failed = _looked_at(names, look)
+    rows = [DIRECTORY if row[_KIND] & _KIND_BITS == _IS_DIRECTORY else row for row in rows]
     young: set[bytes] = set()
-    empty: set[bytes] = set()
-    device, is_disk = -1, False
-    pack, directory, coding, recent = (
-        ROW.pack,
-        stat.S_ISDIR,
-        sys.getfilesystemencoding(),
-        now_ns - COARSE_TICK_NS,
-    )
-    with os.scandir(descriptor) as found:
-        for item in found:
-            name = item.name.encode(coding, "surrogateescape")
-            if skip is not None and skip(name):
-                continue
-            try:
-                status = item.stat(follow_symlinks=False)
-            except OSError as error:
-                failed.append((name, error))
-                continue
-            if directory(status.st_mode):
-                items[name] = DIRECTORY
-                continue
-            size, ctime_ns = status.st_size, status.st_ctime_ns
-            try:
-                row = pack(status.st_mode, size, status.st_mtime_ns, ctime_ns, status.st_ino)
-            except struct.error:
-                row = row_of(status)
-            items[name] = row
-            if not size and stat.S_ISREG(status.st_mode):
-                if status.st_dev != device:
-                    device = status.st_dev
-                    is_disk = os.major(device) != NO_DISK
-                if is_disk:
-                    empty.add(name)
-            if ctime_ns > recent and not settled(row, now_ns):
-                young.add(row)
-    return Listing(sorted(items.items()), failed, young, empty)
+    if rows and max(_CTIME.iter_unpack(b"".join(rows)))[0] > now_ns - COARSE_TICK_NS:
+        young = {row for row in rows if row != DIRECTORY and not settled(row, now_ns)}
+    return Listing(names, rows, failed, young)
+
+
+def _looked_at(
+    names: list[bytes], look: Callable[[bytes], os.stat_result]
+) -> tuple[list[bytes], list[bytes], list[tuple[bytes, OSError]]]:
+    """Those of the `names` that can be looked at, with their rows; and those that cannot."""
+    rows: dict[bytes, bytes] = {}
+    failed: list[tuple[bytes, OSError]] = []
+    for name in names:
+        try:
+            rows[name] = row_of(look(name))
+        except OSError as error:
+            failed.append((name, error))
+    return list(rows), list(rows.values()), failed
 
 
 def row_of(status: os.stat_result) -> bytes:
@@ -121,8 +122,3 @@ def settled(row: bytes, now_ns: int) -> bool:
     ctime_ns = ROW.unpack(row)[3]
     # A fraction of a second shows that the file system keeps such.
     return bool(ctime_ns < now_ns - (TICK_NS if ctime_ns % SECOND_NS else COARSE_TICK_NS))
-
-
-def digest_of(items: list[tuple[bytes, bytes]]) -> bytes:
-    """One digest over names and rows."""
-    return digest(b"/".join([name for name, _ in items]), b"".join([row for _, row in items]))

@@ -25,7 +25,7 @@ from store.engine import WINDOW, ObjectWriter
 from store.errors import BadName, NotADirectory, SourceChanged, SpecialFile
 from store.holes import find_holes
 from store.ingest.joining import Joiner, Skipped
-from store.ingest.listing import BLANK, DIRECTORY, ROW, Listing, digest_of, read_row, row_of, scan
+from store.ingest.listing import BLANK, DIRECTORY, NO_DISK, ROW, Listing, read_row, row_of, scan
 from store.ingest.memory import Memory, Remembered
 from store.ingest.readers import EACH, FILES, Readers
 from store.ingest.reading import FAILURES, Wanted, kind_of, open_file
@@ -116,13 +116,13 @@ class Loader:
         for name, failure in listing.failed:
             self._step(Missing(directory.path + b"/" + name, failure))
         if directory.kept is not None:
-            for name, row in listing.items:
+            for name, row in zip(listing.names, listing.rows, strict=True):
                 if row == DIRECTORY:
                     self._below(directory, name)
         else:
             past = _past(self._trees, remembered)
             known: tuple[bytes, bytes, Entry] | None = next(past, None)
-            for name, row in listing.items:
+            for name, row in zip(listing.names, listing.rows, strict=True):
                 if row == DIRECTORY:
                     self._below(directory, name)
                     continue
@@ -131,18 +131,18 @@ class Loader:
                 if known is not None and known[0] == name and known[1] == row:
                     self._unchanged(name, row, known[2])
                 else:
-                    self._name(directory, name, row, is_empty=name in listing.empty)
+                    self._name(directory, name, row)
         self._step(Leave(directory))
 
     def _describe(self, directory: Directory, listing: Listing) -> Remembered | None:
         """Note what the directory looks like, and whether that is what it was; what is remembered of it."""
         remembered = None
         if self._memory is not None:
-            rows = [row for _, row in listing.items if row != DIRECTORY]
+            rows = [row for row in listing.rows if row != DIRECTORY]
             if listing.young:
                 directory.rows = [BLANK if row in listing.young else row for row in rows]
             else:
-                directory.rows, directory.digest = rows, digest_of(listing.items)
+                directory.rows, directory.digest = rows, listing.digest()
             remembered = None if self._checksum else self._memory.find(directory.key)
         directory.whole = self._memory is not None and not listing.failed
         if remembered is not None and not self._is_there(remembered.entry):
@@ -183,14 +183,14 @@ class Loader:
         made = Entry(name, bits, mtime_ns, entry.size, entry.content, entry.height, target=entry.target)
         self._step(Ready(made))
 
-    def _name(self, directory: Directory, name: bytes, row: bytes, *, is_empty: bool) -> None:
+    def _name(self, directory: Directory, name: bytes, row: bytes) -> None:
         """A name that is no directory and has to be looked into."""
         mode, size, mtime_ns, _, _ = ROW.unpack(row)
         try:
             if len(name) > MAX_NAME or directory.depth >= MAX_DEPTH:
                 _check(name, directory.depth + 1)
             if stat.S_ISREG(mode):
-                if is_empty and _looks_like(directory, name, row):
+                if not size and _is_empty(directory, name, row):
                     self._step(Ready(Entry(name, mode, mtime_ns, 0)))
                 elif size > WINDOW:
                     self._large(directory, name)
@@ -263,9 +263,12 @@ class Loader:
             self._joiner.take(self._queue.popleft())
 
 
-def _looks_like(directory: Directory, name: bytes, row: bytes) -> bool:
-    """Whether a name still has this row. Raises OSError."""
-    return row_of(os.stat(name, dir_fd=directory.descriptor, follow_symlinks=False)) == row
+def _is_empty(directory: Directory, name: bytes, row: bytes) -> bool:
+    """Whether a file with this row, which says so, holds nothing for certain: it is on a disk. What /proc and the like
+    say of a file's size is worth nothing. Raises OSError.
+    """
+    status = os.stat(name, dir_fd=directory.descriptor, follow_symlinks=False)
+    return os.major(status.st_dev) != NO_DISK and row_of(status) == row
 
 
 def _check(name: bytes, depth: int) -> None:
