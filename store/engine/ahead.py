@@ -11,7 +11,8 @@ import struct
 from bisect import bisect_left, bisect_right
 from pathlib import Path
 
-from store.engine.pages import BRANCH, HEAD, IN_OVERFLOW, LEAF, PageFile
+from store.engine.pagefile import PageFile
+from store.engine.pages import BRANCH, HEAD, IN_OVERFLOW, LEAF
 from store.errors import Corrupt
 
 PAGES = 64

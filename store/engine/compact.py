@@ -22,7 +22,8 @@ from dataclasses import dataclass
 
 from store.engine import tail
 from store.engine.env import Environment
-from store.engine.pages import Meta, PageFile, Used, used_pages
+from store.engine.pagefile import PageFile, Used, used_pages
+from store.engine.pages import Meta
 from store.engine.txn import Writing
 from store.errors import Corrupt, Refused
 from store.format.tables import HEADER_KEY, META

@@ -31,7 +31,7 @@ from store.engine.index import Index
 from store.engine.lease import Lease, Leases
 from store.engine.lockfile import reserve
 from store.engine.look import Look
-from store.engine.pages import PageFile
+from store.engine.pagefile import PageFile
 from store.engine.residence import Residence
 from store.engine.txn import TABLES, Reading, Seen, Writing
 from store.errors import InUse, NotAStore, NotWritable, StoreError

@@ -10,7 +10,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from store.engine.pages import MAGIC_BYTES, Meta, PageFile
+from store.engine.pagefile import PageFile
+from store.engine.pages import MAGIC_BYTES, Meta
 from store.errors import Corrupt
 
 TRIES = 10

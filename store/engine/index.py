@@ -21,7 +21,8 @@ from resource import RUSAGE_THREAD, getrusage
 from threading import Thread
 from time import monotonic
 
-from store.engine.pages import BRANCH, DEEPEST, PageFile, Tree, branch_pages, page_kind
+from store.engine.pagefile import PageFile
+from store.engine.pages import BRANCH, DEEPEST, Tree, branch_pages, page_kind
 from store.engine.txn import OBJECTS, SEGMENTS, Reading
 from store.errors import Corrupt
 

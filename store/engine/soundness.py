@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from store.engine.env import Environment
+from store.engine.pagefile import PageFile, Used, used_pages
 from store.engine.pages import (
     BRANCH,
     DEEPEST,
@@ -18,14 +19,11 @@ from store.engine.pages import (
     IS_TREE,
     LEAF,
     Meta,
-    PageFile,
     Tree,
-    Used,
     branch_keys,
     branch_pages,
     page_kind,
     tree_record,
-    used_pages,
 )
 from store.errors import Corrupt
 

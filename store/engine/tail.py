@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from store.engine.pages import PageFile
+from store.engine.pagefile import PageFile
 
 
 def cut(data: Path, before: int) -> None:

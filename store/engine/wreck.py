@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from store.engine.pagefile import PageFile
 from store.engine.pages import (
     BRANCH,
     HEAD,
@@ -21,7 +22,6 @@ from store.engine.pages import (
     IS_TREE,
     LEAF,
     OVERFLOW,
-    PageFile,
     Tree,
     branch_pages,
     page_kind,

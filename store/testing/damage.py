@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import store
-from store.engine.pages import PageFile, tree_record
+from store.engine.pagefile import PageFile
+from store.engine.pages import tree_record
 from store.engine.sums import SUMMED
 from store.testing.sample import everything, fill
 

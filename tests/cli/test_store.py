@@ -11,7 +11,8 @@ import lmdb
 import pytest
 
 import store
-from store.engine.pages import BRANCH, HEAD, PageFile, tree_record
+from store.engine.pagefile import PageFile
+from store.engine.pages import BRANCH, HEAD, tree_record
 from store.engine.txn import SEGMENTS
 from store.format import tables
 from store.upgrade import Step

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from store.engine import index
 from store.engine.index import AGAIN, AGAIN_SECONDS, GAP, PATIENCE, SLOW_NS, Index, ask_for, runs
-from store.engine.pages import PageFile
+from store.engine.pagefile import PageFile
 from store.engine.txn import OBJECTS, SEGMENTS
 
 

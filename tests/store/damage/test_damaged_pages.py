@@ -16,6 +16,7 @@ import pytest
 
 import store
 from store.engine import acquire, glance, pages, release
+from store.engine.pagefile import PageFile
 from store.fsck import check
 from store.testing.damage import WAYS, Sample, make_sample, read_damaged
 
@@ -43,7 +44,7 @@ def test_what_damage_leaves_readable_is_right_and_the_check_finds_what_it_does_n
 
 def roots(path: Path) -> dict[bytes, int]:
     """The first page of each table."""
-    with pages.PageFile(path) as file:
+    with PageFile(path) as file:
         meta = file.metas()[0]
         leaves = list(file.leaves(meta.main))
         found = [node for leaf in leaves for node in file.nodes(file.page(leaf))]

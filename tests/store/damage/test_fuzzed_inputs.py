@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import store
 from store.engine import pages, soundness
-from store.engine.pages import PageFile
+from store.engine.pagefile import PageFile
 from store.engine.wreck import Wreck
 from store.refexpr.grammar import parse
 from store.testing.sample import fill
