@@ -27,7 +27,7 @@ from pfsfuse.errors import PfsError, ServiceError
 from pfsfuse.service import logtail, output, ports, record, surroundings
 from pfsfuse.service.forward import forward
 from pfsfuse.service.health import answers
-from pfsfuse.service.launching import plan_launch
+from pfsfuse.service.launching import GRACE_SECONDS, plan_launch
 from pfsfuse.service.orders import settle
 from pfsfuse.service.record import Order, Status
 from pfsfuse.worker.api import Ended, Launch
@@ -36,8 +36,6 @@ from store import Store, StoreError
 
 log = logging.getLogger(__name__)
 
-GRACE_SECONDS = 10.0
-"""From SIGTERM to SIGKILL; JupyterLab needs about 1 s to end its kernels."""
 PORT_SECONDS = 15.0
 """A service that a crash cut short may still be going when its successor comes."""
 RESTARTS = 5

@@ -12,6 +12,8 @@ from pfsfuse.worker.api import Input, Launch
 from store import CommitId, Store
 
 OUT = "/pfs/out"
+GRACE_SECONDS = 10.0
+"""From SIGTERM to SIGKILL; JupyterLab needs about 1 s to end its kernels."""
 
 
 def plan_launch(store: Store, name: str, order: Order, *, top: Path, log: Path) -> Launch:

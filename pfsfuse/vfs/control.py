@@ -12,7 +12,7 @@ import msgspec
 from pfsfuse.vfs.branches import Branches
 from pfsfuse.vfs.keys import alias, child_key, root_key
 from pfsfuse.vfs.messages import MessageDirectory
-from pfsfuse.vfs.nodes import Contents, Directory, Node, Snapshot, Text
+from pfsfuse.vfs.nodes import Contents, Directory, Node, Text, WholeContents
 from store import Store
 
 NAME = b".pfs"
@@ -47,7 +47,7 @@ class ControlDirectory(Directory):
     def contents(self) -> Contents:
         nodes: list[Node] = [self._told(name, make()) for name, make in self._texts.items()]
         nodes += [] if self._commit is None else [self._commit]
-        return Snapshot({node.name: node for node in nodes})
+        return WholeContents({node.name: node for node in nodes})
 
 
 def _version() -> bytes:

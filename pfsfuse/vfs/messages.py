@@ -15,7 +15,7 @@ from functools import partial
 
 from pfsfuse.vfs.branches import Branches
 from pfsfuse.vfs.keys import child_key, root_key
-from pfsfuse.vfs.nodes import Contents, Directory, Node, Snapshot
+from pfsfuse.vfs.nodes import Contents, Directory, Node, WholeContents
 from pfsfuse.worktree.rules import refuse
 from store import Store
 
@@ -94,4 +94,4 @@ class MessageDirectory(Directory):
     def contents(self) -> Contents:
         names = [repo.name.encode() for repo in self._store.repos()]
         found = {name: self.find(name) for name in names}
-        return Snapshot({name: node for name, node in found.items() if node is not None})
+        return WholeContents({name: node for name, node in found.items() if node is not None})

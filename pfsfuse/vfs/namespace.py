@@ -24,14 +24,11 @@ from pfsfuse.vfs.changes import ChangedDirectory
 from pfsfuse.vfs.commits import ApartDirectory, CommitDirectory
 from pfsfuse.vfs.keys import root_key
 from pfsfuse.vfs.live import LiveDirectory
-from pfsfuse.vfs.nodes import Contents, Directory, Known, Node, Snapshot
+from pfsfuse.vfs.nodes import Contents, Directory, Known, Node, WholeContents
 from pfsfuse.vfs.refresh import Refresh
 from pfsfuse.vfs.refs import RefsDirectory
 from pfsfuse.vfs.writable import WritableDirectory
-from store import Branch, Draft, NotFound, Refused, Repo, Store, Tag
-
-RANGE = ".."
-"""A branch of that very name comes first."""
+from store import Branch, Draft, NotFound, Refused, Repo, Store, Tag, names
 
 Refs: TypeAlias = tuple[str, tuple[Branch, ...], tuple[Tag, ...], tuple[Draft, ...]]
 """All that a ref expression's meaning depends on: the default branch, the branches with their heads, the tags; and
@@ -106,8 +103,8 @@ class HostDirectory(Known):
         try:
             if known is not None or branch == repo.default_branch:
                 return self._live(repo, branch, name)
-            if RANGE in ref:
-                return self._changes(repo, name, *ref.split(RANGE, 1))
+            if names.RANGE in ref:  # a branch of that very name comes first
+                return self._changes(repo, name, *ref.split(names.RANGE, 1))
             commit = repo.commit(ref)
         except (NotFound, Refused):
             return None
@@ -191,7 +188,7 @@ class ChosenDirectory(HostDirectory):
         return sorted(self._chosen)
 
 
-class _Moment(Snapshot):
+class _Moment(WholeContents):
     """The repos there were when the directory was opened."""
 
     def __init__(self, directory: HostDirectory, children: Mapping[bytes, Node]) -> None:

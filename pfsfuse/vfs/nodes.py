@@ -308,10 +308,10 @@ class Fixed(Directory):
         return self.children.get(name)
 
     def contents(self) -> Contents:
-        return Snapshot(self.children)
+        return WholeContents(self.children)
 
 
-class Snapshot:
+class WholeContents:
     """Contents that were written down whole: for directories of few names."""
 
     def __init__(self, children: Mapping[bytes, Node]) -> None:

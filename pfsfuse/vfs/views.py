@@ -18,7 +18,7 @@ from pfsfuse.vfs.commits import CommitDirectory
 from pfsfuse.vfs.control import NAME, ControlDirectory, Reports
 from pfsfuse.vfs.keys import child_key, root_key
 from pfsfuse.vfs.namespace import ChosenDirectory, HostDirectory
-from pfsfuse.vfs.nodes import Contents, Directory, Fixed, Known, Node, Snapshot
+from pfsfuse.vfs.nodes import Contents, Directory, Fixed, Known, Node, WholeContents
 from pfsfuse.vfs.picked import PickedDirectory, pick
 from pfsfuse.vfs.refresh import Refresh
 from store import Commit, Conflict, NotFound, Store
@@ -177,4 +177,4 @@ class _Views(Known):
         return self.views.get(name)
 
     def contents(self) -> Contents:
-        return Snapshot(self.views)
+        return WholeContents(self.views)

@@ -41,7 +41,7 @@ MOST_ASKED = 1 << 20
 """Bytes that a command may ask with: they are held by the worker, which no limit of the command's holds for."""
 MOST_SAID = 8 << 10
 """Characters that are kept of why a datum has failed."""
-GRACE_SECONDS = 10.0
+END_SECONDS = 10.0
 """For a command to end once it has been told that there is no more to do."""
 
 
@@ -261,7 +261,7 @@ class Batches:
         self._idle[key].remove(batch)
         if batch.pending is not None and not batch.ended.is_set():
             await batch.pending.answer(None)
-            with trio.move_on_after(GRACE_SECONDS):
+            with trio.move_on_after(END_SECONDS):
                 await batch.ended.wait()
             await batch.kill()
 

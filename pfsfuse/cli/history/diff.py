@@ -21,7 +21,7 @@ from pfsfuse.cli.shared.text import safe
 if TYPE_CHECKING:
     from store import Change, Entry, Store
 
-RANGE = re.compile(r"(?P<repo>[^@:]+)@(?P<old>(?:[^:]|(?<=T\d\d):|(?<=T\d\d:\d\d):)*?)\.\.(?P<new>.*)")
+ENDS = re.compile(r"(?P<repo>[^@:]+)@(?P<old>(?:[^:]|(?<=T\d\d):|(?<=T\d\d:\d\d):)*?)\.\.(?P<new>.*)")
 """REPO@[A]..[B]. A colon begins a path, where what may hold dots follows, unless it stands in a time."""
 
 
@@ -89,7 +89,7 @@ def range_ends(text: str) -> tuple[str, str] | None:
 
     Where A or B is left out, it is the newest commit of the default branch. Raises UsageError for both.
     """
-    if (found := RANGE.fullmatch(text)) is None:
+    if (found := ENDS.fullmatch(text)) is None:
         return None
     repo, old, new = found["repo"], found["old"], found["new"]
     require_one_repo(repo, new)

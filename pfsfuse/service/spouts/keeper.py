@@ -20,6 +20,7 @@ from pfsfuse.pipeline import Spec
 from pfsfuse.scheduler import Ledger, Pipeline, PipelineGone, write_as
 from pfsfuse.service import logtail, ports
 from pfsfuse.service.forward import forward
+from pfsfuse.service.launching import GRACE_SECONDS
 from pfsfuse.service.spouts.record import SpoutStatus, find_spout, log_path, put_spout
 from pfsfuse.service.spouts.taking import Basin, Hold, Look
 from pfsfuse.worker.api import Ended, Launch, Limits
@@ -35,7 +36,6 @@ LONGEST_SECONDS = 10.0
 """What is complete waits no longer than this, however busy the command is."""
 AGAIN_SECONDS = 1.0
 """Before what could not be committed is tried again."""
-GRACE_SECONDS = 10.0
 PAUSE_SECONDS = 60.0
 """The longest pause before the command is started again; it has to run this long for the pauses to begin anew."""
 
