@@ -137,7 +137,7 @@ class Edit(TreeEdit):
             refs = Refs(reading)
             found = refs.find_head(self._repo, self._branch)
             head = None if found is None else refs.get_link(self._repo, found)
-        if not self._replaced and not self._may_be_laid_over(None if head is None else head.tree):
+        if not self._replaced and not self._followed.holds_in(None if head is None else head.tree):
             expected = None if self._head is None else str(self._head.id)
             raise HeadMoved(
                 self._repo, self._branch, expected=expected, found=None if found is None else str(found)

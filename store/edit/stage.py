@@ -162,7 +162,7 @@ class Stage(TreeEdit):
                 if attempt == ATTEMPTS - 1 or not self._may_rebase:
                     raise
                 on = look(self._env, self._trees, self._repo, self._branch).since(self._since)
-                if not self._replaced and not self._may_be_laid_over(on.tree):
+                if not self._replaced and not self._followed.holds_in(on.tree):
                     raise
                 self._on = on
                 if not self._replaced:

@@ -21,6 +21,7 @@ import msgspec
 
 from store import names
 from store.edit.files import link, write_file
+from store.edit.followed import Followed
 from store.edit.overlay import Overlaid, Overlay, Within
 from store.edit.splice import Appended, splice_file
 from store.edit.stream import FileWriter
@@ -53,8 +54,7 @@ class TreeEdit:
         """Whether what it holds cannot be read yet: one whole directory, which the last transaction is to write."""
         self._replaced = False
         """Whether the base is a grafted root: then no head that comes later takes its place."""
-        self._read: dict[bytes, Entry | None] = {}
-        """What the base had at the paths whose new contents follow from that; None: nothing."""
+        self._followed = Followed(trees)
         self._writer = ObjectWriter(env)
         self._directory = env.path
         self._host: Host | None = None
@@ -88,7 +88,7 @@ class TreeEdit:
         """
         raw = names.path(path)
         there = self.find(raw)
-        self._follows_from(raw, there)
+        self._followed.note(self._held.base, raw, there)
         if there is None:
             self.write(raw, data)
             return
@@ -118,7 +118,7 @@ class TreeEdit:
         if kind == "r" and there is None:
             raise PathNotFound(raw)
         if kind != "w":
-            self._follows_from(raw, there)
+            self._followed.note(self._held.base, raw, there)
 
         def deliver(data: BinaryIO) -> None:
             del self._unclosed[file]
@@ -326,19 +326,6 @@ class TreeEdit:
         """An mtime within 64 bits, which is what an entry holds (some file systems know years beyond 2262)."""
         return self._now_ns if mtime_ns is None else clamped(mtime_ns)
 
-    def _follows_from(self, path: bytes, there: Entry | None) -> None:
-        """What `path` will be is worked out from `there`: note that, if it is what the base has."""
-        was = self._in(self._held.base, path)
-        if was == there:
-            self._read.setdefault(path, was)
-
-    def _may_be_laid_over(self, base: Entry | None) -> bool:
-        """Whether nothing would be lost: `base` has what this edit has read and changed, and not something else."""
-        return all(_is_same(was, self._in(base, path)) for path, was in self._read.items())
-
-    def _in(self, root: Entry | None, path: bytes) -> Entry | None:
-        return None if root is None else self._trees.find(root, path)
-
     def _put(self, path: bytes, entry: Entry) -> None:
         there = self._overlaid.find(path)
         if not path or (there is not None and there.is_dir):
@@ -359,9 +346,3 @@ class TreeEdit:
             self._writer.write_out()
             self._unwritten = False
         return self._held
-
-
-def _is_same(old: Entry | None, new: Entry | None) -> bool:
-    if old is None or new is None:
-        return old is new
-    return old.identity() == new.identity()
