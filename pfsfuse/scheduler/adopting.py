@@ -1,7 +1,9 @@
 """Results of an earlier transform that stand for those of the one there is now (`--keep-results`).
 
 A datum's pin is named by the transform, so what stands is pinned once more under the new name, when a job meets the
-datum; jobs that go on from that one find it there.
+datum; jobs that go on from that one find it there. The first job after such an update therefore meets every datum, and
+does not go on from the one before: the new name is where the lists and logs of datums look, and an update that returns
+to this transform later, which has nothing that stands.
 """
 
 from __future__ import annotations

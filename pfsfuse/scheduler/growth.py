@@ -1,7 +1,7 @@
 """A job that goes on from the one before: datums found by what changed, output made of what changed.
 
-What the last job of a pipeline that succeeded has computed is the *basis* of the next one, as long as the
-specification stays what it is: the new job's datums are the basis's, but for those that came and went between the two
+What the last job of a pipeline that succeeded has computed is the *basis* of the next one, as long as input and
+transform stay what they are: the new job's datums are the basis's, but for those that came and went between the two
 input commits, and its output is the basis's output, but for what those wrote. Adding one file to a repo of 100,000
 datums then costs one datum, and not a walk over all of them.
 
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from pfsfuse.pipeline import Datum, DatumChanges, Spec, find_changes, inputs, spec_json
+from pfsfuse.pipeline import Datum, DatumChanges, Spec, find_changes, inputs, spec_json, transform_key
 from pfsfuse.scheduler import output
 from pfsfuse.scheduler.job import Job
 from pfsfuse.scheduler.tasks import describe
@@ -33,7 +33,7 @@ class Basis(msgspec.Struct, frozen=True, kw_only=True):
     """What the last job that succeeded has computed."""
 
     specification: str
-    """A hash of all of it: a job with another one has nothing in common with this."""
+    """A hash of what decides its datums and their results: a job with another one has nothing in common with this."""
     repo: str
     commit: str
     """The input, 32 hex digits."""
@@ -111,7 +111,9 @@ def _layers(store: Store, datums: tuple[Datum, ...]) -> list[output.Layer] | Non
 
 
 def _hash(spec: Spec) -> str:
-    return hashlib.blake2b(json.dumps(spec_json(spec), sort_keys=True).encode(), digest_size=16).hexdigest()
+    """Of the input and the transform, and not of how often, how long, or how many at once datums are tried."""
+    given = json.dumps(spec_json(spec).get("input"), sort_keys=True).encode()
+    return hashlib.blake2b(given + transform_key(spec), digest_size=16).hexdigest()
 
 
 def _key(job: Job) -> bytes:

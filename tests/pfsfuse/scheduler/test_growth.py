@@ -118,6 +118,23 @@ def test_adding_a_file_asks_for_one_datum_only(store: Store) -> None:
     assert len(files(store.repo("sales").head())) == 51
 
 
+def test_a_job_goes_on_from_one_before_an_update_that_changes_neither_input_nor_transform(
+    store: Store,
+) -> None:
+    put(store, "trips", {"1": b"", "2": b""})
+    create_pipeline(store, spec("sales", "trips"))
+    settle(store, FakeExecutor(store))
+    (job,) = told(store, "sales")
+    updates: list[dict[str, object]] = [
+        {"datum_tries": 5, "parallelism_spec": {"constant": 1}, "description": "x"},
+        {"cmd": "other"},
+        {"glob": "/"},
+        {"salt": "s"},
+    ]
+    goes_on = [find_growth(store, spec("sales", "trips", **each), job) is not None for each in updates]  # type: ignore[arg-type]
+    assert goes_on == [True, False, False, False]
+
+
 def test_what_a_file_that_went_had_given_goes_too(store: Store) -> None:
     put(store, "trips", {"a": b"1", "b": b"2", "c": b"3"})
     create_pipeline(store, spec("sales", "trips"))
