@@ -32,6 +32,8 @@ from pfsfuse.processes import is_alive, is_stopped
 from pfsfuse.worktree.failures import NotStaged
 from pfsfuse.worktree.progress import TellStaging
 
+NOBODY = Refused("nobody listens")
+"""In place of a reply: the socket is one that a daemon has left behind."""
 LOOK_SECONDS = 1.0
 """How long a daemon may be silent before it is looked at whether it stands still."""
 TELL_SECONDS = 0.3
@@ -74,6 +76,8 @@ def stage(
         reply = _ask(store_path, pid, Stage(), deadline, look)
         if isinstance(reply, Staged):
             failed += reply.failed
+        if reply is NOBODY:
+            continue
         if isinstance(reply, Refused):
             raise DaemonError(f"the daemon {pid} cannot stage what was written: {reply.why}")
         if reply is None and is_stopped(pid):
@@ -119,6 +123,8 @@ def stop(store_path: Path, pid: int, *, timeout_seconds: float = 60.0) -> None:
         return
     try:
         reply = _ask(store_path, pid, Stop(), deadline)
+        if reply is NOBODY:
+            return  # the process of this pid is another one
         if isinstance(reply, Refused):
             raise DaemonError(f"the daemon {pid} refused to stop: {reply.why}")
         patience = max(deadline - time.monotonic(), 0.0) if reply is not None else 0.0
@@ -132,7 +138,8 @@ def stop(store_path: Path, pid: int, *, timeout_seconds: float = 60.0) -> None:
 def _ask(
     store_path: Path, pid: int, request: Request, deadline: float, look: Callable[[], None] | None = None
 ) -> Reply | None:
-    """The reply of the daemon `pid`; None when there is none by `deadline` (a `time.monotonic`), or it stands still.
+    """The reply of the daemon `pid`; None when there is none by `deadline` (a `time.monotonic`), or it stands still;
+    NOBODY, and its socket is gone, when it has died.
 
     `look` is called now and then while it is waited for.
     """
@@ -143,10 +150,8 @@ def _ask(
             stream.sendall(msgspec.json.encode(request) + b"\n")
             return _read_reply(stream, deadline, pid, look)
     except ConnectionRefusedError:
-        # Refused by a live process means bound and not listening yet: it is starting.
-        if not is_alive(pid):
-            address.socket_path(store_path, pid).unlink(missing_ok=True)
-        return None
+        address.socket_path(store_path, pid).unlink(missing_ok=True)
+        return NOBODY
     except OSError:
         return None
 

@@ -61,17 +61,21 @@ async def serve(
     run.mkdir(mode=0o700, exist_ok=True)
     run.chmod(0o700)
     path = address.socket_path(store_path, os.getpid())
-    path.unlink(missing_ok=True)
+    fresh = address.socket_path(store_path, os.getpid(), address.NEXT)
+    fresh.unlink(missing_ok=True)
     with trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
-        with address.open_address(store_path, os.getpid()) as name:
+        with address.open_address(store_path, os.getpid(), address.NEXT) as name:
             await listener.bind(name)
             os.chmod(name, 0o600)  # nobody can connect before listen()
         listener.listen(32)
+        fresh.rename(path)
         try:
             # Which waits, and goes on, where there are no descriptors left for another asker.
             async with trio.open_nursery() as nursery:
                 serve_peer = partial(_serve_peer, answers=answers)
-                await nursery.start(trio.serve_listeners, serve_peer, [trio.SocketListener(listener)])
+                # A copy, which is closed first: ours listens until nobody finds it, or it would seem dead.
+                copy = trio.SocketListener(listener.dup())
+                await nursery.start(trio.serve_listeners, serve_peer, [copy])
                 task_status.started()
         finally:
             path.unlink(missing_ok=True)

@@ -11,9 +11,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -178,10 +179,34 @@ def test_the_socket_of_a_dead_daemon_is_removed(tmp_path: Path, dead_pid: int) -
     assert address.pids(tmp_path) == []
 
 
+@pytest.mark.parametrize("ask", [client.stage, client.daemons, client.refresh, partial(client.stop, pid=ME)])
+def test_what_a_dead_daemon_left_is_nobodys_though_its_pid_be_in_use(
+    tmp_path: Path, ask: Callable[[Path], object]
+) -> None:
+    address.run_directory(tmp_path).mkdir()
+    with socket.socket(socket.AF_UNIX) as left_behind, address.open_address(tmp_path, ME) as name:
+        left_behind.bind(name)
+    assert not ask(tmp_path)
+    assert address.pids(tmp_path) == []
+
+
+def test_a_socket_has_its_name_once_it_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[list[int]] = []
+    listen = socket.socket.listen
+
+    def looked_at(self: socket.socket, backlog: int) -> None:
+        seen.append(address.pids(tmp_path))
+        listen(self, backlog)
+
+    monkeypatch.setattr(socket.socket, "listen", looked_at)
+    with serving(tmp_path, Scripted()):
+        assert seen == [[]] and address.pids(tmp_path) == [ME]
+
+
 def test_sweeping_leaves_the_sockets_of_the_living(tmp_path: Path, dead_pid: int) -> None:
     run = address.run_directory(tmp_path)
     run.mkdir()
-    for name in (f"{dead_pid}.sock", f"{ME}.sock", "scheduler.lock", "x.sock"):
+    for name in (f"{dead_pid}.sock", f"{dead_pid}.new", f"{ME}.sock", "scheduler.lock", "x.sock"):
         (run / name).touch()
     address.sweep(tmp_path)
     assert sorted(os.listdir(run)) == sorted([f"{ME}.sock", "scheduler.lock", "x.sock"])
