@@ -111,10 +111,21 @@ def test_the_only_repo_there_is_need_not_be_named(typed, right):
 
 @pytest.mark.parametrize(
     "typed",
-    ["pfs log master", "pfs repo delete", "pfs drop", "pfs merge", "pfs cat nothing.csv", "pfs nosuch trips"],
+    [
+        "pfs repo delete",
+        "pfs drop",
+        "pfs revert",
+        "pfs merge",
+        "pfs cat nothing.csv",
+        "pfs nosuch trips",
+    ],
 )
 def test_what_is_not_certain_is_not_offered(typed):
-    assert answer(typed) == ""
+    assert answer(typed) == "" and answer(typed, known("trips")) == ""
+
+
+def test_a_name_that_several_repos_have_is_not_joined_to_one_of_them():
+    assert answer("pfs log master") == ""
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ GLOBS = ("find", "glob")
 APART = ("put", "repo create", "mount", "store copy", "bundle import", "bundle show", "bundle verify")
 """They take files of the host, or names for something new."""
 
-ALONE = ("repo create", "repo delete", "repo show", "drop", "branch delete", "tag delete")
+ALONE = ("repo delete", "repo show", "drop", "revert", "branch delete", "tag delete")
 """Nobody means the only repo there is when they name none."""
 
 

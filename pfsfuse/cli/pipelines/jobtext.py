@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pfsfuse.cli.shared import text
+from pfsfuse.cli.shared import jsonout, text
+from pfsfuse.cli.shared.address import str_commit
 
 if TYPE_CHECKING:
+    from pfsfuse.cli.shared.app import App
     from pfsfuse.pipeline import Datum
     from pfsfuse.scheduler import Job, JobDatum
+    from store import Commit
 
 COLORS = {
     "success": "green",
@@ -164,3 +167,13 @@ def _inputs_json(datum: Datum) -> list[dict[str, Any]]:
         }
         for each in datum.inputs
     ]
+
+
+def print_outputs(app: App, outputs: Sequence[Commit]) -> None:
+    """The commits that were computed, one a line, and in mounts before that."""
+    app.refresh()
+    if app.json:
+        jsonout.write_list(map(jsonout.commit, outputs))
+        return
+    for output in outputs:
+        click.echo(f"{str_commit(output)} {output.id}")

@@ -9,11 +9,11 @@ import click
 from pfsfuse.cli.pipelines.bars import showing
 from pfsfuse.cli.pipelines.deploying import FILE_HELP, deploy_all, read_specs
 from pfsfuse.cli.pipelines.finding import get
+from pfsfuse.cli.pipelines.jobtext import print_outputs
 from pfsfuse.cli.pipelines.showing import newest_job
 from pfsfuse.cli.pipelines.specfile import SPEC_FILE, require_no_file
 from pfsfuse.cli.pipelines.standing import chosen
-from pfsfuse.cli.shared import jsonout
-from pfsfuse.cli.shared.address import PipelineName, Reference, str_commit
+from pfsfuse.cli.shared.address import PipelineName, Reference
 from pfsfuse.cli.shared.app import App, pass_app
 from pfsfuse.cli.shared.errors import CommandError
 from pfsfuse.cli.shared.group import Command
@@ -58,12 +58,7 @@ def run(app: App, name: str | None, inputs: tuple[str, ...], file: str | None) -
             jobs = [run_pipeline(opened, name, chosen(opened, name, inputs))]
             app.refresh()
         outputs = computed(opened, jobs)
-        app.refresh()  # what is printed here is what a mount shows next
-        if app.json:
-            jsonout.write_list(map(jsonout.commit, outputs))
-            return
-        for output in outputs:
-            click.echo(f"{str_commit(output)} {output.id}")
+        print_outputs(app, outputs)
 
 
 def deployed(app: App, opened: Store, file: str) -> list[Job]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from pfsfuse.cli.pipelines.bars import showing
-from pfsfuse.cli.shared import jsonout
-from pfsfuse.cli.shared.address import Reference, commit_only, str_commit
+from pfsfuse.cli.pipelines.jobtext import print_outputs
+from pfsfuse.cli.shared.address import Reference, commit_only
 from pfsfuse.cli.shared.app import App, pass_app
 from pfsfuse.cli.shared.group import Command
 
@@ -33,9 +33,4 @@ def wait(app: App, ref: str) -> None:
         commit = commit_only(opened, ref)
         with showing(opened, str(commit.id)):
             outputs = [opened.commit(repo, made) for repo, made in wait_for(opened, commit)]
-        app.refresh()  # what is printed here is what a mount shows next
-        if app.json:
-            jsonout.write_list(map(jsonout.commit, outputs))
-            return
-        for output in outputs:
-            click.echo(f"{str_commit(output)} {output.id}")
+        print_outputs(app, outputs)
