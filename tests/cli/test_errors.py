@@ -129,6 +129,22 @@ def test_interrupting_a_put_says_so_and_changes_nothing(surroundings, ok):
     assert ok("log", "trips") == before
 
 
+def test_ctrl_c_while_the_command_is_loaded_shows_no_traceback(surroundings, tmp_path):
+    (tmp_path / "click.py").write_text("print('loading', flush=True)\ninput()")
+    with subprocess.Popen(
+        [sys.executable, "-m", "pfsfuse.cli", "ls"],
+        env={**surroundings, "PYTHONPATH": f"{tmp_path}:{surroundings['PYTHONPATH']}"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout.readline() == b"loading\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read() == b""
+    assert process.returncode == -signal.SIGINT
+
+
 def test_a_full_disk_under_standard_output_is_an_error(surroundings, ok):
     ok("repo", "create", "trips")
     with Path("/dev/full").open("wb") as full:
