@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 
 import pytest
 
 import store
 from pfsfuse.testing.worktrees import opened_tree
+from pfsfuse.worktree import files
+from pfsfuse.worktree.files import SPARE
 from pfsfuse.worktree.journal import Change
 from pfsfuse.worktree.model import File
 from pfsfuse.worktree.staging import stage
@@ -160,7 +163,8 @@ def test_what_was_cut_off_stays_cut_off_though_the_journal_was_full(opened, monk
 
 
 def scratch_files(tree: Worktree) -> set[str]:
-    return {path.name for path in (tree.directory / "files").iterdir()}
+    """But for the spare ones."""
+    return {path.name for path in (tree.directory / "files").iterdir() if not path.name.startswith(SPARE)}
 
 
 def test_the_scratch_files_of_what_the_store_has_are_swept_but_for_those_that_are_open(opened):
@@ -219,6 +223,43 @@ def test_a_file_that_was_made_under_the_number_of_one_that_is_left_over_is_not_s
     tree.release(made)
     tree.close()
     assert content(opened_tree(opened), b"other") == b"1"
+
+
+def test_a_scratch_file_that_was_swept_becomes_the_next_one_that_is_made(opened):
+    tree = opened_tree(opened)
+    old = written(tree, b"old", b"what was there")
+    os.utime(tree.directory / "files" / str(old.number), ns=(1, 1))
+    number = (tree.directory / "files" / str(old.number)).stat().st_ino
+    tree.release(old)
+    tree.settle(stage(opened, tree).tree, None)
+    tree.files.sweep()
+    tree.close()
+    again = opened_tree(opened)
+    before = time.time_ns() - 1_000_000_000
+    made = again.make(again.model.root, b"new", REGULAR)
+    status = (again.directory / "files" / str(made.number)).stat()
+    assert (status.st_ino, status.st_size) == (number, 0) and again.mtime_ns(made) > before
+    assert content(again, b"new") == b""
+    other = written(again, b"other", b"1")  # there is no spare one any more
+    assert content(again, b"other") == b"1" and scratch_files(again) == {str(made.number), str(other.number)}
+
+
+def test_a_spare_file_that_is_gone_is_made(opened):
+    left_over(opened)
+    tree = opened_tree(opened)
+    tree.files.sweep()
+    for path in (tree.directory / "files").iterdir():
+        path.unlink()
+    written(tree, b"new", b"1")
+    assert content(tree, b"new") == b"1"
+
+
+def test_no_more_spare_files_are_kept_than_are_worth_it(opened, monkeypatch):
+    monkeypatch.setattr(files, "SPARES", 1)
+    left_over(opened)
+    tree = opened_tree(opened)
+    tree.files.sweep()
+    assert len(list((tree.directory / "files").iterdir())) == 1
 
 
 def test_a_copy_that_was_about_to_take_the_place_of_another_is_gone_when_the_tree_is_open(opened):
