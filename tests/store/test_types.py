@@ -55,7 +55,7 @@ def test_both_packages_say_that_they_have_types() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)  # a new clone has no cache yet: what it imports is checked as well, in a minute of one core
+@pytest.mark.timeout(1200)  # a new clone has no cache: all that is imported is checked as well
 def test_a_program_is_checked_strictly_and_its_one_mistake_is_found(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(PROGRAM)
     # With the settings and the cache of this project, from which the packages themselves are known to be sound.
