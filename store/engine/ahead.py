@@ -12,7 +12,7 @@ from bisect import bisect_left, bisect_right
 from pathlib import Path
 
 from store.engine.pagefile import PageFile
-from store.engine.pages import BRANCH, HEAD, IN_OVERFLOW, LEAF
+from store.engine.pages import BRANCH, HEAD, IN_OVERFLOW, LEAF, NODE, NUMBER
 from store.errors import Corrupt
 
 PAGES = 64
@@ -21,8 +21,6 @@ DEEPEST = 8
 Pages = dict[int, tuple[bytes, tuple[int, ...]]]
 """Pages by number, and where their nodes begin."""
 _KEY = 8
-_NODE = struct.Struct("<4H")
-_NUMBER = struct.Struct("<Q")
 
 
 class Finder:
@@ -55,17 +53,17 @@ class Finder:
             page, offsets = self._page(number, pages)
 
             def key_at(offset: int, page: bytes = page) -> bytes:
-                return page[offset + _NODE.size : offset + _NODE.size + _KEY]
+                return page[offset + NODE.size : offset + NODE.size + _KEY]
 
             if page[10] & BRANCH:
                 at = bisect_right(offsets, key, 1, key=key_at) - 1
-                low, high, top, _ = _NODE.unpack_from(page, offsets[at])
+                low, high, top, _ = NODE.unpack_from(page, offsets[at])
                 number = low | high << 16 | top << 32
                 continue
             at = bisect_left(offsets, key, key=key_at)
-            low, high, flags, size = _NODE.unpack_from(page, offsets[at])
+            low, high, flags, size = NODE.unpack_from(page, offsets[at])
             if flags & IN_OVERFLOW and key_at(offsets[at]) == key and size == _KEY:
-                first = _NUMBER.unpack_from(page, offsets[at] + _NODE.size + _KEY)[0]
+                first = NUMBER.unpack_from(page, offsets[at] + NODE.size + _KEY)[0]
                 start = first * self._file.page_size
                 os.posix_fadvise(
                     self._file.fileno(), start, HEAD + (low | high << 16), os.POSIX_FADV_WILLNEED

@@ -34,7 +34,7 @@ NOTHING = (1 << 64) - 1
 SIZES = {1 << bits for bits in range(9, 17)}
 DEEPEST = 32
 _PAGE = struct.Struct("<QHHHH")
-_NODE = struct.Struct("<4H")
+NODE = struct.Struct("<4H")
 _TREE = struct.Struct("<IHHQQQQQ")
 _META = struct.Struct("<IIQQ")
 NUMBER = struct.Struct("<Q")
@@ -85,7 +85,7 @@ def _offsets(page: bytes) -> tuple[int, ...]:
     if not HEAD <= lower <= len(page):
         raise Corrupt(f"page {NUMBER.unpack_from(page)[0]}", "its records do not lie in it")
     found: tuple[int, ...] = struct.unpack_from(f"<{(lower - HEAD) // 2}H", page, HEAD)
-    if found and max(found) + _NODE.size > len(page):
+    if found and max(found) + NODE.size > len(page):
         raise Corrupt(f"page {NUMBER.unpack_from(page)[0]}", "its records do not lie in it")
     return found
 
@@ -108,7 +108,7 @@ def branch_pages(page: bytes) -> list[int]:
     """The numbers of the pages right below a branch, in order of keys. Raises Corrupt."""
     found = []
     for offset in _offsets(page):
-        low, high, top, _ = _NODE.unpack_from(page, offset)
+        low, high, top, _ = NODE.unpack_from(page, offset)
         found.append(low | high << 16 | top << 32)
     return found
 
@@ -117,8 +117,8 @@ def branch_keys(page: bytes) -> list[bytes]:
     """The first keys of the pages right below a branch, in order; the first page's is not used. Raises Corrupt."""
     found = []
     for offset in _offsets(page):
-        size = _NODE.unpack_from(page, offset)[3]
-        start = offset + _NODE.size
+        size = NODE.unpack_from(page, offset)[3]
+        start = offset + NODE.size
         if start + size > len(page):
             raise Corrupt(f"page {NUMBER.unpack_from(page)[0]}", "a key reaches beyond its end")
         found.append(page[start : start + size])
@@ -128,12 +128,12 @@ def branch_keys(page: bytes) -> list[bytes]:
 def leaf_nodes(page: bytes) -> Iterator[Node]:
     """The records of a leaf, in order of keys. Raises Corrupt."""
     for offset in _offsets(page):
-        low, high, flags, key_size = _NODE.unpack_from(page, offset)
-        start, size = offset + _NODE.size + key_size, low | high << 16
+        low, high, flags, key_size = NODE.unpack_from(page, offset)
+        start, size = offset + NODE.size + key_size, low | high << 16
         here = NUMBER.size if flags & IN_OVERFLOW else size
         if start + here > len(page):
             raise Corrupt(f"page {NUMBER.unpack_from(page)[0]}", "a record reaches beyond its end")
-        yield Node(page[offset + _NODE.size : start], flags, page[start : start + here], size)
+        yield Node(page[offset + NODE.size : start], flags, page[start : start + here], size)
 
 
 def tree_record(raw: bytes, offset: int = 0) -> Tree:
