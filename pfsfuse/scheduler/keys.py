@@ -25,6 +25,7 @@ from pfsfuse.scheduler.arrivals import Reading
 from pfsfuse.scheduler.job import Job, Request
 from store import CommitId
 
+SHELF = "scheduler"
 Changes = dict[bytes, bytes | None]
 """What a shelf's `update` takes: None deletes the key."""
 

@@ -19,7 +19,7 @@ from heapq import heapify, heappop
 import msgspec
 
 from pfsfuse.errors import JobError
-from pfsfuse.scheduler import keys, numbering
+from pfsfuse.scheduler import keys
 from pfsfuse.scheduler.arrivals import Reading
 from pfsfuse.scheduler.job import DatumRun, Job, Pipeline, Request
 from store import CommitId, Conflict, Edit, Shelf, Store, names
@@ -42,7 +42,7 @@ class Ledger:
     """The scheduler's records in a store. Holds nothing: every call reads what is there now."""
 
     def __init__(self, store: Store) -> None:
-        self._shelf: Shelf = store.shelf("scheduler")
+        self._shelf: Shelf = store.shelf(keys.SHELF)
 
     # ---- pipelines
 
@@ -63,7 +63,7 @@ class Ledger:
 
     def hold(self, edit: Edit, pipeline: Pipeline) -> None:
         """Let `edit` become a commit only if the pipeline is what it was then; it raises Conflict otherwise."""
-        edit.expect(self._shelf, self._expected({pipeline.name: pipeline}))
+        edit.expect(self._shelf, self.expected({pipeline.name: pipeline}))
 
     def pipeline(self, name: str) -> Pipeline:
         """Raises JobError when there is none."""
@@ -94,7 +94,7 @@ class Ledger:
                 written[keys.key("numbered", name)] = b""
             if each.job is not None:
                 written |= keys.job_changes(each.job)
-        self._shelf.update(written, expect=self._expected(expect))
+        self._shelf.update(written, expect=self.expected(expect))
 
     def remove_pipeline(self, name: str, *, keep_versions: bool = False) -> None:
         """Forget a pipeline with its jobs, their datums, and its cursors. With `keep_versions` it stays known what each
@@ -141,7 +141,7 @@ class Ledger:
         value = self._shelf.get(keys.key("made", repo, commit))
         return None if value is None else int(value)
 
-    def _expected(self, pipelines: Mapping[str, Pipeline | None]) -> keys.Changes:
+    def expected(self, pipelines: Mapping[str, Pipeline | None]) -> keys.Changes:
         """What is on disk of pipelines that must be as they were. Raises Conflict when they are not any more.
 
         Their bytes are not asked for: another version may write the same pipeline with fewer fields, or more.
@@ -162,15 +162,14 @@ class Ledger:
         for _, value in self._shelf.iter(prefix):
             yield msgspec.json.decode(value, type=Job)
 
-    def open_jobs(self) -> list[Job]:
-        """Every job that has not ended. Costs what is open, however long the history is."""
-        return list(self._open_jobs())
-
-    def _open_jobs(self, pipeline: str | None = None) -> Iterator[Job]:
+    def open_jobs(self, pipeline: str | None = None) -> list[Job]:
+        """Every job that has not ended, of one pipeline or of all. Costs what is open, however long the history is."""
+        found = []
         for key, _ in self._shelf.iter(keys.key("open", *(("",) if pipeline is None else (pipeline, "")))):
             _, of, id = key.decode().split("\0")
             if job := self.find_job(of, id):
-                yield job
+                found.append(job)
+        return found
 
     def first_open_jobs(self) -> list[Job]:
         """Of each pipeline the first job that has not ended. Others are not looked at, however many wait behind it."""
@@ -200,57 +199,6 @@ class Ledger:
             for key, _ in self._shelf.iter(keys.key("number", pipeline, f"{number:010d}", "")):
                 if (job := self.find_job(pipeline, key.decode().rpartition("\0")[2])) is not None:
                     yield job
-
-    def number_jobs(self, pipelines: Iterable[Pipeline], *, thoroughly: bool = False) -> None:
-        """Have jobs found by number that are not: of pipelines that were made before that was kept, and jobs that have
-        been ordered by an earlier version of pfs. Raises Conflict when a pipeline has changed.
-
-        `thoroughly` also looks for what a mixture of versions, or a salvaged store, has left (jobs without their key,
-        keys without a job, two jobs of one number) and puts it right: for whoever begins to schedule, while no job is
-        running.
-        """
-        unknown = {
-            key.decode().split("\0")[1]
-            for key, number in self._shelf.iter(keys.key("open", ""))
-            if not number
-        }
-        for each in pipelines:
-            is_new = self._shelf.get(keys.key("numbered", each.name)) is None
-            lacking = is_new or each.name in unknown
-            if thoroughly and (lacking or not self._is_numbered_right(each.name)):
-                changes, expect = self._put_right(each.name)
-            elif lacking:
-                changes, expect = self._complete(
-                    self.iter_jobs(each.name) if is_new else self._open_jobs(each.name)
-                )
-            else:
-                continue
-            changes[keys.key("numbered", each.name)] = b""
-            self._shelf.update(changes, expect=expect | self._expected({each.name: each}))
-
-    def _is_numbered_right(self, pipeline: str) -> bool:
-        jobs = self._shelf.iter(keys.job_key(pipeline, ""))
-        ids = [key.decode().rpartition("\0")[2] for key, _ in jobs]
-        return numbering.are_right(ids, self._number_keys(pipeline))
-
-    def _number_keys(self, pipeline: str) -> list[bytes]:
-        return [key for key, _ in self._shelf.iter(keys.key("number", pipeline, ""))]
-
-    def _put_right(self, pipeline: str) -> tuple[keys.Changes, keys.Changes]:
-        """What gives each job a number of its own, and what must still be on disk of the records that this changes."""
-        found = self._number_keys(pipeline)  # first: the job of each is then among the jobs
-        jobs = list(self.iter_jobs(pipeline))
-        changes = numbering.put_right(jobs, found)
-        records = (keys.job_key(job.pipeline, job.id) for job in jobs)
-        return changes, {key: self._shelf.get(key) for key in records if key in changes}
-
-    def _complete(self, jobs: Iterable[Job]) -> tuple[keys.Changes, keys.Changes]:
-        """What makes jobs found by number, and what must still be on disk of the keys that lack it."""
-        jobs = list(jobs)
-        unnumbered: keys.Changes = {
-            key: b"" for key in map(keys.open_key, jobs) if self._shelf.get(key) == b""
-        }
-        return numbering.complete(jobs, unnumbered), unnumbered
 
     def jobs(self, pipeline: str | None = None) -> list[Job]:
         """The jobs of one pipeline, or of all, newest first."""
@@ -284,7 +232,7 @@ class Ledger:
             changes[keys.key("datum", job.pipeline, job.id, run.datum)] = msgspec.json.encode(run)
         while (pipeline := self.find_pipeline(job.pipeline, made_ns=made_ns)) is not None:
             with suppress(Conflict):  # it was updated, or deleted, since we looked
-                self._shelf.update(changes, expect=self._expected({job.pipeline: pipeline}))
+                self._shelf.update(changes, expect=self.expected({job.pipeline: pipeline}))
                 return True
         return False
 
@@ -347,4 +295,4 @@ class Ledger:
             changes[keys.request_key(request)] = None
         for job in jobs:
             changes |= keys.job_changes(job)
-        self._shelf.update(changes, expect=self._expected(expect or {}))
+        self._shelf.update(changes, expect=self.expected(expect or {}))

@@ -31,6 +31,7 @@ from pfsfuse.scheduler.history import StoreHistory
 from pfsfuse.scheduler.job import Job, Pipeline, Request, overtaken_by
 from pfsfuse.scheduler.ledger import Ledger
 from pfsfuse.scheduler.logs import remove_logs
+from pfsfuse.scheduler.numbers import Numbers
 from pfsfuse.scheduler.ownership import PipelineGone
 from pfsfuse.scheduler.plan import plan_jobs
 from pfsfuse.scheduler.requests import answer, end_unrun
@@ -79,6 +80,7 @@ class Scheduler:
         self._store = store
         self._executor = executor
         self._ledger = Ledger(store)
+        self._numbers = Numbers(store)
         self._now_ns = now_ns
         self._poll_seconds = poll_seconds
         self._specs: dict[tuple[str, int, int], Spec | None] = {}
@@ -208,7 +210,7 @@ class Scheduler:
     def _plan(self) -> dict[str, Pipeline]:
         """Commit the ticks whose time has come, move the branches that follow others, and record the jobs that arrivals
         and requests cause; all pipelines as they are now."""
-        self._ledger.number_jobs(self._ledger.pipelines(), thoroughly=not self._numbered)
+        self._numbers.complete(self._ledger.pipelines(), thoroughly=not self._numbered)
         self._numbered = True
         due = [self._tick()]
         pipelines = self._plan_arrivals()

@@ -24,6 +24,7 @@ from pfsfuse.scheduler import (
     run_pipeline,
 )
 from pfsfuse.scheduler.job import Cause
+from pfsfuse.scheduler.numbers import Numbers
 from pfsfuse.testing.executor import FakeExecutor
 from pfsfuse.worker.api import Task
 from store import CommitId, Conflict, Full, Store
@@ -155,12 +156,13 @@ def test_a_job_that_an_earlier_version_orders_meanwhile_is_found_by_its_number(s
     create_pipeline(store, spec("sales", "trips"))
     settle(store, FakeExecutor(store))
     ledger, one = Ledger(store), newest(store, "sales")
-    ledger.number_jobs(ledger.pipelines(), thoroughly=True)
+    numbers = Numbers(store)
+    numbers.complete(ledger.pipelines(), thoroughly=True)
     ordered = replace(one, id=str(CommitId.new()), number=2, state="created", finished_ns=None)
     ledger.apply([ordered], {})
     shelf = store.shelf("scheduler")
     shelf.update({keys.number_key(ordered): None, f"open\0sales\0{ordered.id}".encode(): b""})
-    ledger.number_jobs(ledger.pipelines())
+    numbers.complete(ledger.pipelines())
     assert newest(store, "sales") == ordered
 
 
