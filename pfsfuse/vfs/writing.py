@@ -29,6 +29,7 @@ from pfsfuse.vfs.written import LiveLeaf, Written, WrittenLink
 from pfsfuse.worktree.model import File, Item
 from pfsfuse.worktree.rules import refuse
 from pfsfuse.worktree.scratch import Scratch
+from pfsfuse.worktree.slow import slow_allocation, slow_copy
 from pfsfuse.worktree.worktree import EXCHANGE
 from store import Entry
 
@@ -156,7 +157,7 @@ class Writing:
         branch.check_file_free(file.number)
         self._check_copied(node)
         worktree = branch.open()
-        if (slow := worktree.slow_allocation(file, mode, offset, length)) is not None:
+        if (slow := slow_allocation(worktree, file, mode, offset, length)) is not None:
             raise TakesLong(branch, file.number, slow)
         worktree.allocate(file, mode, offset, length)
 
@@ -200,7 +201,7 @@ class Writing:
         if size is not None:
             if not isinstance(item, File):
                 refuse(errno.EISDIR)
-            if size and (slow := worktree.slow_copy(item)) is not None:
+            if size and (slow := slow_copy(worktree, item)) is not None:
                 raise TakesLong(branch, item.number, slow)
             worktree.truncate(item, size)
         if mode is not None:
@@ -258,7 +259,7 @@ class Writing:
     @staticmethod
     def _check_copied(node: Written) -> None:
         """TakesLong, where a file of the store must be copied before it is written to."""
-        if (slow := node.branch.open().slow_copy(node.file)) is not None:
+        if (slow := slow_copy(node.branch.open(), node.file)) is not None:
             raise TakesLong(node.branch, node.file.number, slow)
 
     def _open(self, node: Written) -> int:

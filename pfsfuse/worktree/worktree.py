@@ -15,7 +15,6 @@ import errno
 import os
 import stat
 import time
-from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -27,9 +26,8 @@ from pfsfuse.worktree.model import File, Folder, Found, Item, Model, is_written
 from pfsfuse.worktree.place import locked
 from pfsfuse.worktree.room import KNOWN, PUNCH_HOLE, ZERO_RANGE
 from pfsfuse.worktree.rules import check_new, check_not_below, check_removable, is_directory, refuse
-from pfsfuse.worktree.scratch import WHOLE, Scratch
+from pfsfuse.worktree.scratch import Scratch
 from pfsfuse.worktree.settling import settle
-from pfsfuse.worktree.slow import Slow
 from store import CommitId, Entry, Store
 
 NOREPLACE, EXCHANGE = 1, 2
@@ -214,6 +212,10 @@ class Worktree:
         self.model.put(twin.folder, file)
         self.files.drop(file.number)
 
+    def note_made(self, file: File, shown: int) -> None:
+        """Have the journal say that the file has a scratch file, and how much of the store's file shows through."""
+        self._names.do(Write(file.number, shown))
+
     def note_shown(self, file: File, scratch: Scratch) -> None:
         """Have the journal say it when less of the store's file shows through, before the file grows again."""
         if file.shown is not None and scratch.shown < file.shown:
@@ -229,46 +231,6 @@ class Worktree:
             else:
                 scratch.allocate(mode, offset, length)
                 self.note_shown(file, scratch)
-
-    def slow_allocation(self, file: File, mode: int, offset: int, length: int) -> Slow | None:
-        """What is to be done in a thread before `allocate`, or instead of it; None: it does not take long."""
-        if mode not in KNOWN or file.shown == 0:
-            return None
-        scratch = self.open(file)
-        if mode & (PUNCH_HOLE | ZERO_RANGE):
-            if scratch.zeros(offset, length) > WHOLE:
-                clear = partial(scratch.clear, mode, offset, length)
-                return Slow(clear, partial(self._note_slow, file, scratch), all_of_it=True)
-        elif scratch.base is not None:
-            return Slow(scratch.copy_all, partial(self._note_slow, file, scratch))
-        self.release(file)
-        return None
-
-    def slow_copy(self, file: File) -> Slow | None:
-        """What is to be done in a thread before `file` is written to; None: it does not take long.
-
-        Where holes cannot stand for what the store has, a file of the store is copied then.
-        """
-        base = file.entry
-        if file.shown is not None or base is None or base.size <= WHOLE or self.files.show_through:
-            return None
-        made: list[int] = []
-        self.hold(file)
-
-        def end() -> None:
-            try:
-                if made:
-                    self._names.do(Write(file.number, made[0]))
-            finally:
-                self.release(file)
-
-        return Slow(lambda: made.append(self.files.make(file.number, base)), end)
-
-    def _note_slow(self, file: File, scratch: Scratch) -> None:
-        try:
-            self.note_shown(file, scratch)
-        finally:
-            self.release(file)
 
     def size(self, file: File) -> int:
         if file.shown is None:
@@ -306,7 +268,7 @@ class Worktree:
         return _Opened(self, file)
 
     def _begin_writing(self, file: File, base: Entry | None) -> None:
-        self._names.do(Write(file.number, self.files.make(file.number, base)))
+        self.note_made(file, self.files.make(file.number, base))
 
     # ---- the store has it
 
