@@ -9,6 +9,7 @@ from typing import BinaryIO, cast
 import msgspec
 
 from pfsfuse.worktree.model import File, Folder, Item, Symlink
+from pfsfuse.worktree.reader import ScratchReader
 from pfsfuse.worktree.worktree import Worktree
 from store import Entry, HostFile, TreeEdit
 
@@ -97,7 +98,7 @@ def count_whole(worktree: Worktree) -> int:
 def _lay_file(worktree: Worktree, edit: TreeEdit, file: File, path: bytes) -> None:
     mode, mtime_ns = stat.S_IMODE(file.mode), worktree.mtime_ns(file)
     with worktree.opened(file) as scratch:
-        base, changed, content = scratch.base, scratch.changed(), cast(BinaryIO, scratch.reader())
+        base, changed, content = scratch.base, scratch.changed(), cast(BinaryIO, ScratchReader(scratch))
         if base is None or changed is None:
             edit.write(path, content, mode=mode, mtime_ns=mtime_ns)
         else:

@@ -16,7 +16,6 @@ file of any size.
 from __future__ import annotations
 
 import errno
-import io
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -26,7 +25,7 @@ from pathlib import Path
 from pfsfuse.worktree.holes import BLOCK, data_of
 from pfsfuse.worktree.ranges import Range, Ranges
 from pfsfuse.worktree.room import KEEP_SIZE, PUNCH_HOLE, fallocate
-from store import Entry, SparseReader
+from store import Entry
 
 WHOLE = 1 << 20
 """Bytes of a file that is copied when it is first written to: less than one request more."""
@@ -316,35 +315,6 @@ class Scratch:
         self.close()
         with suppress(FileNotFoundError):
             os.unlink(self.path)
-
-    def reader(self) -> io.RawIOBase:
-        """The file as a seekable stream, for committing it."""
-        return _Reader(self)
-
-
-class _Reader(SparseReader):
-    def __init__(self, scratch: Scratch) -> None:
-        self._scratch, self._at = scratch, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        if whence in (os.SEEK_DATA, os.SEEK_HOLE):
-            self._at = self._scratch.seek(offset, whence)
-        else:
-            start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._scratch.size}[whence]
-            self._at = start + offset
-        return self._at
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # RawIOBase says Buffer, a 3.12 name
-        found = self._scratch.read(self._at, len(buffer))
-        buffer[: len(found)] = found
-        self._at += len(found)
-        return len(found)
 
 
 def _write_all(descriptor: int, offset: int, data: bytes | memoryview) -> int:
