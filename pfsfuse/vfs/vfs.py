@@ -245,8 +245,8 @@ class Vfs:
 
     def refresh(self) -> Refresh:
         """Show what the store holds now; the plan of what the kernel must be told (refresh.py)."""
-        refresh, self.writing.elsewhere = (
-            self.writing.elsewhere,
+        refresh, self.writing.names.elsewhere = (
+            self.writing.names.elsewhere,
             Refresh(self.inodes.rekey, self.inodes.replace),
         )
         self.view.review(refresh)
@@ -262,12 +262,12 @@ class Vfs:
         branch.open().settle(tree, None if base is None else base.id)
         branch.rest_on(tree)
         for root in roots:
-            root.switch(tree, self.writing.elsewhere)
+            root.switch(tree, self.writing.names.elsewhere)
 
     @property
     def has_news(self) -> bool:
         """Whether there is something to tell the kernel though nobody has written to the store."""
-        return not self.writing.elsewhere.is_empty
+        return not self.writing.names.elsewhere.is_empty
 
     def status(self) -> dict[str, object]:
         """What `.pfs/status` shows."""

@@ -4,8 +4,7 @@ Everything here runs on the event loop. Bytes are written to the page cache of t
 may take long is left to the caller as a plan: a sync, or (`TakesLong`) a copy that must be there first. While a
 branch's changes are moved into the store, or a file is copied, changing it raises `Busy`, and the caller asks again.
 
-Each change is made in the working tree first and then in what the kernel knows: nodes change places, and names of the
-same branch under another top-level name are noted in `elsewhere`, to be dropped.
+Each change is made in the working tree first and then in what the kernel knows (`knownnames.py`).
 """
 
 from __future__ import annotations
@@ -18,14 +17,13 @@ from collections.abc import Callable
 
 from pfsfuse.vfs import attributes
 from pfsfuse.vfs.branches import TakesLong, WritableBranch
-from pfsfuse.vfs.handles import Handles, OpenDirectory, OpenFile, OpenWritten
+from pfsfuse.vfs.handles import Handles, OpenDirectory, OpenWritten
 from pfsfuse.vfs.inodes import Inodes
-from pfsfuse.vfs.keys import root_key
+from pfsfuse.vfs.knownnames import KnownNames
 from pfsfuse.vfs.messages import MessageFile
 from pfsfuse.vfs.nodes import Directory, Leaf, Node
-from pfsfuse.vfs.refresh import Refresh
-from pfsfuse.vfs.writable import WritableDirectory, rekey_below
-from pfsfuse.vfs.written import LiveLeaf, Written, WrittenLink
+from pfsfuse.vfs.writable import WritableDirectory
+from pfsfuse.vfs.written import Written, WrittenLink
 from pfsfuse.worktree.model import File, Item
 from pfsfuse.worktree.rules import refuse
 from pfsfuse.worktree.scratch import Scratch
@@ -42,9 +40,7 @@ class Writing:
 
     def __init__(self, inodes: Inodes, handles: Handles) -> None:
         self._inodes, self._handles = inodes, handles
-        self.elsewhere = Refresh(inodes.rekey, inodes.replace)
-        """What the kernel must drop because it was changed under another name of the branch."""
-        self._deaths = 0
+        self.names = KnownNames(inodes, handles)
 
     # ---- names
 
@@ -52,7 +48,7 @@ class Writing:
         """A new file, directory or symlink (by the kind in `mode`). EPERM for others."""
         directory, branch = self._place(parent)
         item = branch.open().make(directory.own(), name, mode, target=target)
-        return self._enter(directory, item)
+        return self.names.enter(directory, item)
 
     def create(self, parent: int, name: bytes, mode: int) -> tuple[Node, int]:
         """A new file, open; its node and the handle."""
@@ -60,7 +56,7 @@ class Writing:
         regular = stat.S_IFREG | stat.S_IMODE(mode)
         # Held from the beginning, so that its scratch file is opened once.
         item = branch.open().make(directory.own(), name, regular, hold=True)
-        node = self._enter(directory, item)
+        node = self.names.enter(directory, item)
         assert isinstance(node, Written), "a file was made"
         return node, self._handles.add(OpenWritten(node))
 
@@ -68,7 +64,7 @@ class Writing:
         """unlink(2) or (`directory`) rmdir(2). Who has it open goes on."""
         place, branch = self._place(parent)
         branch.open().remove(place.own(), name, directory=directory)
-        self._lose(place, name)
+        self.names.lose(place, name)
 
     def rename(self, parent: int, name: bytes, to: int, to_name: bytes, flags: int) -> None:
         """rename(2) within a branch; EXDEV from one to another."""
@@ -82,14 +78,14 @@ class Writing:
             return
         moved, there = source.known.get(name), target.known.get(to_name)
         for place, each in ((source, name), (target, to_name)):
-            self._note_elsewhere(place, each)
+            self.names.note_elsewhere(place, each)
         if flags & EXCHANGE:
             if there is not None:
-                self._move(there, source, name)
+                self.names.move(there, source, name)
         elif there is not None:
-            self._die(target, to_name, there)
+            self.names.die(target, to_name, there)
         if moved is not None:
-            self._move(moved, target, to_name)
+            self.names.move(moved, target, to_name)
 
     # ---- files
 
@@ -248,14 +244,6 @@ class Writing:
         node.branch.check_free()
         return node, node.branch
 
-    def _enter(self, directory: WritableDirectory, item: Item) -> Node:
-        """Let the kernel know a new item."""
-        candidate = directory.item(item)
-        node = self._inodes.number(candidate)
-        self._inodes.count(node, directory, item.name)
-        self._note_elsewhere(directory, item.name)
-        return node
-
     @staticmethod
     def _check_copied(node: Written) -> None:
         """TakesLong, where a file of the store must be copied before it is written to."""
@@ -290,7 +278,7 @@ class Writing:
             if not isinstance(now, Leaf) or now.entry != node.entry:
                 refuse(errno.ESTALE)  # the branch has another file there by now
             item = branch.open().take(directory.own(), node.name)
-            self._become(node, directory.item(item))
+            self.names.become(node, directory.item(item))
             return branch, item
         return refuse(errno.EROFS)
 
@@ -304,67 +292,3 @@ class Writing:
         found = self._inodes.get(node.ino)
         assert isinstance(found, Written), "a file's item has a node of that kind"
         return found
-
-    def _become(self, leaf: Leaf, node: Node) -> None:
-        """`node` is what the kernel knew as `leaf` from here on; so are the handles that are open."""
-        self._inodes.replace(leaf, node)
-        if isinstance(node, Written) and leaf.opens:
-            for fh, handle in self._handles.items():
-                if isinstance(handle, OpenFile) and handle.node is leaf:
-                    node.branch.open().hold(node.file)
-                    self._handles.put(fh, OpenWritten(node))
-
-    def _move(self, node: Node, directory: WritableDirectory, name: bytes) -> None:
-        """The kernel calls `node` `name` in `directory` now."""
-        candidate = directory.find(name)
-        assert candidate is not None, "it was put there just now"
-        if isinstance(node, WritableDirectory):
-            node.settle_in(name, directory)
-            rekey_below(self._inodes, node, candidate.key)
-        elif isinstance(node, LiveLeaf):
-            candidate.ino = node.ino
-            self._become(node, candidate)
-            node = candidate
-        else:
-            node.parent = directory
-        self._inodes.moved(node, directory, name)
-
-    def _lose(self, directory: WritableDirectory, name: bytes) -> None:
-        if (node := directory.known.get(name)) is not None:
-            self._die(directory, name, node)
-        self._note_elsewhere(directory, name)
-
-    def _die(self, directory: WritableDirectory, name: bytes, node: Node) -> None:
-        """The name is gone; the node stays as long as somebody has it open or stands in it."""
-        directory.known.pop(name, None)
-        if isinstance(node, WritableDirectory | LiveLeaf):
-            node.removed = True
-        if not isinstance(node, Written | WrittenLink):
-            self._deaths += 1
-            self._inodes.rekey(node, root_key(b"gone", b"%d" % self._deaths))
-
-    def _note_elsewhere(self, directory: WritableDirectory, name: bytes) -> None:
-        """Have the kernel drop the name where the branch is shown under another top-level name."""
-        path = [name]
-        at = directory
-        while (above := at.above) is not None:
-            path.append(at.name)
-            at = above
-        root, names = at, path[::-1]
-        host = root.parent
-        for other in getattr(host, "known", {}).values():
-            if other is root or not isinstance(other, WritableDirectory) or other.branch is not root.branch:
-                continue
-            place = _descend(other, names[:-1])
-            if place is not None:
-                self.elsewhere.drop_entry(place.ino, name)
-                self.elsewhere.drop_attributes(place.ino)
-
-
-def _descend(directory: WritableDirectory, names: list[bytes]) -> WritableDirectory | None:
-    for name in names:
-        below = directory.known.get(name)
-        if not isinstance(below, WritableDirectory):
-            return None
-        directory = below
-    return directory
