@@ -145,6 +145,23 @@ def test_files_of_the_host_are_known_as_such(typed, right, tmp_path, monkeypatch
     assert answer(typed) == f"did you mean `{right}`?"
 
 
+@pytest.mark.parametrize(
+    ("typed", "right"),
+    [
+        ("pfs put new.csv trips -m fix the rain", "pfs put new.csv trips -m 'fix the rain'"),
+        ("pfs commit trips -m why weather changed", "pfs commit trips -m 'why weather changed'"),
+        ("pfs commit -m why trips changed", ""),
+        ("pfs commit trips -m 'both of them' weather", ""),
+        ("pfs commit trips -m both wether", ""),
+        ("pfs put -m fix new.csv trips@new", ""),
+    ],
+)
+def test_a_message_without_quotes_is_offered_with_them(typed, right, tmp_path, monkeypatch):
+    (tmp_path / "new.csv").touch()
+    monkeypatch.chdir(tmp_path)
+    assert answer(typed) == (f"did you mean `{right}`?" if right else "")
+
+
 WORDS = st.sampled_from(
     [
         "trips",
@@ -159,6 +176,7 @@ WORDS = st.sampled_from(
         "..",
         "-",
         "-x",
+        "-m",
         "--at",
         "master.1",
     ]

@@ -16,7 +16,7 @@ import click
 
 from pfsfuse.cli.meant.known import Known, as_address, join, without_bare
 from pfsfuse.cli.meant.line import Line, apart
-from pfsfuse.cli.meant.shapes import SPECIAL
+from pfsfuse.cli.meant.shapes import SPECIAL, quotes
 
 if TYPE_CHECKING:
     from pfsfuse.cli.shared.app import App
@@ -59,6 +59,8 @@ def hint(root: click.Group, arguments: Sequence[str], app: App) -> str:
 
 def meant(line: Line, known: Known) -> str:
     """The same, of what a store has. Pure, but for asking whether files of the host are there."""
+    if found := quotes(line, known):
+        return found
     words = tuple(as_address(each, known) for each in line.words)
     for special in SPECIAL.get(line.verb, ()):
         if found := special(line, words, known):

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import click
 
+MESSAGE = ("-m", "--message")
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -24,6 +26,8 @@ class Line:
     """None: any number of them."""
     is_noun: bool = False
     """Whether the verb is missing: `tag`."""
+    spilled: tuple[str, ...] = ()
+    """The last words, when they follow the value of `-m`: the shell's, of a message without quotes."""
 
     def said(self, *words: str, verb: str = "", options: Sequence[str] = ()) -> str:
         """``did you mean `pfs tag create trips@v1`?``, or "" where these are the words that were written."""
@@ -40,6 +44,7 @@ def apart(root: click.Group, arguments: Sequence[str]) -> Line | None:
     verb: list[str] = []
     words: list[str] = []
     options: list[str] = []
+    before: int | None = None
     rest = list(arguments)
     while rest:
         each = rest.pop(0)
@@ -48,8 +53,10 @@ def apart(root: click.Group, arguments: Sequence[str]) -> Line | None:
             break
         if each.startswith("-") and each != "-":
             options.append(each)
+            before = None
             if rest and _takes_value(command, each):
                 options.append(rest.pop(0))
+                before = len(words) if each in MESSAGE else None
         elif isinstance(command, click.Group) and not words:
             found = command.get_command(context, each)
             if found is None:
@@ -64,7 +71,9 @@ def apart(root: click.Group, arguments: Sequence[str]) -> Line | None:
     taken = [each for each in command.params if isinstance(each, click.Argument)]
     least = sum(each.required for each in taken)
     most = None if any(each.nargs == -1 for each in taken) else len(taken)
-    return Line(" ".join(verb), tuple(options), tuple(words), least, most, isinstance(command, click.Group))
+    spilled = () if before is None else tuple(words[before:])
+    is_noun = isinstance(command, click.Group)
+    return Line(" ".join(verb), tuple(options), tuple(words), least, most, is_noun, spilled)
 
 
 def _takes_value(command: click.Command, option: str) -> bool:

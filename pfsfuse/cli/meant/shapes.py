@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from difflib import get_close_matches
 
 from pfsfuse.cli.meant.known import Known, join, without_bare
 from pfsfuse.cli.meant.line import Line, quoted
@@ -113,6 +114,17 @@ def _message(line: Line, words: tuple[str, ...], known: Known) -> str:
     )
     fits = repos and said and (*repos, *said) == words and "-m" not in line.options
     return line.said(*repos, options=("-m", " ".join(said))) if fits else ""
+
+
+def quotes(line: Line, known: Known) -> str:
+    """`put a.csv trips -m fix the rain`: where one of the words is no repo, nor nearly one, nor a file."""
+    words = line.words[: len(line.words) - len(line.spilled)]
+    said = [word for word in line.spilled if not known.repo(word) and not os.path.lexists(word)]
+    if all(get_close_matches(word, known.repos) for word in said) or len(words) < max(line.least, 1):
+        return ""
+    *options, option, first = line.options
+    message = " ".join((first, *line.spilled))
+    return replace(line, options=tuple(options)).said(*words, options=(option, message))
 
 
 def _specification(line: Line, words: tuple[str, ...], known: Known) -> str:
