@@ -140,6 +140,9 @@ def main() -> None:
         sys.exit(f"load.py: {error}; {error.hint()}".removesuffix("; "))
     except OSError as error:
         sys.exit(f"load.py: {error}")
+    except KeyboardInterrupt:
+        print("\nload.py: interrupted; run it again to go on", file=sys.stderr)
+        sys.exit(130)
     print(f"{new} new commits, {len(files) - new} files were there")
 
 

@@ -190,7 +190,10 @@ def _usage(error: click.UsageError, arguments: Sequence[str], app: App) -> int:
     message, guess, other = (
         error.format_message().replace(" (Did you ", " Did you ").partition(" Did you mean ")
     )
-    message = message[:1].lower() + message[1:].rstrip(".").replace("a valid integer range", "a whole number")
+    message = message[:1].lower() + message[1:].rstrip(".")
+    message = message.replace("a valid integer range", "a whole number").replace(
+        "a valid float range", "a number"
+    )
     if near:
         hint = near
     elif guess:

@@ -106,11 +106,17 @@ class Starting:
         """Have it begin; returns when the mount answers.
 
         Raises MountError for what is wrong with the mountpoint or the machine, StartFailed for anything else the
-        daemon reports; nothing is mounted or running then.
+        daemon reports; nothing is mounted or running then. Interrupted by Ctrl-C, the daemon has been told to end.
         """
         self._tell(msgspec.json.encode(options or MountOptions()) + b"\n")
-        # One line, then its end of the pipe is closed; closed without a line, the daemon has died.
-        if not select.select([self._report], [], [], START_SECONDS)[0]:
+        try:
+            # One line, then its end of the pipe is closed; closed without a line, the daemon has died.
+            answered = bool(select.select([self._report], [], [], START_SECONDS)[0])
+        except KeyboardInterrupt:
+            self._process.terminate()
+            self._process.wait()
+            raise
+        if not answered:
             self._process.terminate()
             raise DaemonError(
                 f"the daemon {self._process.pid} has not started within {START_SECONDS:.0f} s and was told to end",

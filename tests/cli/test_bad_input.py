@@ -21,6 +21,7 @@ BAD = [
     ("repo create", 2, "name"),
     ("log trips -n 0", 2, "0"),
     ("log trips -n x", 2, "'x' is not a whole number"),
+    ("mount --autocommit x", 2, "'x' is not a number"),
     ("completion", 2, r"missing argument '\{bash\|zsh\|fish\}'; try"),
     ("completion tcsh", 2, "tcsh"),
     ("--store broken.json ls", 3, "broken.json is not a store: it is not a directory"),

@@ -158,6 +158,21 @@ def test_a_daemon_that_is_not_told_to_begin_leaves_nothing(config: Config) -> No
     assert mount_at(config.mountpoint) is None
 
 
+def test_whoever_interrupts_a_mount_does_not_get_one_later(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with launch.Starting(config, config.mountpoint) as starting:
+        with monkeypatch.context() as patch:
+            patch.setattr("select.select", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                starting.go()
+        assert not is_alive(starting.pid)
+    assert mount_at(config.mountpoint) is None
+
+
 def test_what_the_daemon_complains_of_is_what_the_command_hears(config: Config) -> None:
     config.store.write_text("not a store")
     with pytest.raises(StartFailed, match=str(config.store)) as refused:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import runpy
 import stat
+import sys
 from pathlib import Path
 
 import pytest
 
 import store
-from tests.examples.investigation import program
+from tests.examples.investigation import EXAMPLE, program
 
 TRIPS_OF_1_JULY = """\
 Date,Trips over the past 24-hours (midnight to 11:59pm),Cumulative trips (since launch):,\
@@ -113,3 +115,17 @@ def test_a_mistake_is_one_line_and_no_traceback(arguments: list[str], said: str)
     assert done.returncode != 0
     assert said in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_is_told_in_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(store, "open_or_create", interrupted)
+    monkeypatch.setattr(sys, "argv", ["load.py", "--store", str(tmp_path / "store")])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(EXAMPLE / "load.py"), run_name="__main__")
+    assert ended.value.code == 130
+    assert capsys.readouterr().err.strip() == "load.py: interrupted; run it again to go on"
