@@ -24,8 +24,8 @@ from pfsfuse.cli.shared.group import Command
 def wait(app: App, ref: str) -> None:
     """Wait until everything downstream of a commit is computed.
 
-    Prints the commits that were computed from it, one a line; none when no pipeline reads it. On a terminal, a bar for
-    each job says how far it is.
+    Prints the commits that were computed from it, one a line; none when no pipeline reads it, or each was made when a
+    newer one was there. On a terminal, a bar for each job says how far it is.
     """
     from pfsfuse.scheduler import wait_for
 
@@ -34,3 +34,8 @@ def wait(app: App, ref: str) -> None:
         with showing(opened, str(commit.id)):
             outputs = [opened.commit(repo, made) for repo, made in wait_for(opened, commit)]
         print_outputs(app, outputs)
+    if not outputs and not app.json:
+        click.echo(
+            "nothing is computed from it; a pipeline begins with the commit that is newest when it is made",
+            err=True,
+        )
