@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,5 +75,7 @@ def test_all_texts_are_one_file_to_programs_that_compare_numbers(told: Path, tmp
 
 def test_texts_that_nobody_has_open_any_more_are_forgotten(told: Path) -> None:
     for _ in range(100):
-        text = json.loads(told.read_bytes())
-    assert text["inodes"] < 20
+        told.read_bytes()
+    # What is closed is forgotten after the program goes on; a mount that never forgets runs out of time here.
+    while json.loads(told.read_bytes())["inodes"] >= 20:
+        time.sleep(0.01)
