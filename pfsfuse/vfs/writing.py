@@ -109,7 +109,7 @@ class Writing:
         handle = self._handle(fh)
         handle.node.branch.check_file_free(handle.node.file.number)
         if handle.scratch is None:
-            self._check_copied(handle.node)
+            self._check_copied(handle.node.branch, handle.node.file)
             handle.scratch = handle.node.branch.open().open(handle.node.file)
             handle.node.branch.open().release(handle.node.file)  # the handle holds it already
         handle.node.branch.open().note_shown(handle.node.file, handle.scratch)
@@ -151,7 +151,7 @@ class Writing:
         node = self._handle(fh).node
         branch, file = node.branch, node.file
         branch.check_file_free(file.number)
-        self._check_copied(node)
+        self._check_copied(branch, file)
         worktree = branch.open()
         if (slow := slow_allocation(worktree, file, mode, offset, length)) is not None:
             raise TakesLong(branch, file.number, slow)
@@ -197,8 +197,8 @@ class Writing:
         if size is not None:
             if not isinstance(item, File):
                 refuse(errno.EISDIR)
-            if size and (slow := slow_copy(worktree, item)) is not None:
-                raise TakesLong(branch, item.number, slow)
+            if size:
+                self._check_copied(branch, item)
             worktree.truncate(item, size)
         if mode is not None:
             worktree.set_mode(item, mode)
@@ -245,10 +245,10 @@ class Writing:
         return node, node.branch
 
     @staticmethod
-    def _check_copied(node: Written) -> None:
+    def _check_copied(branch: WritableBranch, file: File) -> None:
         """TakesLong, where a file of the store must be copied before it is written to."""
-        if (slow := slow_copy(node.branch.open(), node.file)) is not None:
-            raise TakesLong(node.branch, node.file.number, slow)
+        if (slow := slow_copy(branch.open(), file)) is not None:
+            raise TakesLong(branch, file.number, slow)
 
     def _open(self, node: Written) -> int:
         node.branch.open().hold(node.file)
