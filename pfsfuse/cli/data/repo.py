@@ -9,7 +9,7 @@ import click
 from pfsfuse.cli.shared import jsonout
 from pfsfuse.cli.shared.address import RepoName, repo_only
 from pfsfuse.cli.shared.app import App, pass_app
-from pfsfuse.cli.shared.deleting import confirm, refuse_read, refuse_uncommitted
+from pfsfuse.cli.shared.deleting import confirm, force_option, refuse_read, refuse_uncommitted, yes_option
 from pfsfuse.cli.shared.errors import CommandError
 from pfsfuse.cli.shared.group import Group
 from pfsfuse.cli.shared.repotext import as_json, describe, is_shown, print_repos
@@ -90,10 +90,8 @@ def show(app: App, name: str) -> None:
     """
 )
 @click.argument("name", type=RepoName())
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-@click.option(
-    "--force", is_flag=True, help="Also with changes that are not committed, or when pipelines read it."
-)
+@yes_option
+@force_option
 @pass_app
 def delete(app: App, name: str, yes: bool, force: bool) -> None:
     """Delete a repo with all its branches and commits.

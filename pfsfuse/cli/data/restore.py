@@ -9,7 +9,7 @@ import click
 
 from pfsfuse.cli.shared.address import Reference, writable
 from pfsfuse.cli.shared.app import App, pass_app
-from pfsfuse.cli.shared.deleting import confirm
+from pfsfuse.cli.shared.deleting import confirm, yes_option
 from pfsfuse.cli.shared.errors import CommandError
 from pfsfuse.cli.shared.group import Command
 from pfsfuse.cli.shared.text import safe
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 )
 @click.argument("paths", metavar="REPO[@BRANCH][:PATH]...", nargs=-1, required=True, type=Reference())
 @click.option("--all", "everything", is_flag=True, help="All that is staged for the branches.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @pass_app
 def restore(app: App, paths: tuple[str, ...], everything: bool, yes: bool) -> None:
     """Take paths out of what is staged for a branch.

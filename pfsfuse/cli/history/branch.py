@@ -10,7 +10,7 @@ import click
 from pfsfuse.cli.shared import address, jsonout, text
 from pfsfuse.cli.shared.address import Reference, RepoName, repo_only, str_commit
 from pfsfuse.cli.shared.app import App, pass_app
-from pfsfuse.cli.shared.deleting import confirm, refuse_read, refuse_uncommitted
+from pfsfuse.cli.shared.deleting import confirm, force_option, refuse_read, refuse_uncommitted, yes_option
 from pfsfuse.cli.shared.errors import CommandError
 from pfsfuse.cli.shared.group import Group
 
@@ -207,10 +207,8 @@ def move(app: App, branch: str, at: str) -> None:
     """
 )
 @click.argument("branch", metavar="REPO@BRANCH", type=Reference())
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-@click.option(
-    "--force", is_flag=True, help="Also with changes that are not committed, or when pipelines read it."
-)
+@yes_option
+@force_option
 @pass_app
 def delete(app: App, branch: str, yes: bool, force: bool) -> None:
     """Delete a branch; its commits keep their ids, until `pfs drop` removes them.

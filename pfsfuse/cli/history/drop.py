@@ -13,7 +13,7 @@ from pfsfuse.cli.history.squash import cut_range, read_by_jobs
 from pfsfuse.cli.shared import jsonout
 from pfsfuse.cli.shared.address import Reference, commit_only, repo_only, require_one_repo, str_commit
 from pfsfuse.cli.shared.app import App, pass_app
-from pfsfuse.cli.shared.deleting import confirm
+from pfsfuse.cli.shared.deleting import confirm, yes_option
 from pfsfuse.cli.shared.group import Command
 from pfsfuse.cli.shared.text import lines, plural, safe
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 )
 @click.argument("range_", metavar="REPO@[[A]..]B", type=Reference())
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would go, and change nothing.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @pass_app
 def drop(app: App, range_: str, dry_run: bool, yes: bool) -> None:
     """Remove a commit for good; with A, all up to B that are not in the ancestry of A.

@@ -8,7 +8,7 @@ from pfsfuse.cli.history.branch import commit_at
 from pfsfuse.cli.shared import address, jsonout, text
 from pfsfuse.cli.shared.address import Reference, RepoName, first_commit, repo_only, str_commit
 from pfsfuse.cli.shared.app import App, pass_app
-from pfsfuse.cli.shared.deleting import confirm
+from pfsfuse.cli.shared.deleting import confirm, yes_option
 from pfsfuse.cli.shared.errors import CommandError
 from pfsfuse.cli.shared.group import Group
 
@@ -84,7 +84,7 @@ def create(app: App, tag: str, at: str | None) -> None:
     """
 )
 @click.argument("tag", metavar="REPO@TAG", type=Reference())
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @pass_app
 def delete(app: App, tag: str, yes: bool) -> None:
     """Delete a tag; its commit stays."""

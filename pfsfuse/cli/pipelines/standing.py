@@ -10,7 +10,7 @@ from pfsfuse.cli.pipelines.finding import get, say_if_nobody_runs
 from pfsfuse.cli.shared import jsonout
 from pfsfuse.cli.shared.address import PipelineName, Reference, commit_only
 from pfsfuse.cli.shared.app import App, pass_app
-from pfsfuse.cli.shared.deleting import confirm
+from pfsfuse.cli.shared.deleting import confirm, yes_option
 from pfsfuse.cli.shared.errors import CommandError
 from pfsfuse.cli.shared.group import Command
 from pfsfuse.cli.shared.text import safe
@@ -100,7 +100,7 @@ def run(app: App, name: str, inputs: tuple[str, ...]) -> None:
     """,
 )
 @click.argument("name", type=PipelineName())
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @click.option("--keep-repo", is_flag=True, help="Keep what it computed, as a repo of your own.")
 @click.option("--force", is_flag=True, help="Also when other pipelines read what it writes.")
 @pass_app

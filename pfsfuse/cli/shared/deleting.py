@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 SHOWN = 3
 """Paths to name."""
 
+yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+force_option = click.option(
+    "--force", is_flag=True, help="Also with changes that are not committed, or when pipelines read it."
+)
+
 
 def confirm(yes: bool, question: str) -> None:
     """Ask, on a terminal; without one, `--yes` has to be given."""
